@@ -1,0 +1,17 @@
+//! sekisho (関所) decides who may join a city hall's network, and where.
+//!
+//! The order of the modules is the order of dependency: a room names only rooms above it.
+//! `ARCHITECTURE.md` tells what each room is for and what it may not do.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test that goes wrong should stop loudly"
+    )
+)]
+
+pub mod vocabulary;

@@ -1,0 +1,26 @@
+//! The words of the domain as small types that cannot hold nonsense.
+//!
+//! Knows no protocol and does no I/O. What a peer claims ([`Claimed`]) and what it has proven
+//! ([`Proven`]) are different types; a secret cannot be printed ([`Secret`]); every text an
+//! operator reads exists in both languages ([`Text`]).
+
+mod language;
+mod mac;
+mod mark;
+mod network;
+mod reason;
+mod secret;
+mod time;
+mod trust;
+
+pub use language::{Language, Text, escape};
+pub use mac::{Mac, MacError, MacSpelling};
+pub use mark::{Mark, MarkKind, MarkSubject};
+pub use network::{
+    ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Place, Point, PortIndex, RuleIndex,
+    SiteIndex, SwitchIndex, VlanId,
+};
+pub use reason::{Because, Outcome, Reason};
+pub use secret::Secret;
+pub use time::{DateError, Moment, Timestamp};
+pub use trust::{Certificate, Claimed, Proven};

@@ -1,0 +1,246 @@
+//! The registry of reasons: why a device was admitted, quarantined or refused.
+//!
+//! An id once published keeps its meaning; it is what logs are searched by and what metrics
+//! are labelled with.
+
+use super::{DeviceIndex, GrantIndex, Language, RuleIndex, Text};
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Into its own environment.
+    Admit,
+    /// Into the quarantine environment.
+    Quarantine,
+    /// Nothing.
+    Refuse,
+}
+
+impl Outcome {
+    /// The stable id: `admit`, `quarantine` or `refuse`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Quarantine => "quarantine",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// A decision's justification: the reason, the evidence it rests on, and the facts to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// Why.
+    pub reason: Reason,
+    /// The policy rule that spoke, where one did.
+    pub rule: Option<RuleIndex>,
+    /// The registered device that the evidence names, where it names one.
+    pub device: Option<DeviceIndex>,
+    /// The admission grant that applied, where one did.
+    pub grant: Option<GrantIndex>,
+    /// What the reason's texts want filled in.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+impl Because {
+    /// A justification with nothing but a reason.
+    #[must_use]
+    pub const fn new(reason: Reason) -> Self {
+        Self { reason, rule: None, device: None, grant: None, facts: Vec::new() }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// What happened, for an operator.
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        self.reason.text().fill(language, &self.facts)
+    }
+
+    /// What would have to change, for an operator.
+    #[must_use]
+    pub fn remedy(&self, language: Language) -> String {
+        self.reason.remedy().fill(language, &self.facts)
+    }
+}
+
+/// Declares the reasons: variant, id, what happened (ja, en), what to change (ja, en).
+macro_rules! reasons {
+    ($($name:ident $id:literal [$ja:literal, $en:literal] [$remedy_ja:literal, $remedy_en:literal])*) => {
+        /// Why a decision was as it was.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $(#[doc = $en] $name,)*
+        }
+
+        impl Reason {
+            /// Every reason, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable id, `family.word`.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)* }
+            }
+
+            /// What happened.
+            #[must_use]
+            pub const fn text(self) -> Text {
+                match self { $(Self::$name => Text { ja: $ja, en: $en },)* }
+            }
+
+            /// What would have to change for another answer.
+            #[must_use]
+            pub const fn remedy(self) -> Text {
+                match self { $(Self::$name => Text { ja: $remedy_ja, en: $remedy_en },)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Admitted "policy.admitted"
+        ["規則 {rule} により環境 {environment} に許可しました。", "admitted to environment {environment} by rule {rule}"]
+        ["変更は不要です。", "nothing needs to change"]
+    GrantAdmitted "grant.admitted"
+        ["一時許可 {grant} により環境 {environment} に許可しました({until} まで)。", "admitted to environment {environment} by grant {grant} until {until}"]
+        ["変更は不要です。", "nothing needs to change"]
+    RuleQuarantined "policy.quarantined"
+        ["規則 {rule} により隔離しました。", "quarantined by rule {rule}"]
+        ["意図しない場合は policy.toml の規則 {rule} を見直してください。", "if this is not intended, review rule {rule} in policy.toml"]
+    RuleRefused "policy.refused"
+        ["規則 {rule} により拒否しました。", "refused by rule {rule}"]
+        ["意図しない場合は policy.toml の規則 {rule} を見直してください。", "if this is not intended, review rule {rule} in policy.toml"]
+    NoRule "policy.no-rule"
+        ["該当する規則がないため拒否しました。", "refused because no rule matches"]
+        ["この端末区分・認証方式・場所に対する規則を policy.toml に追加してください。", "add a rule for this class, method and place to policy.toml"]
+    Marked "mark.refuse"
+        ["拒否の指示が出ています: {why}(指示者 {by})。", "a mark demands refusal: {why} (set by {by})"]
+        ["確認後、release で解除してください。", "release the mark after checking"]
+    MarkedQuarantine "mark.quarantine"
+        ["隔離の指示が出ています: {why}(指示者 {by})。", "a mark demands quarantine: {why} (set by {by})"]
+        ["確認後、release で解除してください。", "release the mark after checking"]
+    DeviceUnknown "device.unknown"
+        ["登録されていない端末です(MAC {mac})。", "the device is not registered (MAC {mac})"]
+        ["登録する端末であれば inventory.csv に MAC アドレスを追加してください。", "if it belongs here, add its MAC address to inventory.csv"]
+    DeviceUnknownRandom "device.unknown-random-mac"
+        ["登録されていない端末です(MAC {mac} はランダム化されたアドレスです)。", "the device is not registered (MAC {mac} is a randomised address)"]
+        ["端末のプライベートアドレス機能を切ってから登録してください。", "turn off the device's private address feature, then register it"]
+    CertificateUnknown "certificate.no-device"
+        ["証明書は有効ですが、対応する端末が台帳にありません({identity})。", "the certificate is valid but names no registered device ({identity})"]
+        ["台帳の証明書識別名を確認するか、証明書を失効させてください。", "check the certificate identity in the inventory, or revoke the certificate"]
+    CertificateAmbiguous "certificate.two-devices"
+        ["証明書が複数の端末を指しています({identity})。", "the certificate names more than one device ({identity})"]
+        ["証明書の SAN を一台分にして再発行してください。", "reissue the certificate with the names of one device"]
+    CertificateOtherMac "certificate.other-mac"
+        ["証明書は {device} のものですが、MAC {mac} はこの端末の登録ではありません。", "the certificate belongs to {device}, but MAC {mac} is not registered for it"]
+        ["証明書の複製を疑って端末を確認してください。アダプターを替えた場合は台帳に MAC を追加してください。", "check the device for a copied certificate; if its adapter was replaced, add the MAC to the inventory"]
+    CertificateMissing "certificate.required"
+        ["{device} は証明書による認証が必要ですが、MAC アドレスだけで要求されました。", "{device} must present its certificate but only its MAC address was offered"]
+        ["端末の 802.1X 設定と証明書を確認してください。", "check the device's 802.1X settings and certificate"]
+    CertificateAuthority "certificate.wrong-authority"
+        ["環境 {environment} で認められていない認証局の証明書です({issuer})。", "environment {environment} does not accept certificates of {issuer}"]
+        ["正しい認証局で再発行するか environments.toml の authorities を確認してください。", "reissue it by the right authority, or check authorities in environments.toml"]
+    CertificateExpired "certificate.expired"
+        ["証明書の有効期限が切れています({until})。", "the certificate has expired ({until})"]
+        ["情報政策課で証明書を更新してください。", "renew the certificate"]
+    CertificateNotYetValid "certificate.not-yet-valid"
+        ["証明書の有効期間がまだ始まっていません({from} から)。", "the certificate is not valid yet (from {from})"]
+        ["端末とサーバの時計、証明書の発行日を確認してください。", "check the clocks and the certificate's start date"]
+    CertificateRevoked "certificate.revoked"
+        ["証明書は失効済みです。", "the certificate has been revoked"]
+        ["失効が正しければ端末を回収し、誤りなら証明書を再発行してください。", "if that is right, collect the device; otherwise issue a new certificate"]
+    CertificateUntrusted "certificate.untrusted"
+        ["信頼していない認証局の証明書、または署名が正しくない証明書です。", "the certificate's issuer is not trusted or its signature is wrong"]
+        ["市の認証局の証明書を端末に入れてください。", "install a certificate of the city's authority"]
+    CertificateUsage "certificate.wrong-usage"
+        ["証明書の用途がクライアント認証ではありません。", "the certificate is not meant for client authentication"]
+        ["拡張鍵用途 clientAuth の証明書を発行してください。", "issue a certificate with the clientAuth extended key usage"]
+    CertificateRevocationUnknown "certificate.revocation-unknown"
+        ["失効リストがないか古いため、証明書の状態を確認できません。", "the certificate's status is unknown: its CRL is missing or stale"]
+        ["認証局の CRL を更新してください。", "update the authority's CRL"]
+    CertificateAbsent "certificate.absent"
+        ["端末が証明書を提示しませんでした。", "the peer presented no certificate"]
+        ["端末に証明書を入れ、802.1X の設定で選んでください。", "install a certificate on the device and select it in its 802.1X settings"]
+    CertificateMalformed "certificate.malformed"
+        ["証明書を読み取れません。", "the certificate cannot be read"]
+        ["証明書を再発行してください。", "reissue the certificate"]
+    EnvironmentNotServed "place.environment-not-served"
+        ["この場所({place})では環境 {environment} を提供していません。", "{place} does not serve environment {environment}"]
+        ["別の場所で接続するか、site.toml の assign を確認してください。", "connect elsewhere, or check assign in site.toml"]
+    PlaceUnexpected "place.unexpected"
+        ["この端末は別の場所での登録です(登録: {registered} / 接続: {place})。", "the device is registered for another place (registered: {registered}, seen: {place})"]
+        ["移設したのであれば台帳の設置場所を変更してください。", "if it was moved, change its place in the inventory"]
+    PlaceUnknown "place.unknown-port"
+        ["スイッチが示したポートが topology にありません({place})。", "the switch named a port that the topology does not have ({place})"]
+        ["site.toml のポート名とプロファイルの port.decode を確認してください。", "check the port names in site.toml and port.decode in the profile"]
+    PlaceNotAccess "place.not-an-access-port"
+        ["{place} は認証ポートではありません。", "{place} is not an authenticated port"]
+        ["スイッチの設定と site.toml のポートの役割を合わせてください。", "make the switch's configuration and the port's role in site.toml agree"]
+    PlaceOtherVlan "place.fixed-vlan-of-other-environment"
+        ["{place} の固定 VLAN は環境 {environment} のものではありません。", "the fixed VLAN of {place} does not belong to environment {environment}"]
+        ["ポートの VLAN を変更するか、別のポートに接続してください。", "change the port's VLAN or use another port"]
+    WirelessMac "wireless.mac-only"
+        ["無線では MAC アドレスだけの認証は認めません。", "over wireless a MAC address alone is never enough"]
+        ["証明書で認証してください。", "use a certificate"]
+    WirelessForbidden "wireless.forbidden"
+        ["環境 {environment} の無線利用は認められていません(版 {edition})。", "environment {environment} may not be used over wireless (edition {edition})"]
+        ["有線で接続してください。", "use a wired port"]
+    WirelessNetworkUnknown "wireless.unknown-ssid"
+        ["登録されていない無線ネットワークです({ssid})。", "the wireless network {ssid} is not registered"]
+        ["site.toml の ssids を確認してください。", "check ssids in site.toml"]
+    WirelessOtherEnvironment "wireless.environment-not-served"
+        ["SSID {ssid} では環境 {environment} を提供していません。", "SSID {ssid} does not serve environment {environment}"]
+        ["環境に合った SSID に接続してください。", "connect to the SSID of that environment"]
+    AccessPointUnknown "wireless.unknown-access-point"
+        ["登録されていないアクセスポイントです({access_point})。", "the access point {access_point} is not registered"]
+        ["正規の機器であれば site.toml の access_points に追加してください。", "if it is genuine, add it to access_points in site.toml"]
+    MacAuthenticationNotAllowed "mac.not-allowed"
+        ["端末区分 {class} は MAC アドレスだけでは認証できません。", "class {class} may not be admitted by MAC address alone"]
+        ["証明書を発行してください。", "issue a certificate"]
+    MacException "mac.no-exception"
+        ["{device} を MAC アドレスだけで認証する有効な例外がありません。", "{device} has no exception in force for admission by MAC address alone"]
+        ["証明書を発行するか、期限付きの例外を exceptions.toml に登録してください。", "issue a certificate, or register a dated exception in exceptions.toml"]
+    MacNotPinned "mac.not-pinned"
+        ["{device} は設置場所(ポート)が登録されていないため MAC アドレスだけでは認証できません。", "{device} has no registered port, so its MAC address alone is not enough"]
+        ["台帳の設置場所にポートまで登録してください。", "register its place down to the port in the inventory"]
+    GrantEnded "grant.ended"
+        ["一時許可 {grant} の期間外です({from} から {until} まで)。", "grant {grant} is not in force (from {from} until {until})"]
+        ["必要であれば承認を得て grants.toml を更新してください。", "if it is still needed, have it approved and update grants.toml"]
+    GrantElsewhere "grant.elsewhere"
+        ["一時許可 {grant} はこの場所({place})では使えません。", "grant {grant} is not valid at {place}"]
+        ["許可された場所で接続してください。", "connect at a place the grant names"]
+    GrantCertificate "grant.certificate-required"
+        ["一時許可 {grant} には証明書による認証が必要です。", "grant {grant} requires a certificate"]
+        ["許可に記された証明書で接続してください。", "connect with the certificate that the grant names"]
+    NoQuarantine "quarantine.not-served"
+        ["隔離すべきですが、この場所に隔離 VLAN がないため拒否しました({why})。", "refused because no quarantine VLAN is served here ({why})"]
+        ["site.toml の assign に隔離環境を追加してください。", "add the quarantine environment to assign in site.toml"]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_texts_want_the_same_facts() {
+        let mut ids = BTreeSet::new();
+        for reason in Reason::ALL {
+            assert!(ids.insert(reason.id()), "{} is used twice", reason.id());
+            for text in [reason.text(), reason.remedy()] {
+                let facts = |language| text.wants(language).collect::<BTreeSet<_>>();
+                let (ja, en) = (facts(Language::Japanese), facts(Language::English));
+                assert_eq!(ja, en, "{}", reason.id());
+                assert!(!text.ja.is_empty() && !text.en.is_empty());
+            }
+        }
+    }
+}
