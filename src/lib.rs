@@ -15,3 +15,5 @@
 )]
 
 pub mod vocabulary;
+// below: each room names only rooms above it
+pub mod plan;
