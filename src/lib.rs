@@ -17,3 +17,4 @@
 pub mod vocabulary;
 // below: each room names only rooms above it
 pub mod plan;
+pub mod policy;
