@@ -15,3 +15,4 @@
 )]
 
 pub mod vocabulary;
+pub mod wire;
