@@ -140,20 +140,27 @@ impl Key {
     }
 
     fn hide(&self, start: &[&[u8]], text: &[u8], out: &mut Vec<u8>) {
-        let mut pad = self.pad(start);
+        let mut previous = None;
         for block in text.chunks(BLOCK_OCTETS) {
-            let from = out.len();
+            let pad = match previous {
+                None => self.pad(start),
+                Some(from) => self.pad(&[out.get(from..).unwrap_or_default()]),
+            };
+            previous = Some(out.len());
             out.extend(block.iter().zip(pad).map(|(octet, pad)| octet ^ pad));
-            pad = self.pad(&[out.get(from..).unwrap_or_default()]);
         }
     }
 
     fn reveal(&self, start: &[&[u8]], hidden: &[u8]) -> Zeroizing<Vec<u8>> {
         let mut text = Zeroizing::new(Vec::with_capacity(hidden.len()));
-        let mut pad = self.pad(start);
+        let mut previous = None;
         for block in hidden.chunks(BLOCK_OCTETS) {
+            let pad = match previous {
+                None => self.pad(start),
+                Some(previous) => self.pad(&[previous]),
+            };
+            previous = Some(block);
             text.extend(block.iter().zip(pad).map(|(octet, pad)| octet ^ pad));
-            pad = self.pad(&[block]);
         }
         text
     }
