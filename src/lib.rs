@@ -15,6 +15,6 @@
 )]
 
 pub mod vocabulary;
-// below: each room names only rooms above it
+pub mod wire;
 pub mod plan;
 pub mod policy;

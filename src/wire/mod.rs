@@ -1,0 +1,5 @@
+//! Bytes to values and back.
+//!
+//! Holds no state, reads no time, decides nothing and never panics, whatever the bytes.
+
+pub mod radius;

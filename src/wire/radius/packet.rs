@@ -1,0 +1,202 @@
+//! The checked view of a received packet.
+
+use std::iter::FusedIterator;
+
+use super::{ATTRIBUTES_MAX, Code, HEADER_OCTETS, PACKET_OCTETS_MAX, attribute};
+
+/// Why a datagram is no RADIUS packet: it is dropped without a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Malformed {
+    /// Fewer octets than a header, in the datagram or by its Length.
+    Short,
+    /// Length is more than any packet may have.
+    Long,
+    /// Length is more than what arrived.
+    Truncated,
+    /// An attribute counts fewer octets than its own type and length.
+    AttributeShort,
+    /// An attribute runs past the end of the packet.
+    AttributeOverrun,
+    /// More attributes than [`ATTRIBUTES_MAX`].
+    TooManyAttributes,
+}
+
+impl Malformed {
+    /// Stable name for metrics and logs.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Short => "malformed-short",
+            Self::Long => "malformed-long",
+            Self::Truncated => "malformed-truncated",
+            Self::AttributeShort => "malformed-attribute-short",
+            Self::AttributeOverrun => "malformed-attribute-overrun",
+            Self::TooManyAttributes => "malformed-too-many-attributes",
+        }
+    }
+}
+
+/// One attribute, borrowed from its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Its number, see [`attribute`].
+    pub kind: u8,
+    /// Its value, 0 to 253 octets.
+    pub value: &'a [u8],
+}
+
+/// A packet whose lengths are consistent (RFC 2865 §3 and §5). Nothing in it is authentic until
+/// a [`Key`](super::Key) says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Packet<'a> {
+    octets: &'a [u8],
+    code: Code,
+    identifier: u8,
+    authenticator: [u8; 16],
+}
+
+impl<'a> Packet<'a> {
+    /// Checks the lengths of a datagram; octets after Length are padding and are left out.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the lengths contradict each other or exceed the bounds.
+    pub fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
+        let [code, identifier, high, low, rest @ ..] = datagram else {
+            return Err(Malformed::Short);
+        };
+        let Some((authenticator, _)) = rest.split_first_chunk() else {
+            return Err(Malformed::Short);
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        if length < HEADER_OCTETS {
+            return Err(Malformed::Short);
+        }
+        if length > PACKET_OCTETS_MAX {
+            return Err(Malformed::Long);
+        }
+        let octets = datagram.get(..length).ok_or(Malformed::Truncated)?;
+        check_attributes(octets.get(HEADER_OCTETS..).unwrap_or_default())?;
+        Ok(Self {
+            octets,
+            code: Code::from(*code),
+            identifier: *identifier,
+            authenticator: *authenticator,
+        })
+    }
+
+    /// The kind of packet.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The octet that joins a reply to its request.
+    #[must_use]
+    pub const fn identifier(&self) -> u8 {
+        self.identifier
+    }
+
+    /// The authenticator field as received.
+    #[must_use]
+    pub const fn authenticator(&self) -> [u8; 16] {
+        self.authenticator
+    }
+
+    /// The packet without padding: exactly Length octets.
+    #[must_use]
+    pub const fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// All attributes in their order.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'a> {
+        Attributes { rest: self.octets.get(HEADER_OCTETS..).unwrap_or_default() }
+    }
+
+    /// The value of the first attribute of a kind.
+    #[must_use]
+    pub fn first(&self, kind: u8) -> Option<&'a [u8]> {
+        self.all(kind).next()
+    }
+
+    /// The values of all attributes of a kind in their order.
+    pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.attributes().filter(move |one| one.kind == kind).map(|one| one.value)
+    }
+
+    /// How many attributes of a kind there are.
+    #[must_use]
+    pub fn count(&self, kind: u8) -> usize {
+        self.all(kind).count()
+    }
+
+    /// The first attribute of a kind as a number; `None` also when it is not four octets long.
+    #[must_use]
+    pub fn integer(&self, kind: u8) -> Option<u32> {
+        self.first(kind)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    /// Vendor's number, type and value of every vendor attribute in the recommended format
+    /// (RFC 2865 §5.26). A Vendor-Specific attribute that is not wholly in that format yields
+    /// nothing and hurts nobody.
+    pub fn vendor_specific(&self) -> impl Iterator<Item = (u32, u8, &'a [u8])> + use<'a> {
+        self.all(attribute::VENDOR_SPECIFIC)
+            .filter_map(vendor_attributes)
+            .flat_map(|(vendor, inner)| inner.map(move |one| (vendor, one.kind, one.value)))
+    }
+
+    /// Puts the values of all attributes of a kind, one after the other, into `joined`, which is
+    /// cleared first: EAP-Message (RFC 3579 §3.1), NAS-Filter-Rule (RFC 4849 §2). Says how many
+    /// there were; one empty EAP-Message is an EAP-Start.
+    pub fn joined(&self, kind: u8, joined: &mut Vec<u8>) -> usize {
+        joined.clear();
+        self.all(kind).inspect(|value| joined.extend_from_slice(value)).count()
+    }
+}
+
+/// Attributes in their order.
+#[derive(Clone, Debug)]
+pub struct Attributes<'a> {
+    /// Attributes whose lengths were checked; a broken one would end the iteration.
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Attribute<'a>;
+
+    fn next(&mut self) -> Option<Attribute<'a>> {
+        let (attribute, rest) = split_attribute(self.rest).ok()?;
+        self.rest = rest;
+        Some(attribute)
+    }
+}
+
+impl FusedIterator for Attributes<'_> {}
+
+fn check_attributes(mut rest: &[u8]) -> Result<(), Malformed> {
+    let mut count = 0;
+    while !rest.is_empty() {
+        (_, rest) = split_attribute(rest)?;
+        count += 1;
+        if count > ATTRIBUTES_MAX {
+            return Err(Malformed::TooManyAttributes);
+        }
+    }
+    Ok(())
+}
+
+fn split_attribute(octets: &[u8]) -> Result<(Attribute<'_>, &[u8]), Malformed> {
+    let [kind, length, tail @ ..] = octets else {
+        return Err(Malformed::AttributeOverrun);
+    };
+    let length = usize::from(*length).checked_sub(2).ok_or(Malformed::AttributeShort)?;
+    let (value, rest) = tail.split_at_checked(length).ok_or(Malformed::AttributeOverrun)?;
+    Ok((Attribute { kind: *kind, value }, rest))
+}
+
+fn vendor_attributes(value: &[u8]) -> Option<(u32, Attributes<'_>)> {
+    let (vendor, rest) = value.split_first_chunk()?;
+    check_attributes(rest).ok()?;
+    Some((u32::from_be_bytes(*vendor), Attributes { rest }))
+}
