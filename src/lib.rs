@@ -15,3 +15,7 @@
 )]
 
 pub mod vocabulary;
+
+pub mod wire;
+
+pub mod eap;
