@@ -18,3 +18,4 @@ pub mod vocabulary;
 pub mod wire;
 pub mod plan;
 pub mod policy;
+pub mod eap;

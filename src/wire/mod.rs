@@ -2,4 +2,5 @@
 //!
 //! Holds no state, reads no time, decides nothing and never panics, whatever the bytes.
 
+pub mod eap;
 pub mod radius;
