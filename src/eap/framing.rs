@@ -71,6 +71,12 @@ pub struct Reassembly {
 }
 
 impl Reassembly {
+    /// Nothing received yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { octets: Vec::new(), total: None }
+    }
+
     /// Whether some fragments have come and more must follow.
     #[must_use]
     pub const fn is_partial(&self) -> bool {

@@ -5,4 +5,12 @@
 //! or a refusal, and pauses for the decision before it signals success; what a peer claims
 //! (its EAP identity) is handed on as a claim and authorises nothing here.
 
+pub mod certificate;
 pub mod framing;
+pub mod md5;
+pub mod peer;
+pub mod refusal;
+pub mod server;
+pub mod sessions;
+pub mod tls;
+pub mod trust;

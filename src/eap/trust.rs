@@ -1,0 +1,266 @@
+//! Whose certificates are believed: one set of anchors and revocation rules per environment.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::digest;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
+
+use super::certificate;
+
+/// Names the realm responsible for a certificate by its subject alternative names.
+pub type RealmOf = Arc<dyn Fn(&[String]) -> Option<usize> + Send + Sync>;
+
+/// One environment's trust.
+#[derive(Clone, Debug)]
+pub struct Realm {
+    /// The certificate authorities believed.
+    pub anchors: Vec<CertificateDer<'static>>,
+    /// Their revocation lists.
+    pub crls: Vec<CertificateRevocationListDer<'static>>,
+    /// What the absence or age of a list means.
+    pub crl: CrlRule,
+}
+
+/// What the absence or age of a revocation list means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlRule {
+    /// Whether every certificate of the chain must be covered by a list.
+    pub required: bool,
+    /// How long a list is used after its next update was due.
+    pub grace: Duration,
+    /// What follows after that.
+    pub when_stale: StaleRule,
+}
+
+/// What happens when a revocation list is past its grace period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StaleRule {
+    /// Nobody whom it covers is let in.
+    Refuse,
+    /// It is used as it is.
+    Accept,
+}
+
+/// What is wrong with the trust that was configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustError {
+    /// No realm at all.
+    NoRealm,
+    /// A realm, by its index, without anchors.
+    NoAnchors(usize),
+    /// A realm whose anchor cannot be used, and why.
+    Anchor(usize, String),
+    /// A realm whose revocation list cannot be used, and why.
+    Crl(usize, String),
+    /// The server's own certificate and key do not work, and why.
+    ServerCertificate(String),
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRealm => f.write_str("no certificate authority is configured"),
+            Self::NoAnchors(realm) => write!(f, "realm {realm} has no certificate authority"),
+            Self::Anchor(realm, why) => {
+                write!(f, "a certificate authority of realm {realm} cannot be used: {why}")
+            }
+            Self::Crl(realm, why) => {
+                write!(f, "a revocation list of realm {realm} cannot be used: {why}")
+            }
+            Self::ServerCertificate(why) => {
+                write!(f, "the server certificate cannot be used: {why}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for TrustError {}
+
+/// Verifies client certificates, each against the realm its names belong to.
+pub(super) struct Verifier {
+    realms: Vec<RealmVerifier>,
+    realm_of: RealmOf,
+    hints: Vec<DistinguishedName>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+#[derive(Debug)]
+struct RealmVerifier {
+    /// Refuses a list past its next update.
+    strict: Arc<dyn ClientCertVerifier>,
+    /// Does not look at the age of lists.
+    lenient: Arc<dyn ClientCertVerifier>,
+    has_crls: bool,
+    crl: CrlRule,
+}
+
+impl Verifier {
+    pub(super) fn new(
+        realms: Vec<Realm>,
+        realm_of: RealmOf,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TrustError> {
+        if realms.is_empty() {
+            return Err(TrustError::NoRealm);
+        }
+        let mut verifiers = Vec::with_capacity(realms.len());
+        let mut hints: Vec<DistinguishedName> = Vec::new();
+        for (index, realm) in realms.into_iter().enumerate() {
+            let verifier = RealmVerifier::new(index, realm, provider)?;
+            for hint in verifier.strict.root_hint_subjects() {
+                if !hints.iter().any(|known| known.as_ref() == hint.as_ref()) {
+                    hints.push(hint.clone());
+                }
+            }
+            verifiers.push(verifier);
+        }
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Self { realms: verifiers, realm_of, hints, algorithms })
+    }
+
+    /// Verifies a chain at a time. The names choose the realm before anything is proven, which
+    /// is harmless: they choose only whose rules the chain must satisfy.
+    pub(super) fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let read = certificate::read(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        let realm = (self.realm_of)(&read.identities).and_then(|index| self.realms.get(index));
+        if let Some(realm) = realm {
+            return realm.verify(end_entity, intermediates, now);
+        }
+        // A name of no realm: what is wrong with the chain is still the better explanation.
+        if let Some(first) = self.realms.first() {
+            first.verify(end_entity, intermediates, now)?;
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+}
+
+impl RealmVerifier {
+    fn new(index: usize, realm: Realm, provider: &Arc<CryptoProvider>) -> Result<Self, TrustError> {
+        if realm.anchors.is_empty() {
+            return Err(TrustError::NoAnchors(index));
+        }
+        let mut roots = RootCertStore::empty();
+        for anchor in realm.anchors {
+            roots.add(anchor).map_err(|error| TrustError::Anchor(index, error.to_string()))?;
+        }
+        let roots = Arc::new(roots);
+        let has_crls = !realm.crls.is_empty();
+        let build = |strict: bool| {
+            let mut builder =
+                WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
+                    .with_crls(realm.crls.clone());
+            if strict {
+                builder = builder.enforce_revocation_expiration();
+            }
+            if !realm.crl.required {
+                builder = builder.allow_unknown_revocation_status();
+            }
+            builder.build().map_err(|error| TrustError::Crl(index, error.to_string()))
+        };
+        Ok(Self { strict: build(true)?, lenient: build(false)?, has_crls, crl: realm.crl })
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        match self.strict.verify_client_cert(end_entity, intermediates, now) {
+            // Without any list the library does not ask for revocation at all.
+            Ok(_) if self.crl.required && !self.has_crls => {
+                Err(CertificateError::UnknownRevocationStatus.into())
+            }
+            Ok(_) => Ok(()),
+            Err(Error::InvalidCertificate(CertificateError::ExpiredRevocationListContext {
+                time,
+                next_update,
+            })) if self.may_be_stale(time, next_update) => {
+                self.lenient.verify_client_cert(end_entity, intermediates, now).map(drop)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn may_be_stale(&self, now: UnixTime, next_update: UnixTime) -> bool {
+        match self.crl.when_stale {
+            StaleRule::Accept => true,
+            StaleRule::Refuse => {
+                let age_s = now.as_secs().saturating_sub(next_update.as_secs());
+                age_s <= self.crl.grace.as_secs()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("realms", &self.realms.len()).finish_non_exhaustive()
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.hints
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.verify(end_entity, intermediates, now).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// A digest over every realm's anchors in order, by which a change of trust is recognised.
+pub(super) fn anchors_digest(realms: &[Realm]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for realm in realms {
+        context.update(&(realm.anchors.len() as u64).to_be_bytes());
+        for anchor in &realm.anchors {
+            context.update(digest::digest(&digest::SHA256, anchor).as_ref());
+        }
+    }
+    context.finish().as_ref().try_into().unwrap_or([0; 32]) // OK: SHA-256 has 32 octets
+}
