@@ -14,4 +14,5 @@
     )
 )]
 
+pub mod authority;
 pub mod vocabulary;
