@@ -14,6 +14,7 @@
     )
 )]
 
+pub mod authority;
 pub mod vocabulary;
 pub mod wire;
 pub mod plan;
