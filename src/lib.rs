@@ -14,4 +14,5 @@
     )
 )]
 
+pub mod shell;
 pub mod vocabulary;
