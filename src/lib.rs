@@ -16,3 +16,5 @@
 
 pub mod shell;
 pub mod vocabulary;
+// below: each room names only rooms above it
+pub mod plan;

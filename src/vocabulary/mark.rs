@@ -1,5 +1,7 @@
 //! Marks: what operators and the sensor hold against a device or a port.
 
+use std::collections::HashMap;
+
 use super::{Mac, Timestamp};
 
 /// A standing instruction about one device or one port, in force until it ends or is released.
@@ -39,4 +41,65 @@ pub enum MarkKind {
     Quarantine,
     /// Nothing at all.
     Refuse,
+}
+
+/// The marks in force, as one read-only snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    by_subject: HashMap<MarkSubject, Vec<Mark>>,
+}
+
+impl Marks {
+    /// Sorts `marks` by subject.
+    #[must_use]
+    pub fn new(marks: Vec<Mark>) -> Self {
+        let mut by_subject: HashMap<MarkSubject, Vec<Mark>> = HashMap::new();
+        for mark in marks {
+            by_subject.entry(mark.subject.clone()).or_default().push(mark);
+        }
+        Self { by_subject }
+    }
+
+    /// The strictest mark in force at `now` against any of `subjects`; the oldest of equals.
+    #[must_use]
+    pub fn strictest<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Option<&'a Mark> {
+        if self.by_subject.is_empty() {
+            return None;
+        }
+        subjects
+            .iter()
+            .filter_map(|subject| self.by_subject.get(subject))
+            .flatten()
+            .filter(|mark| mark.since <= now && mark.until.is_none_or(|until| now < until))
+            .min_by_key(|mark| (mark.kind == MarkKind::Quarantine, mark.since, mark.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_beats_quarantine_and_ended_marks_are_silent() {
+        let subject = MarkSubject::Asset("P-1".to_owned());
+        let mark = |id, kind, until| Mark {
+            id,
+            subject: subject.clone(),
+            kind,
+            reason: String::new(),
+            by: String::new(),
+            since: Timestamp(10),
+            until,
+        };
+        let marks = Marks::new(vec![
+            mark(1, MarkKind::Quarantine, None),
+            mark(2, MarkKind::Refuse, Some(Timestamp(20))),
+        ]);
+        let strictest =
+            |now| marks.strictest(std::slice::from_ref(&subject), Timestamp(now)).map(|m| m.id);
+        assert_eq!(strictest(9), None);
+        assert_eq!(strictest(10), Some(2));
+        assert_eq!(strictest(19), Some(2));
+        assert_eq!(strictest(20), Some(1), "a mark ends the very moment it says");
+    }
 }

@@ -15,7 +15,7 @@ mod trust;
 
 pub use language::{Language, Text, escape};
 pub use mac::{Mac, MacError, MacSpelling};
-pub use mark::{Mark, MarkKind, MarkSubject};
+pub use mark::{Mark, MarkKind, MarkSubject, Marks};
 pub use network::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Place, Point, PortIndex, RuleIndex,
     SiteIndex, SwitchIndex, VlanId,

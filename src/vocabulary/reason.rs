@@ -222,6 +222,66 @@ reasons! {
     NoQuarantine "quarantine.not-served"
         ["隔離すべきですが、この場所に隔離 VLAN がないため拒否しました({why})。", "refused because no quarantine VLAN is served here ({why})"]
         ["site.toml の assign に隔離環境を追加してください。", "add the quarantine environment to assign in site.toml"]
+    CredentialsMissing "request.no-credentials"
+        ["認証情報のない要求です。", "the request carries no credentials"]
+        ["スイッチの認証設定を確認してください。", "check the switch's authentication settings"]
+    CredentialsMixed "request.mixed-credentials"
+        ["複数種類の認証情報が混在しています。", "the request mixes several kinds of credentials"]
+        ["スイッチの認証設定を確認してください。", "check the switch's authentication settings"]
+    StationMissing "request.no-calling-station"
+        ["端末の MAC アドレス(Calling-Station-Id)がないか、読み取れません。", "the station's MAC address (Calling-Station-Id) is absent or unreadable"]
+        ["スイッチの設定とプロファイルの request.calling を確認してください。", "check the switch and request.calling in the profile"]
+    PasswordUnreadable "request.password-unreadable"
+        ["User-Password を復号できません({fault})。", "User-Password cannot be decoded ({fault})"]
+        ["共有鍵とスイッチの設定を確認してください。", "check the shared secret and the switch's settings"]
+    MabFormForbidden "mab.form-not-allowed"
+        ["プロファイル {profile} は MAC 認証の形式 {form} を認めていません。", "profile {profile} does not allow MAC authentication as {form}"]
+        ["スイッチの MAC 認証方式かプロファイルの request.mab_forms を変更してください。", "change the switch's method or request.mab_forms in the profile"]
+    MabName "mab.not-a-mac"
+        ["利用者名 {user} は MAC アドレスではありません。パスワード認証は行いません。", "user name {user} is not a MAC address; passwords of people are not accepted"]
+        ["証明書(EAP-TLS)で認証してください。", "use a certificate (EAP-TLS)"]
+    MabMacMismatch "mab.mac-mismatch"
+        ["利用者名の MAC {user} と端末の MAC {calling} が一致しません。", "the user name says {user} but the station is {calling}"]
+        ["なりすましを疑い、端末とスイッチの設定を確認してください。", "suspect impersonation; check the device and the switch's settings"]
+    MabNotMarked "mab.not-marked"
+        ["MAC 認証の印がない要求です(MAC {mac})。", "the request for MAC {mac} is not marked as MAC authentication"]
+        ["プロファイルの request.mab_marker を確認してください。", "check request.mab_marker in the profile"]
+    MabPassword "mab.wrong-password"
+        ["MAC 認証のパスワードが一致しません(MAC {mac})。", "the password of the MAC authentication is wrong (MAC {mac})"]
+        ["スイッチの MAC 認証パスワードとプロファイルの request.mab_password を合わせてください。", "make the switch's MAC authentication password and request.mab_password agree"]
+    MabWordMissing "mab.no-word"
+        ["このスイッチの MAC 認証用の固定語が登録されていません。", "no fixed word for MAC authentication is stored for this switch"]
+        ["secrets/client/ に固定語のファイル(.mab)を置いてください。", "store it in a .mab file under secrets/client/"]
+    EapIdentityIsMac "eap.mac-identity"
+        ["MAC アドレスを名乗る利用者が EAP-TLS を要求しました({identity})。", "an identity shaped like a MAC address asked for EAP-TLS ({identity})"]
+        ["端末の 802.1X の利用者名を証明書の名前にしてください。", "set the supplicant's identity to the certificate's name"]
+    EapConversationUnknown "eap.unknown-state"
+        ["進行中の認証が見つかりません(別のサーバか、期限切れです)。", "no such conversation: it belongs to another server or is over"]
+        ["端末が自動でやり直します。続く場合はサーバの切り替わりを確認してください。", "the device will start again; if this lasts, look for fail-over between servers"]
+    EapMethod "eap.no-common-method"
+        ["端末が EAP-TLS に対応していません。", "the peer does not offer EAP-TLS"]
+        ["端末の 802.1X 設定を EAP-TLS(証明書)にしてください。", "set the supplicant to EAP-TLS with a certificate"]
+    EapTlsVersion "eap.tls-too-old"
+        ["端末の TLS が古すぎます(1.2 以上が必要)。", "the peer's TLS is too old: 1.2 or later is needed"]
+        ["端末を更新するか、期限付きの例外として MAC 認証で登録してください。", "update the device, or register it by MAC as a dated exception"]
+    EapTlsParameters "eap.no-common-parameters"
+        ["端末と共通の暗号方式がありません({fault})。", "no cipher or signature algorithm in common with the peer ({fault})"]
+        ["端末と証明書の鍵の種類を確認してください。", "check the device and the key type of its certificate"]
+    EapPeerAlert "eap.peer-refused-server"
+        ["端末がサーバ証明書を拒否しました({alert})。", "the peer refused the server's certificate ({alert})"]
+        ["端末に市の認証局の証明書とサーバ名を設定してください。", "install the city's CA certificate and the server name on the device"]
+    EapProtocol "eap.protocol-violation"
+        ["端末が EAP-TLS の手順に反しました({fault})。", "the peer broke the EAP-TLS protocol ({fault})"]
+        ["端末の更新を確認してください。続く場合は攻撃を疑ってください。", "update the device; if this lasts, suspect an attack"]
+    EapLimit "eap.limit"
+        ["EAP の上限を超えました({fault})。", "an EAP limit was exceeded ({fault})"]
+        ["端末とスイッチの設定を確認してください。", "check the device and the switch"]
+    EapAbandoned "eap.abandoned"
+        ["認証が途中で途切れました。", "the conversation was abandoned half way"]
+        ["端末側の証明書の確認画面や電源断、無線・拠点回線を確認してください。", "look at the device's prompts, its power, and the line to the site"]
+    ServerFault "server.fault"
+        ["サーバ内部の誤りのため拒否しました({fault})。", "refused because of a fault in the server ({fault})"]
+        ["ログを添えて開発元に連絡してください。", "report it with the log"]
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! What people wrote in `config/` and `topology/`, compiled into one immutable [`Plan`], or every
+//! [`Finding`] at once.
+//!
+//! May not open files (it is handed [`Sources`]), see packets, read the clock or decide about a
+//! device. Unknown keys are findings, nothing falls back silently, and no code here knows the
+//! name of an environment: environments are data.
+
+mod environment;
+mod inventory;
+mod model;
+mod policy;
+mod profile;
+mod server;
+mod topology;
+
+pub use environment::{
+    Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
+    Vlan, WhenStale, WirelessRule,
+};
+pub use inventory::{Area, Device};
+pub use model::{Name, Origin, Plan};
+pub use policy::{
+    Action, Class, Edition, Exception, ExceptionObject, Grant, MacAdmission, Medium, Method, Rule,
+};
+pub use profile::{
+    Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaKey,
+    Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
+    MessageAuthenticator, NasIdentifier, PortDecode, PortNaming, Profile, ProfileIndex, RealmRule,
+    Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
+    VlanText, VlansPerPort,
+};
+pub use server::{EapSettings, Server};
+pub use topology::{
+    AccessPoint, Cable, Gateway, Interface, Link, LinkEnd, Port, PortRole, Ring, RingIndex, Site,
+    Switch, SwitchRole, Transmission, WirelessNetwork,
+};
