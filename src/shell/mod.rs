@@ -35,6 +35,9 @@ macro_rules! registry {
 
 mod archive;
 mod failure;
+pub mod http;
+pub mod log;
+pub mod metrics;
 pub mod store;
 
 pub use failure::{Failure, FailureKind};
