@@ -18,3 +18,4 @@ pub mod shell;
 pub mod vocabulary;
 // below: each room names only rooms above it
 pub mod plan;
+pub mod policy;
