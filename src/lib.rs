@@ -14,9 +14,10 @@
     )
 )]
 
-pub mod authority;
 pub mod vocabulary;
 pub mod wire;
 pub mod plan;
 pub mod policy;
 pub mod eap;
+pub mod authority;
+pub mod shell;

@@ -1,0 +1,134 @@
+//! What can go wrong between the service and the machine, in both languages.
+
+use crate::vocabulary::Language;
+
+/// Something the machine, a file or another process refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// What the text wants filled in.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+impl Failure {
+    /// A failure without facts.
+    #[must_use]
+    pub const fn new(kind: FailureKind) -> Self {
+        Self { kind, facts: Vec::new() }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// The message for an operator.
+    #[must_use]
+    pub fn message(&self, language: Language) -> String {
+        self.kind.text().fill(language, &self.facts)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message(Language::English))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+registry! {
+    /// The kinds of failure.
+    FailureKind {
+        DirectoryAbsent "file.no-directory"
+            ["ディレクトリがありません: `{path}`", "no such directory: `{path}`"]
+        FileUnreadable "file.unreadable"
+            ["`{path}` を読めません: {cause}", "cannot read `{path}`: {cause}"]
+        FileUnwritable "file.unwritable"
+            ["`{path}` に書けません: {cause}", "cannot write `{path}`: {cause}"]
+        FilesTooMany "file.too-many"
+            ["`{path}` のファイル数が上限 {limit} を超えています", "`{path}` holds more than {limit} files"]
+        FilesTooLarge "file.too-large"
+            ["`{path}` の合計が上限 {limit} バイトを超えています", "`{path}` holds more than {limit} octets"]
+        DirectoriesTooDeep "file.too-deep"
+            ["`{path}` の階層が上限 {limit} を超えています", "`{path}` is nested deeper than {limit} directories"]
+        LinkEscapes "file.link-escapes"
+            ["`{path}` のリンク先が `{root}` の外です", "the link `{path}` leads out of `{root}`"]
+        NotAFile "file.not-a-file"
+            ["`{path}` は通常のファイルではありません", "`{path}` is not a regular file"]
+        NameNotText "file.name-not-utf-8"
+            ["ファイル名が UTF-8 ではありません: `{path}`", "the file name is not UTF-8: `{path}`"]
+        StoreUnreadable "store.unreadable"
+            ["状態ファイル `{path}` が壊れています: {cause}。バックアップから戻すか、移動してから起動してください(印と計画の世代は失われます)", "the state file `{path}` is damaged: {cause}; restore it from a backup, or move it away and start (marks and plan generations are lost)"]
+        StoreBusy "store.busy"
+            ["状態ファイル `{path}` は別の sekisho が使用中です", "the state file `{path}` is in use by another sekisho"]
+        StoreNewer "store.newer"
+            ["状態ファイル `{path}` は新しい版(様式 {found})のものです。この版が読めるのは様式 {known} までです", "the state file `{path}` was written by a newer version (schema {found}); this one knows up to {known}"]
+        StoreForeign "store.foreign"
+            ["`{path}` は sekisho の状態ファイルではありません", "`{path}` is not a sekisho state file"]
+        StoreFailed "store.failed"
+            ["状態ファイル `{path}` の操作に失敗しました: {cause}", "an operation on the state file `{path}` failed: {cause}"]
+        GenerationUnknown "plan.no-such-generation"
+            ["世代 {generation} の計画はありません", "there is no plan of generation {generation}"]
+        GenerationForgotten "plan.content-expired"
+            ["世代 {generation} の内容は保存期限(最新 {limit} 世代)を過ぎて削除されました", "the content of generation {generation} is no longer kept (only the newest {limit} are)"]
+        MarkUnknown "mark.no-such-mark"
+            ["有効な印 {mark} はありません", "there is no mark {mark} in force"]
+        MarksFull "mark.too-many"
+            ["有効な印が上限 {limit} に達しています", "there are already {limit} marks in force"]
+        SubjectMalformed "mark.subject-malformed"
+            ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, or a switch and port such as hon-sw01:0/3"]
+        SubjectUnknown "mark.subject-unknown"
+            ["対象 `{subject}` は計画にありません", "the plan does not know `{subject}`"]
+        DateMalformed "mark.date-malformed"
+            ["期限 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30T17:00:00+09:00", "cannot read the end `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30T17:00:00+09:00"]
+        TextTooLong "control.text-too-long"
+            ["`{field}` が上限 {limit} バイトを超えています", "`{field}` is longer than {limit} octets"]
+        AddressUnavailable "socket.address"
+            ["{address} を開けません: {cause}", "cannot open {address}: {cause}"]
+        ControlUnavailable "control.unavailable"
+            ["制御ソケット `{path}` に接続できません: {cause}。sekisho serve は動いていますか", "cannot reach the control socket `{path}`: {cause}; is sekisho serve running?"]
+        ControlMalformed "control.malformed"
+            ["制御要求を読み取れません: {cause}", "the control request cannot be read: {cause}"]
+        ControlReply "control.reply"
+            ["制御ソケットの応答を読み取れません: {cause}", "the control reply cannot be read: {cause}"]
+        StopFailed "service.stop"
+            ["停止処理が完了しませんでした: {cause}", "shutdown did not finish: {cause}"]
+        MachineRefused "service.machine"
+            ["OS の資源を確保できません: {cause}", "the operating system refused a resource: {cause}"]
+        RandomUnavailable "service.random"
+            ["乱数を取得できません", "the operating system gives no random numbers"]
+        PlanRefused "plan.refused"
+            ["設定に誤りがあるため計画を受け入れられません(誤り {errors} 件)。sekisho check で確認してください", "the files hold {errors} errors, so no plan can be accepted; see sekisho check"]
+        CredentialsRefused "secrets.refused"
+            ["秘密情報に誤りがあります(誤り {errors} 件)", "the secrets hold {errors} errors"]
+        SecretsAbsent "secrets.absent"
+            ["秘密情報のファイルがありません: {files}", "secret files are missing: {files}"]
+        SnapshotRefused "service.snapshot"
+            ["計画を稼働状態にできません: {cause}", "the plan cannot be put into service: {cause}"]
+        Stopping "service.stopping"
+            ["サービスは停止処理中です", "the service is stopping"]
+        StateAbsent "service.no-state"
+            ["状態ディレクトリなしで動作しているため実行できません", "the service runs without a state directory, so this is not possible"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn both_languages_want_the_same_facts_and_ids_are_unique() {
+        let mut ids = BTreeSet::new();
+        for kind in FailureKind::ALL {
+            assert!(ids.insert(kind.id()), "{} is used twice", kind.id());
+            let wants = |language| kind.text().wants(language).collect::<BTreeSet<_>>();
+            assert_eq!(wants(Language::Japanese), wants(Language::English), "{}", kind.id());
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Structured lines, one JSON object each, on standard output.
+//!
+//! Whoever logs never waits: lines go through a bounded queue to a thread of their own. What
+//! does not fit is counted, and the next line that is written is preceded by one that says how
+//! many are missing, so that a gap is never silent.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use serde_json::{Map, Value, json};
+
+use super::{Failure, FailureKind};
+use crate::vocabulary::{Language, Timestamp};
+
+/// How many lines may wait to be written.
+pub const LINES_WAITING_MAX: usize = 65_536;
+/// Version of the keys in a line; grows when a key changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Business as usual.
+    Info,
+    /// Somebody should look.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+impl Severity {
+    /// `info`, `warning` or `error`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+registry! {
+    /// What the service itself reports; decisions have ids of their own.
+    Event {
+        Started "SYS-started"
+            ["起動しました(計画の世代 {generation}、認証 {addresses})", "started with plan generation {generation}, answering on {addresses}"]
+        Stopped "SYS-stopped"
+            ["停止しました", "stopped"]
+        Stopping "SYS-stopping"
+            ["停止を始めました({by})", "stopping, asked by {by}"]
+        LinesMissing "SYS-lines-missing"
+            ["記録が {count} 行欠けています", "{count} lines are missing here"]
+        StoreFailed "SYS-store-failed"
+            ["状態を保存できません: {cause}", "state cannot be stored: {cause}"]
+        WorkerFailed "SYS-worker-failed"
+            ["処理スレッドが異常終了しました: {cause}", "a worker ended unexpectedly: {cause}"]
+        SocketFailed "SYS-socket-failed"
+            ["ソケット {address} の受信に失敗しました: {cause}", "receiving on {address} failed: {cause}"]
+        PlanAccepted "CFG-plan-accepted"
+            ["計画を受け入れました(世代 {generation}、{by})", "accepted a plan as generation {generation}, by {by}"]
+        PlanUnchanged "CFG-plan-unchanged"
+            ["計画に変更はありません。秘密情報と失効リストを読み直しました({by})", "the plan is unchanged; secrets and CRLs were read again, by {by}"]
+        PlanRefused "CFG-plan-refused"
+            ["新しい計画を拒否しました。世代 {generation} のまま続けます: {cause}", "refused the new plan; going on with generation {generation}: {cause}"]
+        PlanFallback "CFG-plan-fallback"
+            ["設定を受け入れられないため、最後に受け入れた世代 {generation} で起動します: {cause}", "the files are refused; starting from the last accepted generation {generation}: {cause}"]
+        PlanSetAside "CFG-plan-set-aside"
+            ["設定ファイルは巻き戻しで外されたままです。世代 {generation} を使います", "the files on disk were set aside by a rollback; using generation {generation}"]
+        PlanRolledBack "CFG-plan-rolled-back"
+            ["世代 {restored} に巻き戻しました(新しい世代 {generation}、{by})", "rolled back to generation {restored} as generation {generation}, by {by}"]
+        AddressesChanged "CFG-addresses-changed"
+            ["待ち受けアドレスまたはワーカー数の変更は再起動後に有効になります", "changed addresses or workers take effect after a restart"]
+        Finding "CFG-finding"
+            ["{message}", "{message}"]
+        MarkAdded "OPS-mark-added"
+            ["印 {mark} を付けました({by})", "set mark {mark}, by {by}"]
+        MarkReleased "OPS-mark-released"
+            ["印 {mark} を解除しました({by})", "released mark {mark}, by {by}"]
+        ControlRequest "OPS-control"
+            ["操作 {command} を受け付けました({by})", "carried out {command}, asked by {by}"]
+        ControlRefused "OPS-control-refused"
+            ["操作 {command} を拒否しました({by}): {cause}", "refused {command}, asked by {by}: {cause}"]
+        Learned "AUTH-learned"
+            ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
+    }
+}
+
+impl Event {
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::Started
+            | Self::Stopped
+            | Self::Stopping
+            | Self::PlanAccepted
+            | Self::PlanUnchanged
+            | Self::MarkAdded
+            | Self::MarkReleased
+            | Self::ControlRequest
+            | Self::Learned => Severity::Info,
+            Self::LinesMissing
+            | Self::PlanSetAside
+            | Self::PlanRolledBack
+            | Self::AddressesChanged
+            | Self::Finding
+            | Self::ControlRefused => Severity::Warning,
+            Self::StoreFailed
+            | Self::WorkerFailed
+            | Self::SocketFailed
+            | Self::PlanRefused
+            | Self::PlanFallback => Severity::Error,
+        }
+    }
+}
+
+/// Where lines are handed in; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Log {
+    lines: SyncSender<Entry>,
+    shared: Arc<Shared>,
+}
+
+/// The writing thread; stop it last.
+#[derive(Debug)]
+pub struct Writer {
+    lines: SyncSender<Entry>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    node: String,
+    language: Language,
+    generation: AtomicU64,
+    missing: AtomicU64,
+}
+
+enum Entry {
+    Line(String),
+    End,
+}
+
+impl Log {
+    /// Starts the writing thread for the service called `node`.
+    ///
+    /// # Errors
+    /// The machine gives no thread.
+    pub fn start(
+        node: &str,
+        language: Language,
+        output: impl Write + Send + 'static,
+    ) -> Result<(Self, Writer), Failure> {
+        let (lines, received) = sync_channel(LINES_WAITING_MAX);
+        let shared = Arc::new(Shared {
+            node: node.to_owned(),
+            language,
+            generation: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+        });
+        let log = Self { lines: lines.clone(), shared };
+        let writing = log.shared.clone();
+        let thread = std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || write(&received, &writing, output))
+            .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
+        Ok((log, Writer { lines, thread }))
+    }
+
+    /// Every later line names this generation.
+    pub fn set_generation(&self, generation: u64) {
+        self.shared.generation.store(generation, Ordering::Relaxed);
+    }
+
+    /// Reports something the service did or suffered.
+    pub fn event(&self, now: Timestamp, event: Event, facts: &[(&'static str, String)]) {
+        self.send(event_line(&self.shared, now, event, facts));
+    }
+
+    /// Hands in a decision's object; `time`, `event`, `severity`, `node` and `schema` are added.
+    pub fn decision(&self, now: Timestamp, event: &str, severity: Severity, fields: Value) {
+        let mut line = head(&self.shared, now, event, severity);
+        match fields {
+            Value::Object(fields) => line.extend(fields),
+            other => {
+                line.insert("fields".to_owned(), other);
+            }
+        }
+        self.send(line);
+    }
+
+    /// How many lines did not fit and were not yet reported.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.shared.missing.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, line: Map<String, Value>) {
+        let line = Value::Object(line).to_string();
+        match self.lines.try_send(Entry::Line(line)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.shared.missing.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Writes what is waiting, then ends the thread.
+    pub fn stop(self) {
+        // OK because a writer that is gone already has nothing left to write.
+        let _ = self.lines.send(Entry::End);
+        let _ = self.thread.join();
+    }
+}
+
+fn write(received: &Receiver<Entry>, shared: &Shared, mut output: impl Write) {
+    for entry in received {
+        let missing = shared.missing.swap(0, Ordering::Relaxed);
+        // A writer that fails (a closed pipe) must not stop admission: its lines count as missing.
+        let mut lost = 0;
+        if missing > 0 {
+            let facts = [("count", missing.to_string())];
+            let gap = event_line(shared, wall(), Event::LinesMissing, &facts);
+            if writeln!(output, "{}", Value::Object(gap)).is_err() {
+                lost += missing;
+            }
+        }
+        match entry {
+            Entry::Line(line) => {
+                if writeln!(output, "{line}").is_err() {
+                    lost += 1;
+                }
+                if lost > 0 {
+                    shared.missing.fetch_add(lost, Ordering::Relaxed);
+                }
+            }
+            Entry::End => break,
+        }
+    }
+    let _ = output.flush(); // OK because nobody is left to be told
+}
+
+fn event_line(
+    shared: &Shared,
+    now: Timestamp,
+    event: Event,
+    facts: &[(&'static str, String)],
+) -> Map<String, Value> {
+    let mut line = head(shared, now, event.id(), event.severity());
+    line.insert("message".to_owned(), json!(event.text().fill(shared.language, facts)));
+    for (name, value) in facts {
+        if !line.contains_key(*name) {
+            line.insert((*name).to_owned(), json!(value));
+        }
+    }
+    line
+}
+
+fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Map<String, Value> {
+    let mut line = Map::new();
+    line.insert("time".to_owned(), json!(now.rfc3339()));
+    line.insert("event".to_owned(), json!(event));
+    line.insert("severity".to_owned(), json!(severity.id()));
+    line.insert("node".to_owned(), json!(shared.node));
+    line.insert("generation".to_owned(), json!(shared.generation.load(Ordering::Relaxed)));
+    line.insert("schema".to_owned(), json!(SCHEMA));
+    line
+}
+
+fn wall() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::default().plus(since.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::{Condvar, Mutex};
+
+    use super::*;
+
+    /// An output whose writes wait until it is opened.
+    #[derive(Clone, Default)]
+    struct Gate {
+        opened: Arc<(Mutex<bool>, Condvar)>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Gate {
+        fn open(&self) {
+            *self.opened.0.lock().unwrap() = true;
+            self.opened.1.notify_all();
+        }
+
+        fn lines(&self) -> Vec<Value> {
+            let text = String::from_utf8(self.written.lock().unwrap().clone()).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        }
+    }
+
+    impl Write for Gate {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            let closed = self.opened.0.lock().unwrap();
+            drop(self.opened.1.wait_while(closed, |opened| !*opened).unwrap());
+            self.written.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_names_time_event_node_and_generation() {
+        let gate = Gate::default();
+        gate.open();
+        let (log, writer) = Log::start("sekisho-1", Language::Japanese, gate.clone()).unwrap();
+        log.set_generation(7);
+        log.event(Timestamp(0), Event::MarkAdded, &[("mark", "3".into()), ("by", "\"佐\n".into())]);
+        log.decision(Timestamp(1), "AUTH-decision", Severity::Info, json!({"vlan": 110}));
+        writer.stop();
+        let lines = gate.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(lines[0]["event"], "OPS-mark-added");
+        assert_eq!(lines[0]["node"], "sekisho-1");
+        assert_eq!(lines[0]["generation"], 7);
+        assert_eq!(lines[0]["by"], "\"佐\n");
+        assert_eq!(lines[1]["vlan"], 110);
+    }
+
+    #[test]
+    fn a_stuck_output_never_blocks_and_the_gap_is_reported() {
+        let gate = Gate::default();
+        let (log, writer) = Log::start("sekisho-1", Language::English, gate.clone()).unwrap();
+        for _ in 0..LINES_WAITING_MAX + 10 {
+            log.event(Timestamp(0), Event::Stopped, &[]);
+        }
+        let missing = log.missing();
+        assert!((9..=10).contains(&missing), "{missing}");
+        gate.open();
+        writer.stop();
+        let lines = gate.lines();
+        let gap = lines.iter().find(|line| line["event"] == "SYS-lines-missing").unwrap();
+        let reported: u64 = gap["count"].as_str().unwrap().parse().unwrap();
+        let written = lines.iter().filter(|line| line["event"] == "SYS-stopped").count();
+        assert_eq!(written + usize::try_from(reported).unwrap(), LINES_WAITING_MAX + 10);
+    }
+
+    #[test]
+    fn events_have_unique_ids_and_the_same_facts_in_both_languages() {
+        let mut ids = BTreeSet::new();
+        for event in Event::ALL {
+            assert!(ids.insert(event.id()));
+            let wants = |language| event.text().wants(language).collect::<BTreeSet<_>>();
+            assert_eq!(wants(Language::Japanese), wants(Language::English), "{}", event.id());
+        }
+    }
+}
