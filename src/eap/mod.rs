@@ -14,3 +14,6 @@ pub mod server;
 pub mod sessions;
 pub mod tls;
 pub mod trust;
+
+#[cfg(test)]
+mod tests;

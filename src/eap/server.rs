@@ -15,7 +15,7 @@ use crate::wire::eap::{Code, Method, Packet, TlsFragment, failure, request, succ
 /// The most responses one conversation takes.
 pub const ROUNDS_MAX: u32 = 200;
 /// The most octets of responses one conversation takes.
-pub const CONVERSATION_OCTETS_MAX: usize = 131_072;
+pub const CONVERSATION_OCTETS_MAX: usize = 65_536;
 /// The longest a conversation may last.
 pub const CONVERSATION_SECONDS_MAX: u64 = 120;
 /// The longest identity taken, above the 253 octets of any network access identifier
@@ -182,7 +182,19 @@ impl Conversation {
         }
         let fragment = match TlsFragment::parse(packet.type_data()) {
             Ok(fragment) => fragment,
-            Err(error) => return self.fail(Refusal::Framing(error.into())),
+            Err(error) => {
+                let refusal = match &self.state {
+                    State::AlertAnswer(_, refusal) => *refusal,
+                    State::Identity
+                    | State::ClientHello(_)
+                    | State::Message(..)
+                    | State::Acknowledgement(..)
+                    | State::Decision(_)
+                    | State::Conclusion(..)
+                    | State::End => Refusal::Framing(error.into()),
+                };
+                return self.fail(refusal);
+            }
         };
         self.server.set_time(now);
         self.advance(now, &fragment)
@@ -311,6 +323,10 @@ impl Conversation {
     fn drive(&mut self, now: Moment, mut tls: Box<Tls>, message: &[u8]) -> Step {
         let received = tls.receive(message);
         if let Err(refusal) = received {
+            // The library may complain of something else first, such as the lack of extensions
+            // that came only with TLS 1.2.
+            let refusal =
+                if is_hello_before_tls12(message) { Refusal::VersionTooOld } else { refusal };
             let alert = tls.output();
             if alert.is_empty() {
                 return self.fail(refusal);
@@ -424,6 +440,12 @@ impl Conversation {
         self.state = State::End;
         Step::Failure { packet: failure(self.identifier), refusal }
     }
+}
+
+/// Whether a message is a ClientHello whose newest version is below 3.3 (RFC 5246 §7.4.1.2).
+/// TLS 1.3 clients claim 3.3 here.
+fn is_hello_before_tls12(message: &[u8]) -> bool {
+    matches!(message, [22, 3, _, _, _, 1, _, _, _, 3, 0..=2, ..])
 }
 
 /// Takes a fragment where data are due.
