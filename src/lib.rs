@@ -15,4 +15,5 @@
 )]
 
 pub mod authority;
+pub mod shell;
 pub mod vocabulary;
