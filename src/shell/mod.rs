@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The only room that touches the world: sockets, files, stores, HTTP, the control socket, the
 //! log and signals.
 //!
@@ -41,3 +42,10 @@ pub mod metrics;
 pub mod store;
 
 pub use failure::{Failure, FailureKind};
+=======
+//! The only room that touches the world: clock, files, randomness. It decides nothing.
+
+pub mod clock;
+pub mod files;
+pub mod random;
+>>>>>>> pki

@@ -1,0 +1,520 @@
+//! Files and directories: read with bounds, written whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::random;
+use crate::vocabulary::{Language, Text, escape};
+
+/// Largest file in octets.
+pub const FILE_OCTETS_MAX: u64 = 32 * 1024 * 1024;
+/// Largest directory tree in octets.
+pub const TREE_OCTETS_MAX: u64 = 128 * 1024 * 1024;
+/// Most entries of a directory tree.
+pub const TREE_FILES_MAX: usize = 20_000;
+/// Most levels of a directory tree.
+pub const TREE_DEPTH_MAX: usize = 8;
+
+/// Mode of a file only its owner reads: keys and secrets.
+pub const PRIVATE_FILE: u32 = 0o600;
+/// Mode of a file everyone may read: certificates, lists, configuration.
+pub const PUBLIC_FILE: u32 = 0o644;
+/// Mode of a directory only its owner enters.
+pub const PRIVATE_DIRECTORY: u32 = 0o700;
+/// Mode of a directory everyone may read.
+pub const PUBLIC_DIRECTORY: u32 = 0o755;
+
+/// What could not be done with which path, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileError {
+    /// The path concerned.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: FileCause,
+}
+
+/// Why a file or directory could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileCause {
+    /// The operating system refused, in its words.
+    System(io::ErrorKind, String),
+    /// Larger than a bound of this module.
+    TooLarge,
+    /// More files, or more levels, than a bound of this module.
+    TooMany,
+    /// A name or content that is not UTF-8.
+    NotText,
+    /// Neither a file nor a directory, or a symbolic link to a directory.
+    NotFile,
+    /// Already there, and not to be overwritten.
+    Exists,
+    /// Another command holds the lock, or was killed holding it.
+    Locked,
+    /// No randomness for a temporary name.
+    NoRandomness,
+}
+
+/// A directory being built beside its final place: it appears there whole, or, when dropped
+/// before [`StagedDirectory::commit`], not at all.
+#[derive(Debug)]
+pub struct StagedDirectory {
+    staging: PathBuf,
+    target: PathBuf,
+    committed: bool,
+}
+
+/// A lock held by the existence of a file; dropping it removes the file.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+}
+
+/// Every file below `directory` by its path relative to it with `/` between names. Names that
+/// begin with a dot or end with `~` are an editor's or a version control's, and are left out.
+///
+/// # Errors
+/// [`FileError`] for the first path that cannot be read or exceeds a bound.
+pub fn read_dir_tree(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, FileError> {
+    let mut files = BTreeMap::new();
+    let mut octets = 0_u64;
+    let mut waiting = vec![(directory.to_owned(), String::new(), 0_usize)];
+    let mut entries = 0_usize;
+    while let Some((path, prefix, depth)) = waiting.pop() {
+        if depth > TREE_DEPTH_MAX {
+            return Err(error(&path, FileCause::TooMany));
+        }
+        for entry in fs::read_dir(&path).map_err(|cause| system(&path, &cause))? {
+            let entry = entry.map_err(|cause| system(&path, &cause))?;
+            let child = entry.path();
+            let name = entry.file_name();
+            let name = name.to_str().ok_or_else(|| error(&child, FileCause::NotText))?;
+            if name.starts_with('.') || name.ends_with('~') {
+                continue;
+            }
+            entries += 1;
+            if entries > TREE_FILES_MAX {
+                return Err(error(&path, FileCause::TooMany));
+            }
+            let relative =
+                if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+            let kind = entry.file_type().map_err(|cause| system(&child, &cause))?;
+            if kind.is_dir() {
+                waiting.push((child, relative, depth + 1));
+                continue;
+            }
+            let content = read(&child)?;
+            octets = octets.saturating_add(content.len() as u64);
+            if octets > TREE_OCTETS_MAX {
+                return Err(error(directory, FileCause::TooLarge));
+            }
+            files.insert(relative, content);
+        }
+    }
+    Ok(files)
+}
+
+/// The octets of a regular file of at most [`FILE_OCTETS_MAX`].
+///
+/// # Errors
+/// [`FileError`] when it cannot be read, is larger, or is no regular file.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    // Asked before opening, because opening a pipe would wait for its other end.
+    let kind = fs::metadata(path).map_err(|cause| system(path, &cause))?;
+    if !kind.is_file() {
+        return Err(error(path, FileCause::NotFile));
+    }
+    let file = File::open(path).map_err(|cause| system(path, &cause))?;
+    let mut content = Vec::new();
+    file.take(FILE_OCTETS_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(|cause| system(path, &cause))?;
+    if content.len() as u64 > FILE_OCTETS_MAX {
+        return Err(error(path, FileCause::TooLarge));
+    }
+    Ok(content)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// As [`read`], and [`FileCause::NotText`] when it is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    String::from_utf8(read(path)?).map_err(|_| error(path, FileCause::NotText))
+}
+
+/// Writes a file whole: beside it first, flushed to the medium, then renamed over it. A reader
+/// sees the old content or the new, and never a key with a wider mode than `mode`.
+///
+/// # Errors
+/// [`FileError`] when the operating system refuses; the old file is then untouched.
+pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let temporary = write_beside(path, content, mode)?;
+    let moved = fs::rename(&temporary, path).map_err(|cause| system(path, &cause));
+    settle(path, &temporary, moved)
+}
+
+/// Writes a file as [`write_private`] does, but never over an existing one.
+///
+/// # Errors
+/// [`FileCause::Exists`] when there is one, else as [`write_private`].
+pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let temporary = write_beside(path, content, mode)?;
+    // A hard link is refused where a rename would replace.
+    let linked = fs::hard_link(&temporary, path).map_err(|cause| match cause.kind() {
+        io::ErrorKind::AlreadyExists => error(path, FileCause::Exists),
+        _ => system(path, &cause),
+    });
+    remove(&temporary);
+    settle(path, &temporary, linked)
+}
+
+/// Makes a directory, and those above it, unless it is there.
+///
+/// # Errors
+/// [`FileError`] when the operating system refuses.
+pub fn make_directory(path: &Path, mode: u32) -> Result<(), FileError> {
+    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|cause| system(path, &cause))
+}
+
+impl StagedDirectory {
+    /// Begins a directory that is to stand at `target`, which must not exist or be an empty
+    /// directory.
+    ///
+    /// # Errors
+    /// [`FileCause::Exists`] when something is there, else what the operating system says.
+    pub fn begin(target: &Path) -> Result<Self, FileError> {
+        let target = match fs::read_dir(target) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(error(target, FileCause::Exists));
+                }
+                fs::canonicalize(target).map_err(|cause| system(target, &cause))?
+            }
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => target.to_owned(),
+            Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
+                return Err(error(target, FileCause::Exists));
+            }
+            Err(cause) => return Err(system(target, &cause)),
+        };
+        let staging = beside(&target)?;
+        // Private until complete: nobody may read a key while modes are still being set.
+        DirBuilder::new()
+            .mode(PRIVATE_DIRECTORY)
+            .create(&staging)
+            .map_err(|cause| system(&staging, &cause))?;
+        Ok(Self { staging, target, committed: false })
+    }
+
+    /// Makes a directory inside, and those above it.
+    ///
+    /// # Errors
+    /// [`FileError`] when the operating system refuses.
+    pub fn directory(&self, relative: &str, mode: u32) -> Result<(), FileError> {
+        make_directory(&self.staging.join(relative), mode)
+    }
+
+    /// Writes a file inside; the directories above it are made readable for everyone unless
+    /// they are there.
+    ///
+    /// # Errors
+    /// [`FileError`] when the operating system refuses.
+    pub fn file(&self, relative: &str, content: &[u8], mode: u32) -> Result<(), FileError> {
+        let path = self.staging.join(relative);
+        if let Some(parent) = path.parent() {
+            make_directory(parent, PUBLIC_DIRECTORY)?;
+        }
+        create(&path, content, mode)
+    }
+
+    /// Puts the directory in its place, in one step.
+    ///
+    /// # Errors
+    /// [`FileError`] when something has appeared there meanwhile or the operating system
+    /// refuses; nothing is left behind.
+    pub fn commit(mut self) -> Result<(), FileError> {
+        let mode = fs::Permissions::from_mode(PUBLIC_DIRECTORY);
+        fs::set_permissions(&self.staging, mode).map_err(|cause| system(&self.target, &cause))?;
+        // Renaming over an empty directory replaces it; over any other it is refused.
+        fs::rename(&self.staging, &self.target).map_err(|cause| match cause.kind() {
+            io::ErrorKind::DirectoryNotEmpty
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotADirectory => error(&self.target, FileCause::Exists),
+            _ => system(&self.target, &cause),
+        })?;
+        self.committed = true;
+        flush_parent(&self.target)
+    }
+}
+
+impl Drop for StagedDirectory {
+    fn drop(&mut self) {
+        if !self.committed {
+            let _ = fs::remove_dir_all(&self.staging); // OK because what remains is hidden, private and unused
+        }
+    }
+}
+
+impl Lock {
+    /// Takes the lock `.lock` of a directory.
+    ///
+    /// # Errors
+    /// [`FileCause::Locked`] when it is taken, else what the operating system says.
+    pub fn take(directory: &Path) -> Result<Self, FileError> {
+        let path = directory.join(".lock");
+        let process = format!("{}\n", std::process::id());
+        create(&path, process.as_bytes(), PRIVATE_FILE).map_err(|refused| match refused.cause {
+            FileCause::System(io::ErrorKind::AlreadyExists, _) => error(&path, FileCause::Locked),
+            _ => refused,
+        })?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+impl FileError {
+    /// The error for people.
+    #[must_use]
+    pub fn text(&self, language: Language) -> String {
+        let text = match &self.cause {
+            FileCause::System(..) => Text { ja: "`{path}`: {system}", en: "`{path}`: {system}" },
+            FileCause::TooLarge => {
+                Text { ja: "`{path}`: 大きすぎます", en: "`{path}` is too large" }
+            }
+            FileCause::TooMany => Text {
+                ja: "`{path}`: ファイルの数または階層が多すぎます",
+                en: "`{path}` has too many files or levels",
+            },
+            FileCause::NotText => {
+                Text { ja: "`{path}`: UTF-8ではありません", en: "`{path}` is not UTF-8" }
+            }
+            FileCause::NotFile => Text {
+                ja: "`{path}`: 通常のファイルではありません",
+                en: "`{path}` is not a regular file",
+            },
+            FileCause::Exists => Text {
+                ja: "`{path}`: すでにあるため上書きしません",
+                en: "`{path}` exists already and is not overwritten",
+            },
+            FileCause::Locked => Text {
+                ja: "`{path}`: 別のコマンドが使用中です。強制終了の跡であれば、このファイルを削除してください",
+                en: "`{path}`: another command is at work; if one was killed, remove this file",
+            },
+            FileCause::NoRandomness => {
+                Text { ja: "乱数を得られません", en: "no randomness is available" }
+            }
+        };
+        let system = match &self.cause {
+            FileCause::System(_, words) => words.clone(),
+            FileCause::TooLarge
+            | FileCause::TooMany
+            | FileCause::NotText
+            | FileCause::NotFile
+            | FileCause::Exists
+            | FileCause::Locked
+            | FileCause::NoRandomness => String::new(),
+        };
+        let path = escape(self.path.as_os_str().as_encoded_bytes());
+        text.fill(language, &[("path", path), ("system", system)])
+    }
+}
+
+/// Writes a temporary file in the directory of `path`.
+fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, FileError> {
+    let temporary = beside(path)?;
+    match create(&temporary, content, mode) {
+        Ok(()) => Ok(temporary),
+        Err(refused) => {
+            remove(&temporary);
+            Err(error(path, refused.cause))
+        }
+    }
+}
+
+/// Ends a write: the directory is flushed after success, the temporary file gone after failure.
+fn settle(path: &Path, temporary: &Path, done: Result<(), FileError>) -> Result<(), FileError> {
+    match done {
+        Ok(()) => flush_parent(path),
+        Err(refused) => {
+            remove(temporary);
+            Err(refused)
+        }
+    }
+}
+
+/// A hidden name in the same directory, hence on the same file system.
+fn beside(path: &Path) -> Result<PathBuf, FileError> {
+    let suffix = random::text(12).map_err(|_| error(path, FileCause::NoRandomness))?;
+    let suffix = String::from_utf8_lossy(suffix.expose()).into_owned();
+    let Some(name) = path.file_name() else { return Err(error(path, FileCause::NotFile)) };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{suffix}.tmp"));
+    Ok(path.with_file_name(hidden))
+}
+
+/// Writes a file that must not exist, flushed to the medium.
+fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(|cause| system(path, &cause))
+}
+
+/// Flushes the directory entry of `path`, without which a rename may be lost with the power.
+fn flush_parent(path: &Path) -> Result<(), FileError> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(|cause| system(path, &cause))
+}
+
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path); // OK because what remains is hidden and never read
+}
+
+fn error(path: &Path, cause: FileCause) -> FileError {
+    FileError { path: path.to_owned(), cause }
+}
+
+fn system(path: &Path, cause: &io::Error) -> FileError {
+    error(path, FileCause::System(cause.kind(), cause.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_keeps_its_mode_narrow() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        fs::write(&path, "old").unwrap();
+        write_private(&path, b"new", PRIVATE_FILE).unwrap();
+        assert_eq!(read_text(&path).unwrap(), "new");
+        assert_eq!(mode(&path), 0o600);
+        let refused = write_new(&path, b"other", PRIVATE_FILE).unwrap_err();
+        assert_eq!(refused.cause, FileCause::Exists);
+        assert_eq!(read_text(&path).unwrap(), "new");
+        write_new(&directory.path().join("second"), b"x", PUBLIC_FILE).unwrap();
+        assert_eq!(names(directory.path()), ["key", "second"], "no temporary file remains");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        assert!(write_private(&path, b"x", PRIVATE_FILE).is_err());
+        assert!(write_private(&directory.path().join("no/such"), b"x", PRIVATE_FILE).is_err());
+        assert_eq!(names(directory.path()), ["taken"]);
+    }
+
+    #[test]
+    fn a_tree_is_read_with_slashes_and_without_hidden_files() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("a/b")).unwrap();
+        for name in ["top", "a/b/deep", "a/.hidden", "a/old~"] {
+            fs::write(directory.path().join(name), name).unwrap();
+        }
+        let files = read_dir_tree(directory.path()).unwrap();
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["a/b/deep", "top"]);
+        assert_eq!(files["a/b/deep"], b"a/b/deep");
+    }
+
+    #[test]
+    fn what_is_no_plain_tree_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        assert!(matches!(
+            read_dir_tree(&root.join("none")).unwrap_err().cause,
+            FileCause::System(io::ErrorKind::NotFound, _)
+        ));
+        std::os::unix::fs::symlink(root, root.join("loop")).unwrap();
+        let refused = read_dir_tree(root).unwrap_err();
+        assert_eq!((refused.path, refused.cause), (root.join("loop"), FileCause::NotFile));
+        fs::remove_file(root.join("loop")).unwrap();
+        let deep = "d/".repeat(TREE_DEPTH_MAX + 1);
+        fs::create_dir_all(root.join(deep)).unwrap();
+        assert_eq!(read_dir_tree(root).unwrap_err().cause, FileCause::TooMany);
+        let large = root.join("large");
+        File::create(&large).unwrap().set_len(FILE_OCTETS_MAX + 1).unwrap();
+        assert_eq!(read(&large).unwrap_err().cause, FileCause::TooLarge);
+        fs::write(root.join("bytes"), [0xff]).unwrap();
+        assert_eq!(read_text(&root.join("bytes")).unwrap_err().cause, FileCause::NotText);
+    }
+
+    #[test]
+    fn a_staged_directory_appears_whole_or_not_at_all() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("site");
+        let staged = StagedDirectory::begin(&target).unwrap();
+        staged.file("config/a", b"a", PUBLIC_FILE).unwrap();
+        drop(staged);
+        assert!(names(directory.path()).is_empty(), "dropped before commit");
+
+        fs::create_dir(&target).unwrap(); // empty, hence allowed
+        let staged = StagedDirectory::begin(&target).unwrap();
+        staged.directory("secrets", PRIVATE_DIRECTORY).unwrap();
+        staged.file("secrets/b", b"b", PRIVATE_FILE).unwrap();
+        assert!(names(&target).is_empty(), "not yet");
+        staged.commit().unwrap();
+        assert_eq!((mode(&target), mode(&target.join("secrets"))), (0o755, 0o700));
+        assert_eq!(read_text(&target.join("secrets/b")).unwrap(), "b");
+        assert_eq!(names(directory.path()), ["site"]);
+        assert_eq!(StagedDirectory::begin(&target).unwrap_err().cause, FileCause::Exists);
+        let file = target.join("secrets/b");
+        assert_eq!(StagedDirectory::begin(&file).unwrap_err().cause, FileCause::Exists);
+    }
+
+    #[test]
+    fn a_directory_filled_meanwhile_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("site");
+        let staged = StagedDirectory::begin(&target).unwrap();
+        fs::create_dir(&target).unwrap();
+        fs::write(target.join("precious"), "x").unwrap();
+        assert_eq!(staged.commit().unwrap_err().cause, FileCause::Exists);
+        assert_eq!(names(directory.path()), ["site"]);
+        assert_eq!(names(&target), ["precious"]);
+    }
+
+    #[test]
+    fn a_lock_is_held_once_and_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        assert_eq!(Lock::take(directory.path()).unwrap_err().cause, FileCause::Locked);
+        drop(lock);
+        assert!(Lock::take(directory.path()).is_ok());
+    }
+
+    #[test]
+    fn errors_show_paths_escaped() {
+        let refused = error(Path::new("a\nb"), FileCause::Exists);
+        assert_eq!(
+            refused.text(Language::English),
+            "`a\\x0ab` exists already and is not overwritten"
+        );
+    }
+}
