@@ -34,10 +34,12 @@ macro_rules! registry {
 }
 
 mod archive;
+pub mod control;
 mod failure;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod sources;
 pub mod store;
 
 pub use failure::{Failure, FailureKind};
