@@ -34,6 +34,7 @@ macro_rules! registry {
 }
 
 mod archive;
+pub mod clock;
 pub mod control;
 mod failure;
 pub mod http;
@@ -41,5 +42,6 @@ pub mod log;
 pub mod metrics;
 pub mod sources;
 pub mod store;
+pub mod workers;
 
 pub use failure::{Failure, FailureKind};
