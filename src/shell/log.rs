@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Map, Value, json};
 
+use super::clock::wall;
 use super::{Failure, FailureKind};
 use crate::vocabulary::{Language, Timestamp};
 
@@ -271,11 +272,6 @@ fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Map
     line.insert("generation".to_owned(), json!(shared.generation.load(Ordering::Relaxed)));
     line.insert("schema".to_owned(), json!(SCHEMA));
     line
-}
-
-fn wall() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp::default().plus(since.unwrap_or_default())
 }
 
 #[cfg(test)]

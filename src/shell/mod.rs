@@ -35,11 +35,15 @@ macro_rules! registry {
 }
 
 mod archive;
+pub mod clock;
+pub mod control;
 mod failure;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod sources;
 pub mod store;
+pub mod workers;
 
 pub use failure::{Failure, FailureKind};
 =======

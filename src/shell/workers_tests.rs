@@ -1,0 +1,210 @@
+//! Datagrams through real sockets on loopback, answered by a stand-in.
+
+use std::sync::Mutex;
+
+use super::*;
+
+/// Answers `x` by its own octets and the snapshot, `later` after a while, `panic` by a fault.
+struct Parrot {
+    number: u8,
+    snapshot: Arc<u8>,
+    put_off: Vec<(Duration, SocketAddr, SocketAddr)>,
+    gate: Arc<Mutex<()>>,
+}
+
+impl Answerer for Parrot {
+    type Snapshot = u8;
+
+    fn handle(
+        &mut self,
+        now: Moment,
+        datagram: &[u8],
+        source: SocketAddr,
+        local: SocketAddr,
+        reply: &mut Vec<u8>,
+    ) -> Answer {
+        drop(self.gate.lock());
+        match datagram {
+            b"ignore" => Answer::Nothing,
+            b"panic" => panic!("asked to"),
+            b"later" => {
+                let due = now.monotonic + Duration::from_millis(50);
+                self.put_off.push((due, source, local));
+                Answer::Later
+            }
+            other => {
+                reply.push(self.number);
+                reply.push(*self.snapshot);
+                reply.extend_from_slice(other);
+                Answer::Send
+            }
+        }
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Moment,
+        reply: &mut Vec<u8>,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        let at = self.put_off.iter().position(|(due, ..)| *due <= now.monotonic)?;
+        let (_, to, from) = self.put_off.remove(at);
+        reply.extend_from_slice(b"late");
+        Some((to, from))
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.put_off.iter().map(|(due, ..)| *due).min()
+    }
+
+    fn handle_timeout(&mut self, _now: Moment) {}
+
+    fn replace(&mut self, snapshot: Arc<u8>) {
+        self.snapshot = snapshot;
+    }
+
+    fn settle(&mut self, _now: Moment) {}
+}
+
+struct Scene {
+    workers: Workers<u8>,
+    addresses: Vec<SocketAddr>,
+    trouble: Arc<Mutex<Vec<Trouble>>>,
+    gate: Arc<Mutex<()>>,
+}
+
+/// The second octet of `#n` names the worker.
+fn route(datagram: &[u8]) -> Option<u8> {
+    match datagram {
+        [b'#', number, ..] => Some(number - b'0'),
+        _ => None,
+    }
+}
+
+fn scene(workers: u8, addresses: &[&str]) -> Scene {
+    let addresses: Vec<SocketAddr> = addresses.iter().map(|each| each.parse().unwrap()).collect();
+    let sockets = Sockets::bind(&addresses).unwrap();
+    let gate = Arc::new(Mutex::new(()));
+    let parrot =
+        |number| Parrot { number, snapshot: Arc::new(1), put_off: Vec::new(), gate: gate.clone() };
+    let trouble = Arc::new(Mutex::new(Vec::new()));
+    let told = trouble.clone();
+    let report: Report = Arc::new(move |each| told.lock().unwrap().push(each));
+    let parrots = (0..workers).map(parrot).collect();
+    let workers = Workers::start(&sockets, parrots, route, Clock::start(), &report).unwrap();
+    Scene { workers, addresses: sockets.addresses(), trouble, gate }
+}
+
+fn switch(to: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((if to.is_ipv4() { "127.0.0.1" } else { "::1" }, 0)).unwrap();
+    socket.connect(to).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+fn ask(socket: &UdpSocket, datagram: &[u8]) -> Vec<u8> {
+    socket.send(datagram).unwrap();
+    receive(socket)
+}
+
+fn receive(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = [0; PACKET_OCTETS_MAX];
+    let octets = socket.recv(&mut buffer).unwrap();
+    buffer[..octets].to_vec()
+}
+
+#[test]
+fn every_address_answers_from_itself() {
+    let scene = scene(2, &["127.0.0.1:0", "127.0.0.2:0"]);
+    for address in &scene.addresses {
+        // A connected socket takes only what comes from the address it asked.
+        assert_eq!(ask(&switch(*address), b"x")[2..], *b"x");
+    }
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn a_named_worker_is_found_from_any_source_and_a_source_keeps_its_worker() {
+    let scene = scene(4, &["127.0.0.1:0"]);
+    let address = scene.addresses[0];
+    for number in 0..4 {
+        let reply = ask(&switch(address), &[b'#', b'0' + number]);
+        assert_eq!(reply[0], number);
+    }
+    let socket = switch(address);
+    let first = ask(&socket, b"x")[0];
+    assert!((0..20).all(|_| ask(&socket, b"x")[0] == first));
+    assert_eq!(ask(&socket, b"#9")[0], first, "a worker that does not exist is not an answer");
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn a_snapshot_is_in_service_when_replace_returns() {
+    let scene = scene(3, &["127.0.0.1:0"]);
+    scene.workers.replace(&Arc::new(2)).unwrap();
+    for number in 0..3 {
+        assert_eq!(ask(&switch(scene.addresses[0]), &[b'#', b'0' + number])[1], 2);
+    }
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn stopping_answers_what_was_received_and_what_was_put_off() {
+    let scene = scene(1, &["127.0.0.1:0"]);
+    let socket = switch(scene.addresses[0]);
+    let held = scene.gate.lock().unwrap();
+    for _ in 0..100 {
+        socket.send(b"later").unwrap();
+    }
+    socket.send(b"x").unwrap();
+    std::thread::sleep(Duration::from_millis(50)); // lets the receiver take them off the socket
+    let stopping = std::thread::spawn(move || scene.workers.stop());
+    drop(held);
+    stopping.join().unwrap().unwrap();
+    let replies: Vec<_> = (0..101).map(|_| receive(&socket)).collect();
+    assert_eq!(replies.iter().filter(|reply| *reply == b"late").count(), 100);
+}
+
+#[test]
+fn a_full_queue_drops_and_says_so() {
+    let scene = scene(1, &["127.0.0.1:0"]);
+    let socket = switch(scene.addresses[0]);
+    let held = scene.gate.lock().unwrap();
+    let full = || scene.trouble.lock().unwrap().contains(&Trouble::QueueFull);
+    // Loopback may lose datagrams of its own when its buffer is full, so send until it shows.
+    for _ in 0..200 {
+        for _ in 0..100 {
+            socket.send(b"ignore").unwrap();
+        }
+        if full() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(full());
+    drop(held);
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn a_worker_that_faults_is_reported() {
+    let scene = scene(1, &["127.0.0.1:0"]);
+    switch(scene.addresses[0]).send(b"panic").unwrap();
+    let gone = || scene.trouble.lock().unwrap().contains(&Trouble::WorkerGone(0));
+    for _ in 0..500 {
+        if gone() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(gone());
+    assert!(scene.workers.stop().is_err());
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let failure = Sockets::bind(&[address]).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::AddressUnavailable);
+    assert!(failure.to_string().contains(&address.to_string()));
+}
