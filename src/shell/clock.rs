@@ -1,35 +1,22 @@
-<<<<<<< HEAD
 //! The machine's clocks.
-=======
-//! The clock: the only place that asks the machine for the time.
->>>>>>> shell
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::vocabulary::{Moment, Timestamp};
 
-<<<<<<< HEAD
 /// A pair of clocks: a monotonic one that starts with this value, and the wall clock.
-=======
-/// Gives moments whose monotonic part counts from when the clock was made.
->>>>>>> shell
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
 }
 
 impl Clock {
-<<<<<<< HEAD
     /// Starts the monotonic clock.
-=======
-    /// A clock that starts now.
->>>>>>> shell
     #[must_use]
     pub fn start() -> Self {
         Self { start: Instant::now() }
     }
 
-<<<<<<< HEAD
     /// This instant on both clocks.
     #[must_use]
     pub fn now(&self) -> Moment {
@@ -59,17 +46,4 @@ mod tests {
         assert!(first.monotonic <= second.monotonic);
         assert!(first.wall > Timestamp::parse("2020-01-01").unwrap());
     }
-=======
-    /// Both clocks, read together.
-    #[must_use]
-    pub fn now(&self) -> Moment {
-        Moment { monotonic: self.start.elapsed(), wall: wall() }
-    }
-}
-
-/// The wall clock; times before 1970 read as 1970.
-#[must_use]
-pub fn wall() -> Timestamp {
-    Timestamp::default().plus(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
->>>>>>> shell
 }

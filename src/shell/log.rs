@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Map, Value, json};
 
-use super::clock::wall;
+use super::clock::now;
 use super::{Failure, FailureKind};
 use crate::vocabulary::{Language, Timestamp};
 
@@ -227,7 +227,7 @@ fn write(received: &Receiver<Entry>, shared: &Shared, mut output: impl Write) {
         let mut lost = 0;
         if missing > 0 {
             let facts = [("count", missing.to_string())];
-            let gap = event_line(shared, wall(), Event::LinesMissing, &facts);
+            let gap = event_line(shared, now(), Event::LinesMissing, &facts);
             if writeln!(output, "{}", Value::Object(gap)).is_err() {
                 lost += missing;
             }

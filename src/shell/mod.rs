@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The only room that touches the world: sockets, files, stores, HTTP, the control socket, the
 //! log and signals.
 //!
@@ -38,18 +37,13 @@ mod archive;
 pub mod clock;
 pub mod control;
 mod failure;
+pub mod files;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod random;
 pub mod sources;
 pub mod store;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};
-=======
-//! The only room that touches the world: clock, files, randomness. It decides nothing.
-
-pub mod clock;
-pub mod files;
-pub mod random;
->>>>>>> pki
