@@ -20,4 +20,6 @@ pub mod plan;
 pub mod policy;
 pub mod eap;
 pub mod authority;
+pub mod access;
 pub mod shell;
+pub mod commands;

@@ -5,18 +5,26 @@
 //! device. Unknown keys are findings, nothing falls back silently, and no code here knows the
 //! name of an environment: environments are data.
 
+mod check;
+mod compile;
+mod credentials;
 mod environment;
+mod finding;
 mod inventory;
 mod model;
 mod policy;
 mod profile;
+mod read;
 mod server;
 mod topology;
 
+pub use compile::{Compiled, Sources, compile};
+pub use credentials::{AuthorityMaterial, ClientSecrets, Credentials, credentials};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,
 };
+pub use finding::{Finding, FindingKind, Severity};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};
 pub use policy::{

@@ -1,0 +1,86 @@
+//! What an operator types. Each command reads its arguments, calls the rooms above and prints;
+//! no protocol code lives here.
+//!
+//! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
+
+mod console;
+
+pub use console::Console;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command};
+
+use crate::vocabulary::{Language, Text};
+
+/// Done, or nothing wrong.
+pub const DONE: u8 = 0;
+/// Something is wrong.
+pub const WRONG: u8 = 1;
+/// Wrong use.
+pub const WRONG_USE: u8 = 2;
+
+/// A command: how it is described and what it does.
+struct Verb {
+    define: fn(Language) -> Command,
+    run: fn(&ArgMatches, &mut Console) -> u8,
+}
+
+/// Every command, in the order that `--help` lists them.
+const VERBS: &[Verb] = &[];
+
+/// Runs the command line `arguments` (the program's name first) under `locale`, the values of
+/// `LC_ALL`, `LC_MESSAGES` and `LANG` in this order.
+#[must_use]
+pub fn run(arguments: &[OsString], locale: &[Option<String>]) -> ExitCode {
+    let language = language(arguments, locale);
+    let mut console = Console::new(language);
+    let matches = match define(language).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let help = !error.use_stderr();
+            // OK because nobody is left to tell when even this cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(if help { DONE } else { WRONG_USE });
+        }
+    };
+    let Some((name, inner)) = matches.subcommand() else { return ExitCode::from(WRONG_USE) };
+    let verb = VERBS.iter().find(|verb| (verb.define)(language).get_name() == name);
+    ExitCode::from(verb.map_or(WRONG_USE, |verb| (verb.run)(inner, &mut console)))
+}
+
+fn define(language: Language) -> Command {
+    let about = Text {
+        ja: "関所: 庁内LANに誰をどこまで入れるかを決めるネットワークアクセス制御",
+        en: "decides who may join a city hall's network, and where",
+    };
+    let mut command = Command::new("sekisho")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(about.get(language))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .arg(
+            Arg::new("lang")
+                .long("lang")
+                .global(true)
+                .value_name("ja|en")
+                .value_parser(["ja", "en"])
+                .help(Text { ja: "表示の言語", en: "language of the output" }.get(language)),
+        );
+    for verb in VERBS {
+        command = command.subcommand((verb.define)(language));
+    }
+    command
+}
+
+/// Looks for `--lang` before the command line is parsed, since `--help` must speak it as well.
+fn language(arguments: &[OsString], locale: &[Option<String>]) -> Language {
+    let texts: Vec<&str> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let option = texts.iter().enumerate().find_map(|(index, text)| match *text {
+        "--lang" => texts.get(index + 1).copied(),
+        text => text.strip_prefix("--lang="),
+    });
+    Language::choose(option.and_then(Language::parse), locale)
+}

@@ -1,0 +1,518 @@
+//! Reads TOML so that every value knows its line and every mistake is reported, not only the
+//! first: a table remembers which of its keys were asked for, and the rest are findings.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ipnetwork::IpNetwork;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::finding::Sink;
+use super::{Finding, FindingKind, Name, Origin};
+use crate::vocabulary::{DateError, Timestamp, VlanId};
+
+/// A text file with its lines.
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    /// As findings show it: `config/…` or `topology/…`.
+    pub(super) path: Arc<str>,
+    /// Where each line after the first begins.
+    breaks: Arc<[usize]>,
+}
+
+impl File {
+    pub(super) fn new(path: &str, text: &str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
+        Self { path: path.into(), breaks: breaks.map(|(at, _)| at + 1).collect() }
+    }
+
+    /// The line that holds an octet.
+    pub(super) fn at(&self, octet: usize) -> Origin {
+        let line = 1 + self.breaks.partition_point(|start| *start <= octet);
+        Origin { file: Arc::clone(&self.path), line: u32::try_from(line).unwrap_or(u32::MAX) }
+    }
+}
+
+/// A value and where it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Located<T> {
+    pub(super) value: T,
+    pub(super) at: Origin,
+    pub(super) field: String,
+}
+
+impl<T> Located<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
+        Located { value: change(self.value), at: self.at, field: self.field }
+    }
+
+    /// A finding about this value.
+    pub(super) fn finding(&self, kind: FindingKind) -> Finding {
+        Finding::new(kind, Some(self.at.clone()), self.field.clone())
+    }
+}
+
+/// Reads a file's octets as TOML and hands the outermost table to `body`; `None` after findings.
+pub(super) fn document<T>(
+    path: &str,
+    octets: &[u8],
+    sink: &Sink,
+    body: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Option<T> {
+    let text = match std::str::from_utf8(octets) {
+        Ok(text) => text,
+        Err(error) => {
+            let finding = Finding::new(FindingKind::FileNotText, None, "")
+                .fact("path", path)
+                .fact("octet", error.valid_up_to());
+            sink.push(finding);
+            return None;
+        }
+    };
+    // An editor's byte order mark is no part of the text.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let file = File::new(path, text);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let at = file.at(error.span().map_or(0, |span| span.start));
+        let cause = error.message().lines().collect::<Vec<_>>().join(", ");
+        sink.push(Finding::new(FindingKind::Syntax, Some(at), "").fact("cause", cause));
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let table = Table::new(table.get_ref(), 0..0, &file, String::new(), sink);
+    let read = body(&table);
+    table.finish();
+    read
+}
+
+/// A table being read.
+pub(super) struct Table<'a> {
+    table: &'a DeTable<'a>,
+    span: Range<usize>,
+    file: &'a File,
+    path: String,
+    sink: &'a Sink,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    fn new(
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        file: &'a File,
+        path: String,
+        sink: &'a Sink,
+    ) -> Self {
+        Self { table, span, file, path, sink, asked: RefCell::default() }
+    }
+
+    /// Where the table begins.
+    pub(super) fn at(&self) -> Origin {
+        self.file.at(self.span.start)
+    }
+
+    /// The full name of one of its fields.
+    pub(super) fn field(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// A finding about one of its fields, at the line of its value, else of the table.
+    pub(super) fn finding(&self, kind: FindingKind, key: &str) -> Finding {
+        let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
+        let at = found.map_or_else(|| self.at(), |(name, _)| self.file.at(name.span().start));
+        Finding::new(kind, Some(at), self.field(key))
+    }
+
+    pub(super) fn push(&self, finding: Finding) {
+        self.sink.push(finding);
+    }
+
+    pub(super) const fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
+    /// Whether a key is there; asking counts as knowing it.
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Reports every key that was not asked for.
+    pub(super) fn finish(&self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.table.iter() {
+            let name: &str = key.get_ref();
+            if asked.iter().any(|known| *known == name) {
+                continue;
+            }
+            let finding = Finding::new(
+                FindingKind::UnknownKey,
+                Some(self.file.at(key.span().start)),
+                self.field(name),
+            );
+            let hint = nearest(name, asked.iter().copied());
+            self.sink.push(finding.fact("key", name).fact("hint", hint));
+        }
+    }
+
+    fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    fn need(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        let found = self.get(key);
+        if found.is_none() {
+            let finding = Finding::new(FindingKind::MissingKey, Some(self.at()), self.field(key));
+            self.sink.push(finding.fact("key", key));
+        }
+        found
+    }
+
+    fn located<T>(&self, value: T, span: Range<usize>, field: String) -> Located<T> {
+        Located { value, at: self.file.at(span.start), field }
+    }
+
+    fn wrong_type(&self, value: &Spanned<DeValue<'_>>, field: &str, expected: &'static str) {
+        let at = Some(self.file.at(value.span().start));
+        let finding = Finding::new(FindingKind::WrongType, at, field);
+        self.sink
+            .push(finding.fact("expected", expected).fact("found", value.get_ref().type_str()));
+    }
+
+    fn as_text(&self, value: &Spanned<DeValue<'_>>, field: String) -> Option<Located<String>> {
+        match value.get_ref().as_str() {
+            Some(text) => Some(self.located(text.to_owned(), value.span(), field)),
+            None => {
+                self.wrong_type(value, &field, "string");
+                None
+            }
+        }
+    }
+
+    fn as_integer(&self, value: &Spanned<DeValue<'_>>, field: String) -> Option<Located<i64>> {
+        let number = value.get_ref().as_integer().and_then(|integer| {
+            i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
+        });
+        match number {
+            Some(number) => Some(self.located(number, value.span(), field)),
+            None => {
+                self.wrong_type(value, &field, "integer");
+                None
+            }
+        }
+    }
+
+    /// A text that must be there, perhaps empty.
+    pub(super) fn any_text(&self, key: &'static str) -> Option<Located<String>> {
+        self.as_text(self.need(key)?, self.field(key))
+    }
+
+    /// A text that must be there and not be empty or blank.
+    pub(super) fn text(&self, key: &'static str) -> Option<Located<String>> {
+        let text = self.any_text(key)?;
+        if text.value.trim().is_empty() {
+            self.sink.push(text.finding(FindingKind::Empty));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that may be absent: `Some(None)` when it is, `None` after a finding.
+    pub(super) fn optional_text(&self, key: &'static str) -> Option<Option<Located<String>>> {
+        match self.table.get(key) {
+            None => {
+                self.asked.borrow_mut().push(key);
+                Some(None)
+            }
+            Some(_) => self.text(key).map(Some),
+        }
+    }
+
+    /// The texts `name_ja` and `name_en`.
+    pub(super) fn name(&self) -> Option<Name> {
+        let (ja, en) = (self.text("name_ja"), self.text("name_en"));
+        Some(Name { ja: ja?.value, en: en?.value })
+    }
+
+    /// A number within bounds.
+    pub(super) fn integer(&self, key: &'static str, range: (i64, i64)) -> Option<Located<i64>> {
+        let number = self.as_integer(self.need(key)?, self.field(key))?;
+        self.within(number, range)
+    }
+
+    /// A number that may be absent.
+    pub(super) fn optional_integer(
+        &self,
+        key: &'static str,
+        range: (i64, i64),
+    ) -> Option<Option<Located<i64>>> {
+        if self.has(key) { self.integer(key, range).map(Some) } else { Some(None) }
+    }
+
+    fn within(&self, number: Located<i64>, (min, max): (i64, i64)) -> Option<Located<i64>> {
+        if (min..=max).contains(&number.value) {
+            return Some(number);
+        }
+        let finding = number.finding(FindingKind::OutOfRange);
+        self.sink.push(finding.fact("value", number.value).fact("min", min).fact("max", max));
+        None
+    }
+
+    /// A truth value.
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let value = self.need(key)?;
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            self.wrong_type(value, &self.field(key), "boolean");
+        }
+        truth
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let text = self.any_text(key)?;
+        self.choose(&text, choices)
+    }
+
+    /// A list of words, each one of a few.
+    pub(super) fn choices<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<Vec<T>> {
+        let texts = self.texts(key)?;
+        // Collected first, so that every wrong word is reported.
+        let chosen: Vec<_> = texts.iter().map(|text| self.choose(text, choices)).collect();
+        chosen.into_iter().collect()
+    }
+
+    pub(super) fn choose<T: Copy>(
+        &self,
+        text: &Located<String>,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let found = choices.iter().find(|(word, _)| *word == text.value);
+        if found.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let finding = text.finding(FindingKind::NotAChoice).fact("value", &text.value);
+            self.sink.push(finding.fact("choices", words.join(", ")));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Located<String>>> {
+        self.list(key, |value, field| self.as_text(value, field))
+    }
+
+    /// A list of texts that may be absent.
+    pub(super) fn optional_texts(&self, key: &'static str) -> Option<Option<Vec<Located<String>>>> {
+        if self.has(key) { self.texts(key).map(Some) } else { Some(None) }
+    }
+
+    /// A list of VLAN numbers.
+    pub(super) fn vlans(&self, key: &'static str) -> Option<Vec<Located<VlanId>>> {
+        self.list(key, |value, field| self.to_vlan(self.as_integer(value, field)?))
+    }
+
+    /// One VLAN number.
+    pub(super) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
+        let number = self.as_integer(self.need(key)?, self.field(key))?;
+        self.to_vlan(number)
+    }
+
+    fn to_vlan(&self, number: Located<i64>) -> Option<Located<VlanId>> {
+        let number = self.within(number, (1, 4094))?;
+        let vlan = u16::try_from(number.value).ok().and_then(VlanId::new)?;
+        Some(number.map(|_| vlan))
+    }
+
+    fn list<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&Spanned<DeValue<'_>>, String) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let value = self.need(key)?;
+        let field = self.field(key);
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(value, &field, "array");
+            return None;
+        };
+        let items = array.iter().enumerate();
+        let items: Vec<_> =
+            items.map(|(index, item)| read(item, format!("{field}[{index}]"))).collect();
+        items.into_iter().collect()
+    }
+
+    /// A network in CIDR notation whose host bits are zero.
+    pub(super) fn to_network(&self, text: &Located<String>) -> Option<IpNetwork> {
+        let network = self.to_interface(text)?;
+        let whole = IpNetwork::new(network.network(), network.prefix()).ok()?;
+        if whole == network {
+            return Some(network);
+        }
+        let finding = text.finding(FindingKind::HostBits).fact("value", &text.value);
+        self.sink.push(finding.fact("network", whole));
+        None
+    }
+
+    /// An address with a prefix length, or alone.
+    pub(super) fn to_interface(&self, text: &Located<String>) -> Option<IpNetwork> {
+        match text.value.parse::<IpNetwork>() {
+            Ok(network) => Some(network),
+            Err(cause) => {
+                let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
+                self.sink.push(finding.fact("cause", cause.to_string().to_lowercase()));
+                None
+            }
+        }
+    }
+
+    /// A day or an instant, as [`Timestamp::parse`] or [`Timestamp::parse_end`] reads it.
+    pub(super) fn time(
+        &self,
+        key: &'static str,
+        parse: fn(&str) -> Result<Timestamp, DateError>,
+    ) -> Option<Located<Timestamp>> {
+        let text = self.text(key)?;
+        match parse(&text.value) {
+            Ok(time) => Some(text.map(|_| time)),
+            Err(error) => {
+                let why = match error {
+                    DateError::Form => "form",
+                    DateError::NoSuchDay => "no such day",
+                    DateError::OutsideEra => "outside the era",
+                };
+                let finding = text.finding(FindingKind::BadDate).fact("value", &text.value);
+                self.sink.push(finding.fact("why", why));
+                None
+            }
+        }
+    }
+
+    /// A table inside that must be there.
+    pub(super) fn table<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&Table<'_>) -> Option<T>,
+    ) -> Option<T> {
+        self.inner(self.need(key)?, self.field(key), read)
+    }
+
+    /// A list of tables, empty when absent. Those that could not be read are left out after
+    /// their findings.
+    pub(super) fn tables<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&Table<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = self.get(key) else { return Vec::new() };
+        let field = self.field(key);
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(value, &field, "array of tables");
+            return Vec::new();
+        };
+        let items = array.iter().enumerate();
+        items
+            .filter_map(|(index, item)| self.inner(item, format!("{field}[{index}]"), &read))
+            .collect()
+    }
+
+    /// Every key of this table with its value as text or number: for tables whose keys are
+    /// names, as `assign`.
+    pub(super) fn vlan_by_name(
+        &self,
+        key: &'static str,
+    ) -> Option<Vec<(Located<String>, Located<VlanId>)>> {
+        let value = self.need(key)?;
+        let field = self.field(key);
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(value, &field, "table");
+            return None;
+        };
+        let items: Vec<_> = table
+            .iter()
+            .map(|(name, value)| {
+                let word: &str = name.get_ref();
+                let field = format!("{field}.{word}");
+                let vlan = self.to_vlan(self.as_integer(value, field.clone())?)?;
+                Some((self.located(word.to_owned(), name.span(), field), vlan))
+            })
+            .collect();
+        items.into_iter().collect()
+    }
+
+    fn inner<T>(
+        &self,
+        value: &'a Spanned<DeValue<'a>>,
+        field: String,
+        read: impl FnOnce(&Table<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong_type(value, &field, "table");
+            return None;
+        };
+        let table = Table::new(table, value.span(), self.file, field, self.sink);
+        let item = read(&table);
+        table.finish();
+        item
+    }
+}
+
+/// A word of the list that is one or two letters away: `did you mean …`; else what is known.
+pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let close = known
+        .clone()
+        .map(|other| (distance(word, other), other))
+        .filter(|(distance, _)| *distance <= 2)
+        .min();
+    match close {
+        Some((_, other)) => format!("`{other}` ?"),
+        None => {
+            let mut known: Vec<&str> = known.collect();
+            known.sort_unstable();
+            known.dedup();
+            known.truncate(12);
+            known.join(", ")
+        }
+    }
+}
+
+/// Letters to insert, remove or replace (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (index, letter) in left.chars().enumerate() {
+        let mut diagonal = index;
+        let mut before = index + 1;
+        let mut next = vec![before];
+        for (other, above) in right.iter().zip(row.iter().skip(1)) {
+            before = (diagonal + usize::from(letter != *other)).min(above + 1).min(before + 1);
+            diagonal = *above;
+            next.push(before);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// An address without a prefix.
+pub(super) fn to_address(text: &Located<String>, sink: &Sink) -> Option<IpAddr> {
+    match text.value.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
+            sink.push(finding.fact("cause", "not an IP address"));
+            None
+        }
+    }
+}
