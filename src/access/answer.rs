@@ -56,7 +56,8 @@ pub(super) fn entry(
 
 /// Seconds the session may last: what the rule or the profile says, never past the end of the
 /// grant or certificate. `None` leaves it to the switch, only where nothing ends.
-fn session_seconds(profile: &Profile, entry: &Entry, now: Timestamp) -> Option<u32> {
+#[must_use]
+pub fn session_seconds(profile: &Profile, entry: &Entry, now: Timestamp) -> Option<u32> {
     let wanted = entry.session_timeout.unwrap_or(profile.reply.session_timeout);
     let wanted = (wanted > Duration::ZERO).then_some(wanted.as_secs());
     let left = entry.until.map(|until| u64::try_from(now.seconds_until(until)).unwrap_or(0).max(1));

@@ -430,7 +430,7 @@ fn failure_to(message: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A refusal of the conversation in the words of the record.
-fn refusal_because(refusal: Refusal) -> Because {
+pub(super) fn refusal_because(refusal: Refusal) -> Because {
     let reason = match refusal {
         Refusal::CertificateExpired => Reason::CertificateExpired,
         Refusal::CertificateNotYetValid => Reason::CertificateNotYetValid,

@@ -79,8 +79,6 @@ impl DecisionRecord {
     #[must_use]
     pub fn to_json(&self, language: Language) -> Value {
         json!({
-            "event": "AUTH",
-            "time": self.time.rfc3339(),
             "generation": self.generation,
             "outcome": self.outcome.id(),
             "reason": self.because.reason.id(),

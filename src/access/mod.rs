@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use answer::session_seconds;
 pub use event::{DecisionRecord, Event};
 pub use reason::{Action, IgnoreReason, ReplyReason};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use crate::eap::tls::{TlsServer, TrustMaterial};
 use crate::eap::trust::{CrlRule, Realm, RealmOf, StaleRule, TrustError};
 use crate::plan::{Admission, Credentials, Environment, Plan, WhenStale};
-use crate::vocabulary::{Marks, Secret, SwitchIndex};
+use crate::vocabulary::{Because, Marks, Moment, Secret, SwitchIndex};
 use crate::wire::radius::Key;
 
 /// TLS sessions kept for each registered device.
@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub plan: Arc<Plan>,
     /// The marks in force.
     pub marks: Arc<Marks>,
-    pub(super) clients: HashMap<SwitchIndex, Client>,
+    pub(super) clients: Arc<HashMap<SwitchIndex, Client>>,
     pub(super) tls: Arc<TlsServer>,
     /// Turns asset numbers into pseudonyms that stay the same (Chargeable-User-Identity).
     pub(super) pseudonym: hmac::Key,
@@ -102,7 +102,7 @@ impl Snapshot {
             };
             (*index, client)
         };
-        let clients = credentials.clients.iter().map(client).collect();
+        let clients = Arc::new(credentials.clients.iter().map(client).collect());
         let tls = Arc::new(tls_server(&plan, credentials, previous)?);
         let key = digest::digest(&digest::SHA256, credentials.server_key.expose());
         let pseudonym = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
@@ -111,8 +111,30 @@ impl Snapshot {
 
     /// The same with other marks.
     #[must_use]
-    pub fn with_marks(self, marks: Marks) -> Self {
-        Self { marks: Arc::new(marks), ..self }
+    pub fn with_marks(&self, marks: Marks) -> Self {
+        Self {
+            generation: self.generation,
+            plan: Arc::clone(&self.plan),
+            marks: Arc::new(marks),
+            clients: Arc::clone(&self.clients),
+            tls: Arc::clone(&self.tls),
+            pseudonym: self.pseudonym.clone(),
+        }
+    }
+
+    /// The same as generation `generation`: the plan is numbered only once it is known to work.
+    #[must_use]
+    pub fn with_generation(self, generation: u64) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// What a handshake at `now` would make of this certificate chain, the end entity first,
+    /// possession of its key aside.
+    ///
+    /// # Errors
+    /// Why the certificate would be refused.
+    pub fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Because> {
+        self.tls.verify(now, chain).map_err(super::dialogue::refusal_because)
     }
 
     fn has_learned(&self, switch: &str) -> bool {

@@ -3,7 +3,12 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod check;
 mod console;
+mod explain;
+mod operate;
+mod serve;
+mod site;
 
 pub use console::Console;
 
@@ -28,7 +33,15 @@ struct Verb {
 }
 
 /// Every command, in the order that `--help` lists them.
-const VERBS: &[Verb] = &[];
+const VERBS: &[Verb] = &[
+    Verb { define: serve::define, run: serve::run },
+    Verb { define: check::define, run: check::run },
+    Verb { define: explain::define, run: explain::run },
+    Verb { define: operate::define_reload, run: operate::reload },
+    Verb { define: operate::define_status, run: operate::status },
+    Verb { define: operate::define_plan, run: operate::plan },
+    Verb { define: operate::define_mark, run: operate::mark },
+];
 
 /// Runs the command line `arguments` (the program's name first) under `locale`, the values of
 /// `LC_ALL`, `LC_MESSAGES` and `LANG` in this order.

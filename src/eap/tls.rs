@@ -108,7 +108,10 @@ impl TlsServer {
     }
 
     /// Verifies a chain again, as every resumption must (RFC 9190 §5.7).
-    pub(super) fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// Why a handshake with this chain would be refused now.
+    pub fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
         let (end_entity, intermediates) = chain.split_first().ok_or(Refusal::CertificateMissing)?;
         let seconds = u64::try_from(now.wall.seconds()).map_err(|_| Refusal::Internal)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));

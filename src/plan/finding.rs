@@ -143,6 +143,10 @@ macro_rules! findings {
 }
 
 findings! {
+    // Secrets.
+    SecretOpen Error "secrets.open-to-everyone"
+        ["`{path}` をこの機器の誰でも読めます(モード {mode})。", "everyone on this machine may read `{path}` (mode {mode})"]
+        ["chmod o-rwx を実行し、漏れたおそれがあれば鍵を替えてください。", "run chmod o-rwx on it, and replace the secret if it may have leaked"]
     // Files and syntax.
     FileAbsent Error "file.absent"
         ["`{path}` がありません。", "`{path}` is missing"]

@@ -3,7 +3,7 @@
 //! Magic, then each file in order: tree (1 octet), length of the path (4 octets, big endian),
 //! path, length of the content (8 octets, big endian), content. Secrets are never in it.
 
-use std::collections::BTreeMap;
+use crate::plan::Sources;
 
 /// First octets of an archive; the digit is the version of the layout.
 const MAGIC: &[u8] = b"sekisho-sources-1\n";
@@ -11,13 +11,10 @@ const MAGIC: &[u8] = b"sekisho-sources-1\n";
 const CONFIG: u8 = 0;
 const TOPOLOGY: u8 = 1;
 
-/// Files by relative path.
-pub(super) type Tree = BTreeMap<String, Vec<u8>>;
-
 /// Packs both trees.
-pub(super) fn pack(config: &Tree, topology: &Tree) -> Vec<u8> {
+pub(super) fn pack(sources: &Sources) -> Vec<u8> {
     let mut archive = MAGIC.to_vec();
-    for (tree, files) in [(CONFIG, config), (TOPOLOGY, topology)] {
+    for (tree, files) in [(CONFIG, &sources.config), (TOPOLOGY, &sources.topology)] {
         for (path, content) in files {
             // OK because `sources` bounds paths and contents far below these widths.
             let path_octets = u32::try_from(path.len()).unwrap_or(u32::MAX);
@@ -32,10 +29,10 @@ pub(super) fn pack(config: &Tree, topology: &Tree) -> Vec<u8> {
     archive
 }
 
-/// Unpacks both trees, config first; `None` when the octets are no archive.
-pub(super) fn unpack(archive: &[u8]) -> Option<(Tree, Tree)> {
+/// Unpacks both trees; `None` when the octets are no archive.
+pub(super) fn unpack(archive: &[u8]) -> Option<Sources> {
     let mut rest = archive.strip_prefix(MAGIC)?;
-    let (mut config, mut topology) = (Tree::new(), Tree::new());
+    let mut sources = Sources::default();
     while let Some((tree, after)) = rest.split_first() {
         let (octets, after) = after.split_first_chunk::<4>()?;
         let path_octets = usize::try_from(u32::from_be_bytes(*octets)).ok()?;
@@ -44,18 +41,20 @@ pub(super) fn unpack(archive: &[u8]) -> Option<(Tree, Tree)> {
         let content_octets = usize::try_from(u64::from_be_bytes(*octets)).ok()?;
         let (content, after) = after.split_at_checked(content_octets)?;
         let files = match *tree {
-            CONFIG => &mut config,
-            TOPOLOGY => &mut topology,
+            CONFIG => &mut sources.config,
+            TOPOLOGY => &mut sources.topology,
             _ => return None,
         };
         files.insert(String::from_utf8(path.to_vec()).ok()?, content.to_vec());
         rest = after;
     }
-    Some((config, topology))
+    Some(sources)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -68,8 +67,8 @@ mod tests {
             config: BTreeMap<String, Vec<u8>>,
             topology: BTreeMap<String, Vec<u8>>,
         ) {
-            let archive = pack(&config, &topology);
-            prop_assert_eq!(unpack(&archive), Some((config, topology)));
+            let sources = Sources { config, topology };
+            prop_assert_eq!(unpack(&pack(&sources)), Some(sources));
         }
 
         #[test]
@@ -83,8 +82,8 @@ mod tests {
 
     #[test]
     fn a_cut_archive_is_none() {
-        let files = Tree::from([("server.toml".to_owned(), b"x".to_vec())]);
-        let archive = pack(&files, &Tree::new());
+        let config = BTreeMap::from([("server.toml".to_owned(), b"x".to_vec())]);
+        let archive = pack(&Sources { config, topology: BTreeMap::new() });
         for length in MAGIC.len() + 1..archive.len() {
             assert_eq!(unpack(&archive[..length]), None, "{length}");
         }

@@ -85,6 +85,8 @@ registry! {
             ["対象 `{subject}` は計画にありません", "the plan does not know `{subject}`"]
         DateMalformed "mark.date-malformed"
             ["期限 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30T17:00:00+09:00", "cannot read the end `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30T17:00:00+09:00"]
+        TextEmpty "control.text-empty"
+            ["`{field}` が空です", "`{field}` is empty"]
         TextTooLong "control.text-too-long"
             ["`{field}` が上限 {limit} バイトを超えています", "`{field}` is longer than {limit} octets"]
         AddressUnavailable "socket.address"
@@ -104,9 +106,7 @@ registry! {
         PlanRefused "plan.refused"
             ["設定に誤りがあるため計画を受け入れられません(誤り {errors} 件)。sekisho check で確認してください", "the files hold {errors} errors, so no plan can be accepted; see sekisho check"]
         CredentialsRefused "secrets.refused"
-            ["秘密情報に誤りがあります(誤り {errors} 件)", "the secrets hold {errors} errors"]
-        SecretsAbsent "secrets.absent"
-            ["秘密情報のファイルがありません: {files}", "secret files are missing: {files}"]
+            ["秘密情報に不足または誤りがあります({count} 件)。sekisho check で確認してください", "secrets are missing or wrong ({count} findings); see sekisho check"]
         SnapshotRefused "service.snapshot"
             ["計画を稼働状態にできません: {cause}", "the plan cannot be put into service: {cause}"]
         Stopping "service.stopping"

@@ -18,6 +18,8 @@ use crate::vocabulary::{Language, Timestamp};
 
 /// How many lines may wait to be written.
 pub const LINES_WAITING_MAX: usize = 65_536;
+/// The event id of a decision about a device.
+pub const DECISION: &str = "AUTH";
 /// Version of the keys in a line; grows when a key changes its meaning.
 pub const SCHEMA: u32 = 1;
 
@@ -85,6 +87,8 @@ registry! {
             ["操作 {command} を受け付けました({by})", "carried out {command}, asked by {by}"]
         ControlRefused "OPS-control-refused"
             ["操作 {command} を拒否しました({by}): {cause}", "refused {command}, asked by {by}: {cause}"]
+        Complaint "AUTH-ignored"
+            ["{address} からの要求に応答しません({reason}、ほか {more} 件)", "requests from {address} get no answer ({reason}; {more} more since the last line)"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -109,6 +113,7 @@ impl Event {
             | Self::PlanRolledBack
             | Self::AddressesChanged
             | Self::Finding
+            | Self::Complaint
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::WorkerFailed

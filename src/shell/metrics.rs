@@ -3,8 +3,6 @@
 //! Labels are bounded: switches of the plan, ids of enums, roles of files. Never a MAC, a user,
 //! a serial number or anything else that a peer can invent; an unknown source is `unknown`.
 
-use std::time::Duration;
-
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
@@ -28,12 +26,11 @@ pub struct Metrics {
     registry: Registry,
     /// Datagrams received, by client and kind.
     pub requests: IntCounterVec,
-    /// Replies sent, by client, result and reason.
+    /// Replies made, by client, method, result and reason: the decision's own for an Accept or
+    /// Reject, empty for others.
     pub replies: IntCounterVec,
     /// Datagrams not answered, by client and reason.
     pub ignored: IntCounterVec,
-    /// Decisions, by method, result and reason.
-    pub auth: IntCounterVec,
     /// Time from the first request to the decision, by method and result.
     pub auth_seconds: HistogramVec,
     /// Round trips of EAP conversations.
@@ -58,6 +55,10 @@ pub struct Metrics {
     pub message_authenticator_missing: IntCounterVec,
     /// Log lines that did not fit.
     pub log_lines_missing: IntGauge,
+    /// Datagrams lost between socket and worker, by where.
+    pub lost: IntCounterVec,
+    /// Conversations thrown out because the table or the port was full.
+    pub evictions: IntCounter,
 }
 
 impl Metrics {
@@ -69,12 +70,6 @@ impl Metrics {
         Self::register().map_err(|cause| {
             Failure::new(FailureKind::MachineRefused).fact("cause", format!("metrics: {cause}"))
         })
-    }
-
-    /// Counts a decision.
-    pub fn decided(&self, method: &str, result: &str, reason: &str, elapsed: Duration) {
-        self.auth.with_label_values(&[method, result, reason]).inc();
-        self.auth_seconds.with_label_values(&[method, result]).observe(elapsed.as_secs_f64());
     }
 
     /// Everything in the text exposition format.
@@ -140,18 +135,13 @@ impl Metrics {
             )?,
             replies: counters(
                 "sekisho_replies_total",
-                "RADIUS replies sent.",
-                &["client", "result", "reason"],
+                "RADIUS replies made.",
+                &["client", "method", "result", "reason"],
             )?,
             ignored: counters(
                 "sekisho_ignored_total",
                 "RADIUS datagrams not answered.",
                 &["client", "reason"],
-            )?,
-            auth: counters(
-                "sekisho_auth_total",
-                "Decisions about devices.",
-                &["method", "result", "reason"],
             )?,
             auth_seconds,
             eap_rounds,
@@ -180,6 +170,15 @@ impl Metrics {
                 "sekisho_log_lines_missing",
                 "Log lines that did not fit and are not reported yet.",
             )?,
+            lost: counters(
+                "sekisho_datagrams_lost_total",
+                "Datagrams lost inside this machine.",
+                &["where"],
+            )?,
+            evictions: counter(
+                "sekisho_conversations_evicted_total",
+                "EAP conversations thrown out because the table or the port was full.",
+            )?,
             registry,
         })
     }
@@ -192,15 +191,17 @@ mod tests {
     #[test]
     fn every_metric_is_registered_and_rendered() {
         let metrics = Metrics::new().unwrap();
-        metrics.decided("mab", "admit", "policy.admitted", Duration::from_millis(3));
+        let replies = &metrics.replies;
+        replies.with_label_values(&["hon-sw01", "mab", "accept", "policy.admitted"]).inc();
+        metrics.auth_seconds.with_label_values(&["mab", "accept"]).observe(0.003);
         metrics.requests.with_label_values(&["hon-sw01", "access-request"]).inc();
         metrics.ignored.with_label_values(&[CLIENT_UNKNOWN, "unknown-client"]).inc();
         let text = String::from_utf8(metrics.render()).unwrap();
         for line in [
-            "sekisho_auth_total{method=\"mab\",reason=\"policy.admitted\",result=\"admit\"} 1",
+            "sekisho_replies_total{client=\"hon-sw01\",method=\"mab\",reason=\"policy.admitted\",result=\"accept\"} 1",
             "sekisho_requests_total{client=\"hon-sw01\",kind=\"access-request\"} 1",
             "sekisho_ignored_total{client=\"unknown\",reason=\"unknown-client\"} 1",
-            "sekisho_auth_seconds_bucket{method=\"mab\",result=\"admit\",le=\"0.005\"} 1",
+            "sekisho_auth_seconds_bucket{method=\"mab\",result=\"accept\",le=\"0.005\"} 1",
             "sekisho_plan_generation 0",
         ] {
             assert!(text.lines().any(|each| each == line), "{line}\n{text}");

@@ -33,6 +33,7 @@ macro_rules! registry {
     };
 }
 
+mod admission;
 mod archive;
 pub mod clock;
 pub mod control;
@@ -41,7 +42,9 @@ pub mod files;
 pub mod http;
 pub mod log;
 pub mod metrics;
+mod notify;
 pub mod random;
+pub mod service;
 pub mod sources;
 pub mod store;
 pub mod workers;

@@ -3,6 +3,7 @@
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
+use super::{Failure, FailureKind};
 use crate::vocabulary::Secret;
 
 /// Sixty-four characters that need no quoting in shells, TOML or switch consoles, so that every
@@ -22,6 +23,17 @@ pub fn text(characters: usize) -> Result<Secret, RandomError> {
     SystemRandom::new().fill(&mut octets).map_err(|_| RandomError)?;
     let chosen = octets.iter().filter_map(|octet| ALPHABET.get(usize::from(octet & 63)).copied());
     Ok(Secret::new(chosen.collect()))
+}
+
+/// Thirty-two octets for a worker's own generator.
+///
+/// # Errors
+/// The operating system gives no randomness.
+pub fn seed() -> Result<[u8; 32], Failure> {
+    let mut octets = [0; 32];
+    let filled = SystemRandom::new().fill(&mut octets);
+    filled.map_err(|_| Failure::new(FailureKind::RandomUnavailable))?;
+    Ok(octets)
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, FailureKind};
+use crate::plan::{Finding, FindingKind};
+use crate::vocabulary::Secret;
 
 /// Most files in one directory tree.
 pub const FILES_MAX: usize = 10_000;
@@ -33,6 +36,36 @@ pub fn read_tree(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure>
     let mut reader = Reader { shown: directory, root, files: BTreeMap::new(), octets: 0 };
     reader.read_directory(&reader.root.clone(), "", 0)?;
     Ok(reader.files)
+}
+
+/// Every file of a secrets directory; empty when there is none. Files that everyone on the
+/// machine may read are findings.
+///
+/// # Errors
+/// As [`read_tree`], but for an absent directory.
+pub fn read_secrets(directory: &Path) -> Result<(BTreeMap<String, Secret>, Vec<Finding>), Failure> {
+    let files = match read_tree(directory) {
+        Ok(files) => files,
+        Err(failure) if failure.kind == FailureKind::DirectoryAbsent => BTreeMap::new(),
+        Err(failure) => return Err(failure),
+    };
+    let mut findings = Vec::new();
+    for path in files.keys().filter(|path| is_private(path)) {
+        let full = directory.join(path);
+        let metadata = std::fs::metadata(&full).map_err(|cause| unreadable(&full, &cause))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o007 != 0 {
+            let finding = Finding::new(FindingKind::SecretOpen, None, "");
+            findings.push(finding.fact("path", full.display()).fact("mode", format!("{mode:03o}")));
+        }
+    }
+    let secret = |(path, content)| (path, Secret::new(content));
+    Ok((files.into_iter().map(secret).collect(), findings))
+}
+
+/// Certificates and revocation lists are public; everything else is not.
+fn is_private(path: &str) -> bool {
+    !(path.starts_with("authority/") || path == "server/chain.pem")
 }
 
 /// Reads one file of at most `octets_max`.

@@ -4,13 +4,14 @@
 //! Every change is durable when the call returns (write-ahead log with `synchronous = FULL`).
 //! The file is held exclusively, so two services never share one state directory.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
 use super::archive;
 use super::{Failure, FailureKind};
+use crate::plan::Sources;
 use crate::vocabulary::{Mac, Mark, MarkKind, MarkSubject, Timestamp};
 
 /// How many of the newest generations keep their files; older ones keep hash, time and author.
@@ -78,9 +79,6 @@ pub struct Generation {
     /// Whether its files are still kept.
     pub kept: bool,
 }
-
-/// The files of a plan, config first, by relative path.
-pub type Files = (BTreeMap<String, Vec<u8>>, BTreeMap<String, Vec<u8>>);
 
 /// The open state file.
 #[derive(Debug)]
@@ -177,12 +175,11 @@ impl Store {
     /// The file cannot be written.
     pub fn accept(
         &mut self,
-        content_hash: [u8; 32],
-        files: &Files,
+        files: &Sources,
         by: &str,
         now: Timestamp,
     ) -> Result<Generation, Failure> {
-        self.insert(content_hash, &archive::pack(&files.0, &files.1), by, now, None, None)
+        self.insert(files.content_hash(), &archive::pack(files), by, now, None, None)
     }
 
     /// Accepts the files of an earlier generation again, as a new one, and sets `aside` (the
@@ -198,7 +195,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Generation, Failure> {
         let (found, files) = self.load(generation)?;
-        let packed = archive::pack(&files.0, &files.1);
+        let packed = archive::pack(&files);
         self.insert(found.content_hash, &packed, by, now, Some(generation), aside)
     }
 
@@ -247,7 +244,7 @@ impl Store {
     ///
     /// # Errors
     /// No such generation, its files are no longer kept, or the file cannot be read.
-    pub fn load(&self, generation: u64) -> Result<(Generation, Files), Failure> {
+    pub fn load(&self, generation: u64) -> Result<(Generation, Sources), Failure> {
         let number = i64::try_from(generation).unwrap_or(i64::MAX);
         let found = self.run(|connection| {
             connection

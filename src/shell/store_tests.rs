@@ -1,5 +1,7 @@
 //! What the store keeps, forgets and refuses.
 
+use std::collections::BTreeMap;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -15,10 +17,10 @@ fn later(milliseconds: i64) -> Timestamp {
     Timestamp(NOW.0 + milliseconds)
 }
 
-fn files(content: &str) -> Files {
+fn files(content: &str) -> Sources {
     let config = BTreeMap::from([("server.toml".to_owned(), content.as_bytes().to_vec())]);
     let topology = BTreeMap::from([("honcho/site.toml".to_owned(), Vec::new())]);
-    (config, topology)
+    Sources { config, topology }
 }
 
 #[test]
@@ -57,8 +59,8 @@ fn generations_grow_keep_their_files_and_load_the_same() {
     let directory = TempDir::new().unwrap();
     let mut store = Store::open(directory.path()).unwrap();
     assert_eq!(store.newest().unwrap(), None);
-    let first = store.accept([1; 32], &files("one"), "root", NOW).unwrap();
-    let second = store.accept([2; 32], &files("two"), "sighup", later(1)).unwrap();
+    let first = store.accept(&files("one"), "root", NOW).unwrap();
+    let second = store.accept(&files("two"), "sighup", later(1)).unwrap();
     drop(store);
     let store = Store::open(directory.path()).unwrap();
     assert!(second.generation > first.generation);
@@ -73,7 +75,7 @@ fn only_the_newest_generations_keep_their_files() {
     let directory = TempDir::new().unwrap();
     let mut store = Store::open(directory.path()).unwrap();
     for _ in 0..=GENERATIONS_CONTENT_MAX {
-        store.accept([7; 32], &files("x"), "root", NOW).unwrap();
+        store.accept(&files("x"), "root", NOW).unwrap();
     }
     assert_eq!(store.load(1).unwrap_err().kind, FailureKind::GenerationForgotten);
     assert!(store.load(2).is_ok());
@@ -85,14 +87,16 @@ fn only_the_newest_generations_keep_their_files() {
 fn a_rollback_is_a_new_generation_and_sets_the_files_on_disk_aside() {
     let directory = TempDir::new().unwrap();
     let mut store = Store::open(directory.path()).unwrap();
-    let first = store.accept([1; 32], &files("one"), "root", NOW).unwrap();
-    let second = store.accept([2; 32], &files("two"), "root", NOW).unwrap();
-    let third = store.restore(first.generation, Some([2; 32]), "operator", later(5)).unwrap();
+    let first = store.accept(&files("one"), "root", NOW).unwrap();
+    let second = store.accept(&files("two"), "root", NOW).unwrap();
+    let third = store
+        .restore(first.generation, Some(files("two").content_hash()), "operator", later(5))
+        .unwrap();
     assert!(third.generation > second.generation);
     assert_eq!(third.restored_from, Some(first.generation));
     assert_eq!(store.load(third.generation).unwrap().1, files("one"));
-    assert_eq!(store.set_aside().unwrap(), Some([2; 32]));
-    store.accept([3; 32], &files("three"), "root", later(6)).unwrap();
+    assert_eq!(store.set_aside().unwrap(), Some(files("two").content_hash()));
+    store.accept(&files("three"), "root", later(6)).unwrap();
     assert_eq!(store.set_aside().unwrap(), None);
 }
 
@@ -125,7 +129,7 @@ fn a_page_overwritten_inside_a_store_is_found_at_opening() {
     let mut store = Store::open(directory.path()).unwrap();
     for content in 0..50 {
         let text = format!("{content}").repeat(2000);
-        store.accept([9; 32], &files(&text), "root", NOW).unwrap();
+        store.accept(&files(&text), "root", NOW).unwrap();
     }
     drop(store);
     let path = directory.path().join(STORE_FILE);

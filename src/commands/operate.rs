@@ -1,0 +1,318 @@
+//! Commands that speak to a running service over its control socket: `reload`, `status`, `plan`
+//! and `mark`.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use serde_json::Value;
+
+use super::site;
+use super::{Console, DONE, WRONG, WRONG_USE};
+use crate::shell::control::{self, Command as Ask, MarkKindWord, Request};
+use crate::shell::files;
+use crate::vocabulary::{Language, Text};
+
+pub(super) fn define_reload(language: Language) -> Command {
+    let about = Text {
+        ja: "設定を読み直し、誤りがなければ切り替える",
+        en: "read the files again and put them in force if nothing is wrong",
+    };
+    common(Command::new("reload").about(about.get(language)), language)
+}
+
+pub(super) fn define_status(language: Language) -> Command {
+    let about =
+        Text { ja: "稼働中のサービスの状態を示す", en: "show what is running" };
+    common(Command::new("status").about(about.get(language)), language)
+}
+
+pub(super) fn define_plan(language: Language) -> Command {
+    let text = |ja, en| Text { ja, en }.get(language);
+    let generation = || {
+        Arg::new("generation")
+            .value_name("GENERATION")
+            .required(true)
+            .value_parser(value_parser!(u64))
+            .help(text("計画の世代", "generation of a plan"))
+    };
+    let out =
+        Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).help(
+            text(
+                "設定ファイルを書き出すディレクトリ(新規)",
+                "write the files into this new directory",
+            ),
+        );
+    let about =
+        text("受け入れた計画の一覧・表示・巻き戻し", "list, show or roll back accepted plans");
+    let list =
+        Command::new("list").about(text("受け入れた計画の一覧", "accepted plans, newest first"));
+    let show = Command::new("show")
+        .about(text("一つの計画とそのファイル", "one accepted plan and its files"))
+        .arg(generation())
+        .arg(out);
+    let rollback = Command::new("rollback")
+        .about(text(
+            "以前の計画に戻す(新しい世代になる)",
+            "put an earlier plan in force, as a new generation",
+        ))
+        .arg(generation());
+    Command::new("plan")
+        .about(about)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands([list, show, rollback].map(|command| common(command, language)))
+}
+
+pub(super) fn define_mark(language: Language) -> Command {
+    let text = |ja, en| Text { ja, en }.get(language);
+    let subject = Arg::new("subject").value_name("SUBJECT").required(true).help(text(
+        "MAC アドレス、資産番号、または スイッチ:ポート",
+        "a MAC address, an asset number, or switch:port",
+    ));
+    let kind = Arg::new("kind")
+        .long("kind")
+        .value_parser(["quarantine", "refuse"])
+        .default_value("quarantine")
+        .help(text("隔離するか拒否するか", "what the mark demands"));
+    let reason = Arg::new("reason")
+        .long("reason")
+        .value_name("TEXT")
+        .required(true)
+        .help(text("理由(記録に残る)", "why, for the record"));
+    let until = Arg::new("until").long("until").value_name("DATE").help(text(
+        "期限(この日の終わりまで)。省略すると解除まで",
+        "through this day; until released when absent",
+    ));
+    let number = Arg::new("mark")
+        .value_name("NUMBER")
+        .required(true)
+        .value_parser(value_parser!(i64))
+        .help(text("印の番号", "number of the mark"));
+    let add = Command::new("add")
+        .about(text(
+            "端末またはポートを隔離・拒否する印を付ける",
+            "quarantine or refuse a device or port from its next authentication on",
+        ))
+        .args([subject, kind, reason, until]);
+    let release = Command::new("release").about(text("印を解除する", "release a mark")).arg(number);
+    let list = Command::new("list").about(text("有効な印の一覧", "marks in force"));
+    Command::new("mark")
+        .about(text("隔離・拒否の印", "marks: devices and ports to quarantine or refuse"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands([add, release, list].map(|command| common(command, language)))
+}
+
+fn common(command: Command, language: Language) -> Command {
+    site::with_json(site::with_state(command, language), language)
+}
+
+pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
+    ask(matches, console, Ask::Reload, |console, result| {
+        print_found(console, result);
+        let text = match result["changed"].as_bool() {
+            Some(true) => Text {
+                ja: "新しい計画を世代 {generation} として受け入れました",
+                en: "accepted the files as generation {generation}",
+            },
+            Some(false) | None => Text {
+                ja: "計画に変更はありません(世代 {generation})。秘密情報と失効リストを読み直しました",
+                en: "the plan is unchanged (generation {generation}); secrets and CRLs were read again",
+            },
+        };
+        console.line(text.fill(console.language, &[("generation", shown(&result["generation"]))]));
+    })
+}
+
+pub(super) fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
+    ask(matches, console, Ask::Status, |console, result| {
+        for (name, value) in result.as_object().into_iter().flatten() {
+            console.line(format!("{name:<20} {}", shown(value)));
+        }
+    })
+}
+
+pub(super) fn plan(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let generation = |inner: &ArgMatches| inner.get_one("generation").copied().unwrap_or_default();
+    match matches.subcommand() {
+        Some(("list", inner)) => ask(inner, console, Ask::PlanList, |console, result| {
+            for each in result.as_array().into_iter().flatten() {
+                console.line(plan_line(each));
+            }
+        }),
+        Some(("show", inner)) => {
+            let out = inner.get_one::<PathBuf>("out").cloned();
+            let mut written = DONE;
+            let ask_show = Ask::PlanShow { generation: generation(inner) };
+            let code = ask(inner, console, ask_show, |console, result| {
+                console.line(plan_line(result));
+                let files = result["files"].as_object().into_iter().flatten();
+                match &out {
+                    Some(out) => written = write_files(console, out, files),
+                    None => files.for_each(|(path, content)| {
+                        console.line(format!("{:>9}  {path}", octets(content).len()));
+                    }),
+                }
+            });
+            code.max(written)
+        }
+        Some(("rollback", inner)) => {
+            let ask_rollback = Ask::PlanRollback { generation: generation(inner) };
+            ask(inner, console, ask_rollback, |console, result| {
+                let text = Text {
+                    ja: "世代 {restored} の内容を世代 {generation} として有効にしました。ディスク上のファイルは次の reload まで使われません",
+                    en: "generation {restored} is in force again as generation {generation}; the files on disk stay aside until the next reload",
+                };
+                let fact = |name| (name, shown(&result[name]));
+                console.line(text.fill(console.language, &[fact("restored"), fact("generation")]));
+            })
+        }
+        _ => WRONG_USE,
+    }
+}
+
+pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let text = |inner: &ArgMatches, name: &str| inner.get_one::<String>(name).cloned();
+    match matches.subcommand() {
+        Some(("add", inner)) => {
+            let kind = match text(inner, "kind").as_deref() {
+                Some("refuse") => MarkKindWord::Refuse,
+                _ => MarkKindWord::Quarantine,
+            };
+            let add = Ask::MarkAdd {
+                subject: text(inner, "subject").unwrap_or_default(),
+                kind,
+                reason: text(inner, "reason").unwrap_or_default(),
+                until: text(inner, "until"),
+            };
+            ask(inner, console, add, |console, result| console.line(mark_line(result)))
+        }
+        Some(("release", inner)) => {
+            let mark = inner.get_one("mark").copied().unwrap_or_default();
+            ask(inner, console, Ask::MarkRelease { mark }, |console, result| {
+                let text =
+                    Text { ja: "印 {mark} を解除しました", en: "released mark {mark}" };
+                console.line(text.fill(console.language, &[("mark", shown(&result["mark"]))]));
+            })
+        }
+        Some(("list", inner)) => ask(inner, console, Ask::MarkList, |console, result| {
+            for each in result.as_array().into_iter().flatten() {
+                console.line(mark_line(each));
+            }
+        }),
+        _ => WRONG_USE,
+    }
+}
+
+/// Sends a request and prints what comes of it: JSON as it is, else by `print`.
+fn ask(
+    matches: &ArgMatches,
+    console: &mut Console,
+    command: Ask,
+    print: impl FnOnce(&mut Console, &Value),
+) -> u8 {
+    let language = match console.language {
+        Language::Japanese => "ja",
+        Language::English => "en",
+    };
+    let request = Request { language: language.to_owned(), command };
+    let reply = match control::ask(&site::path(matches, "state"), &request) {
+        Ok(reply) => reply,
+        Err(failure) => {
+            console.complain(failure.message(console.language));
+            return WRONG;
+        }
+    };
+    if matches.get_flag("json") {
+        console.json(&reply.result);
+    } else if reply.ok {
+        print(console, &reply.result);
+    } else {
+        print_found(console, &reply.result);
+    }
+    if reply.ok {
+        return DONE;
+    }
+    console.complain(reply.message);
+    WRONG
+}
+
+fn print_found(console: &mut Console, result: &Value) {
+    for finding in result["findings"].as_array().into_iter().flatten() {
+        let part = |name: &str| shown(&finding[name]);
+        if finding["severity"] == "notice" {
+            continue;
+        }
+        let place = match &finding["file"] {
+            Value::String(file) => format!("{file}:{}: ", part("line")),
+            _ => String::new(),
+        };
+        console.line(format!("{place}{} [{}] {}", part("severity"), part("id"), part("text")));
+        console.line(format!("    → {}", part("remedy")));
+    }
+}
+
+fn plan_line(plan: &Value) -> String {
+    let part = |name: &str| shown(&plan[name]);
+    let hash: String = part("content_hash").chars().take(12).collect();
+    let star = if plan["in_force"] == true { '*' } else { ' ' };
+    let from = match &plan["restored_from"] {
+        Value::Null => String::new(),
+        generation => format!("  ← {generation}"),
+    };
+    format!("{star} {:>5}  {hash}  {}  {}{from}", part("generation"), part("accepted"), part("by"))
+}
+
+fn mark_line(mark: &Value) -> String {
+    let part = |name: &str| shown(&mark[name]);
+    let (number, kind, subject) = (part("mark"), part("kind"), part("subject"));
+    let (since, until, by) = (part("since"), part("until"), part("by"));
+    format!("{number:>5}  {kind:<10}  {subject}  {since} … {until}  {by}  {}", part("reason"))
+}
+
+/// Writes a plan's files into a new directory, whole or not at all.
+fn write_files<'a>(
+    console: &mut Console,
+    out: &std::path::Path,
+    files: impl Iterator<Item = (&'a String, &'a Value)>,
+) -> u8 {
+    let write = || {
+        let staged = files::StagedDirectory::begin(out)?;
+        for (path, content) in files {
+            staged.file(path, &octets(content), files::PUBLIC_FILE)?;
+        }
+        staged.commit()
+    };
+    match write() {
+        Ok(()) => DONE,
+        Err(error) => {
+            console.complain(error.text(console.language));
+            WRONG
+        }
+    }
+}
+
+/// A file's octets: text as it is, anything else in hexadecimal.
+fn octets(content: &Value) -> Vec<u8> {
+    if let Value::String(text) = content {
+        return text.as_bytes().to_vec();
+    }
+    let digits = content["hex"].as_str().unwrap_or_default().as_bytes();
+    let (pairs, _) = digits.as_chunks::<2>();
+    let octet = |pair: &[u8; 2]| {
+        std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    pairs.iter().filter_map(octet).collect()
+}
+
+/// A value without the quotes of JSON; `-` for nothing.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

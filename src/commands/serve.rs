@@ -1,0 +1,37 @@
+//! `sekisho serve`: the service itself.
+
+use clap::{ArgMatches, Command};
+
+use super::site;
+use super::{Console, DONE, WRONG};
+use crate::shell::service::Service;
+use crate::vocabulary::{Language, Text};
+
+pub(super) fn define(language: Language) -> Command {
+    let about = Text {
+        ja: "スイッチからの認証要求に応答する(SIGHUP で再読込、SIGTERM で停止)",
+        en: "answer the switches (SIGHUP reloads, SIGTERM stops)",
+    };
+    let command = Command::new("serve").about(about.get(language));
+    let command = site::with_secrets(site::with_files(command, language), language);
+    site::with_state(command, language)
+}
+
+pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let state = site::path(matches, "state");
+    let material = Box::new(site::directories(matches));
+    let service = match Service::start(material, Some(&state), std::io::stdout()) {
+        Ok(service) => service,
+        Err(refused) => {
+            site::print_refusal(console, &refused);
+            return WRONG;
+        }
+    };
+    match service.obey_signals().and_then(|()| service.run()) {
+        Ok(()) => DONE,
+        Err(failure) => {
+            console.complain(failure.message(console.language));
+            WRONG
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The arguments that say where a site's directories are, and findings as people read them.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::Console;
+use crate::plan::{Finding, Severity};
+use crate::shell::service::{Directories, Refused};
+use crate::vocabulary::{Language, Text};
+
+/// Adds `--config` and `--topology`.
+pub(super) fn with_files(command: Command, language: Language) -> Command {
+    command
+        .arg(directory(
+            "config",
+            "DIR",
+            "config",
+            language,
+            Text { ja: "設定のディレクトリ", en: "directory of the configuration" },
+        ))
+        .arg(directory(
+            "topology",
+            "DIR",
+            "topology",
+            language,
+            Text {
+                ja: "拠点・スイッチ・リンクのディレクトリ",
+                en: "directory of sites, switches and links",
+            },
+        ))
+}
+
+/// Adds `--secrets`.
+pub(super) fn with_secrets(command: Command, language: Language) -> Command {
+    command.arg(directory(
+        "secrets",
+        "DIR",
+        "secrets",
+        language,
+        Text {
+            ja: "秘密情報のディレクトリ",
+            en: "directory of keys, certificates and shared secrets",
+        },
+    ))
+}
+
+/// Adds `--state`.
+pub(super) fn with_state(command: Command, language: Language) -> Command {
+    command.arg(directory(
+        "state",
+        "DIR",
+        "state",
+        language,
+        Text {
+            ja: "状態ディレクトリ(制御ソケットもここにある)",
+            en: "directory of what outlives a restart, and of the control socket",
+        },
+    ))
+}
+
+/// Adds `--json`.
+pub(super) fn with_json(command: Command, language: Language) -> Command {
+    let help = Text { ja: "JSON で出力する", en: "print JSON" };
+    command.arg(
+        Arg::new("json").long("json").action(clap::ArgAction::SetTrue).help(help.get(language)),
+    )
+}
+
+fn directory(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    language: Language,
+    help: Text,
+) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .default_value(default)
+        .value_parser(value_parser!(PathBuf))
+        .help(help.get(language))
+}
+
+/// The value of a directory argument.
+pub(super) fn path(matches: &ArgMatches, name: &str) -> PathBuf {
+    matches.get_one::<PathBuf>(name).cloned().unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// The three directories a command was given.
+pub(super) fn directories(matches: &ArgMatches) -> Directories {
+    Directories {
+        config: path(matches, "config"),
+        topology: path(matches, "topology"),
+        secrets: path(matches, "secrets"),
+    }
+}
+
+/// Prints findings, two lines each: what is wrong where, and what to do about it.
+pub(super) fn print_findings(console: &mut Console, findings: &[Finding]) {
+    let language = console.language;
+    for finding in findings {
+        let severity = match finding.severity() {
+            Severity::Error => Text { ja: "誤り", en: "error" },
+            Severity::Warning => Text { ja: "警告", en: "warning" },
+            Severity::Notice => Text { ja: "参考", en: "notice" },
+        };
+        let mut place = String::new();
+        if let Some(at) = &finding.at {
+            place = format!("{at}: ");
+        }
+        if !finding.field.is_empty() {
+            place.push_str(&format!("{}: ", finding.field));
+        }
+        let severity = severity.get(language);
+        console.line(format!(
+            "{place}{severity} [{}] {}",
+            finding.kind.id(),
+            finding.text(language)
+        ));
+        console.line(format!("    → {}", finding.remedy(language)));
+    }
+}
+
+/// How many findings are errors, and how many warnings.
+pub(super) fn count(findings: &[Finding]) -> (usize, usize) {
+    let of = |severity| findings.iter().filter(|each| each.severity() == severity).count();
+    (of(Severity::Error), of(Severity::Warning))
+}
+
+/// Prints why a plan cannot be served.
+pub(super) fn print_refusal(console: &mut Console, refused: &Refused) {
+    print_findings(console, &refused.findings);
+    let message = refused.failure.message(console.language);
+    console.complain(message);
+}

@@ -1,0 +1,207 @@
+//! One worker's admission as the worker threads see it: counts every exit and hands every event
+//! on, to the log at once and to the service where something must be remembered.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::log::{self, Log, Severity};
+use super::metrics::{CLIENT_UNKNOWN, Metrics};
+use super::service::Input;
+use super::workers::{Answer, Answerer};
+use crate::access::{Access, Action, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot};
+use crate::vocabulary::{Language, Moment, Outcome};
+
+/// Sources complained of at once; further ones are counted only.
+const COMPLAINTS_MAX: usize = 1024;
+/// How long a source stays uncommented after a line about it.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// An [`Access`] with its surroundings.
+pub(super) struct Admission {
+    access: Access,
+    worker: String,
+    language: Language,
+    log: Log,
+    metrics: Arc<Metrics>,
+    service: Sender<Input>,
+    complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
+    events_lost: u64,
+}
+
+/// When a source was last complained of, and how often it has given cause since.
+struct Complaint {
+    at: Duration,
+    silent: u64,
+}
+
+impl Admission {
+    pub(super) fn new(
+        worker: u8,
+        access: Access,
+        language: Language,
+        log: Log,
+        metrics: Arc<Metrics>,
+        service: Sender<Input>,
+    ) -> Self {
+        let worker = worker.to_string();
+        let complaints = HashMap::new();
+        Self { access, worker, language, log, metrics, service, complaints, events_lost: 0 }
+    }
+
+    /// One line a minute for each source and reason: a flood must not fill the log.
+    fn complain(&mut self, now: Moment, source: SocketAddr, reason: IgnoreReason) {
+        match reason {
+            IgnoreReason::UnknownClient
+            | IgnoreReason::Malformed
+            | IgnoreReason::WrongCode
+            | IgnoreReason::MessageAuthenticatorMissing
+            | IgnoreReason::MessageAuthenticatorInvalid
+            | IgnoreReason::ProxyStateUnprotected
+            | IgnoreReason::Unwritable => {}
+            // Happens to honest devices every day.
+            IgnoreReason::Absorbed | IgnoreReason::EapDiscarded => return,
+        }
+        let recent = |last: &Complaint| now.monotonic.saturating_sub(last.at) < COMPLAINT_INTERVAL;
+        if self.complaints.len() >= COMPLAINTS_MAX {
+            self.complaints.retain(|_, last| recent(last));
+        }
+        let full = self.complaints.len() >= COMPLAINTS_MAX;
+        let more = match self.complaints.get_mut(&(source.ip(), reason)) {
+            Some(last) if recent(last) => {
+                last.silent += 1;
+                return;
+            }
+            Some(last) => last.silent,
+            None if full => return, // OK because the counter has it
+            None => 0,
+        };
+        self.complaints.insert((source.ip(), reason), Complaint { at: now.monotonic, silent: 0 });
+        let facts = [
+            ("address", source.ip().to_string()),
+            ("reason", reason.id().to_owned()),
+            ("more", more.to_string()),
+        ];
+        self.log.event(now.wall, log::Event::Complaint, &facts);
+    }
+
+    fn decided(&self, record: &DecisionRecord) {
+        let result = match record.outcome {
+            Outcome::Admit => ReplyReason::Accept,
+            Outcome::Quarantine => ReplyReason::Quarantine,
+            Outcome::Refuse => ReplyReason::Reject,
+        };
+        let (method, result, reason) = (record.method, result.id(), record.because.reason.id());
+        let labels = [record.switch.as_str(), method, result, reason];
+        self.metrics.replies.with_label_values(&labels).inc();
+        let seconds = self.metrics.auth_seconds.with_label_values(&[method, result]);
+        seconds.observe(record.elapsed.as_secs_f64());
+        if record.rounds > 1 {
+            self.metrics.eap_rounds.observe(f64::from(record.rounds));
+        }
+        if record.resumed {
+            self.metrics.resumptions.inc();
+        }
+        let severity = match record.outcome {
+            Outcome::Admit => Severity::Info,
+            Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
+        };
+        let fields = record.to_json(self.language);
+        self.log.decision(record.time, log::DECISION, severity, fields);
+    }
+}
+
+impl Answerer for Admission {
+    type Snapshot = Snapshot;
+
+    fn handle(
+        &mut self,
+        now: Moment,
+        datagram: &[u8],
+        source: SocketAddr,
+        local: SocketAddr,
+        reply: &mut Vec<u8>,
+    ) -> Answer {
+        let action = self.access.handle(now, datagram, source, local, reply);
+        let plan = &self.access.snapshot().plan;
+        let switch = plan.client_by_address(source.ip()).and_then(|index| plan.switch(index));
+        let client = switch.map_or(CLIENT_UNKNOWN, |switch| switch.id.as_str());
+        // The code octet; any other number is no request.
+        let kind = match datagram.first() {
+            Some(1) => "access-request",
+            Some(12) => "status-server",
+            Some(_) | None => "other",
+        };
+        self.metrics.requests.with_label_values(&[client, kind]).inc();
+        match action {
+            Action::Reply { reason } => {
+                match reason {
+                    ReplyReason::Challenge | ReplyReason::Status => {
+                        let labels = [client, "", reason.id(), ""];
+                        self.metrics.replies.with_label_values(&labels).inc();
+                    }
+                    ReplyReason::Duplicate => self.metrics.duplicates.inc(),
+                    // Counted with the decision's own reason when its event is taken.
+                    ReplyReason::Accept | ReplyReason::Quarantine | ReplyReason::Reject => {}
+                }
+                Answer::Send
+            }
+            Action::Later { .. } => Answer::Later,
+            Action::Ignore { reason } => {
+                self.metrics.ignored.with_label_values(&[client, reason.id()]).inc();
+                if reason == IgnoreReason::MessageAuthenticatorMissing {
+                    self.metrics.message_authenticator_missing.with_label_values(&[client]).inc();
+                }
+                self.complain(now, source, reason);
+                Answer::Nothing
+            }
+        }
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Moment,
+        reply: &mut Vec<u8>,
+    ) -> Option<(SocketAddr, SocketAddr)> {
+        self.access.poll_transmit(now, reply)
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.access.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Moment) {
+        self.access.handle_timeout(now);
+    }
+
+    fn replace(&mut self, snapshot: Arc<Snapshot>) {
+        self.access.replace(snapshot);
+    }
+
+    fn settle(&mut self, now: Moment) {
+        while let Some(event) = self.access.poll_event() {
+            match event {
+                Event::Decision(record) => self.decided(&record),
+                Event::Learned { switch } => {
+                    let facts = [("switch", switch.clone())];
+                    self.log.event(now.wall, log::Event::Learned, &facts);
+                    // OK because a service that is gone is stopping.
+                    let _ = self.service.send(Input::Learned(switch));
+                }
+                Event::Evicted { count, .. } => {
+                    self.metrics.evictions.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+                }
+            }
+        }
+        let gauges = self.access.gauges();
+        let open = i64::try_from(gauges.conversations).unwrap_or(i64::MAX);
+        self.metrics.conversations.with_label_values(&[&self.worker]).set(open);
+        let lost = gauges.events_lost.saturating_sub(self.events_lost);
+        if lost > 0 {
+            self.events_lost = gauges.events_lost;
+            self.metrics.lost.with_label_values(&["event"]).inc_by(lost);
+        }
+    }
+}
