@@ -88,7 +88,7 @@ impl<T> Conversations<T> {
     }
 
     /// Takes in a new conversation and gives its first State. When the port already has its
-    /// share, the port's oldest leaves; when the table is full, the oldest that has proven
+    /// share, the port's oldest that has proven nothing leaves, else its oldest; when the table is full, the oldest that has proven
     /// nothing leaves, else the oldest (RFC 3579 leaves it open; see `protocol` EAP-11).
     /// Returns how many had to leave.
     pub(super) fn insert(
@@ -103,7 +103,7 @@ impl<T> Conversations<T> {
         let mut evicted = 0;
         let at_place = self.by_place.get(&place).map_or(0, Vec::len);
         if at_place >= limits.per_place_max.max(1)
-            && let Some(oldest) = self.by_place.get(&place).and_then(|list| list.first()).copied()
+            && let Some(oldest) = self.oldest_at(&place)
         {
             self.remove(oldest);
             evicted += 1;
@@ -126,6 +126,13 @@ impl<T> Conversations<T> {
         let held = Held { value, client, place, step, started: now, arrival, proven: false };
         self.held.insert(id, held);
         (self.state(id, step), evicted)
+    }
+
+    /// The oldest conversation of a port that has proven nothing, else its oldest.
+    fn oldest_at(&self, place: &Place) -> Option<u64> {
+        let list = self.by_place.get(place)?;
+        let unproven = |id: &&u64| self.held.get(id).is_some_and(|held| !held.proven);
+        list.iter().find(unproven).or_else(|| list.first()).copied()
     }
 
     /// The conversation that `state` names, if it is ours, of `client`, and `state` is the one

@@ -424,7 +424,7 @@ fn challenge(
 }
 
 /// EAP-Failure with the Identifier of the packet it answers (RFC 3748 §4.2).
-fn failure_to(message: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn failure_to(message: &[u8]) -> Option<Vec<u8>> {
     let packet = eap_wire::Packet::parse(message).ok()?;
     Some(eap_wire::failure(packet.identifier()))
 }

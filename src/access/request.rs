@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::dialogue::failure_to;
 use super::event::{DecisionRecord, Event};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
@@ -74,16 +75,12 @@ impl Access {
             let passwords =
                 packet.count(attribute::USER_PASSWORD) + packet.count(attribute::CHAP_PASSWORD);
             if passwords > 0 {
-                let because = Because::new(Reason::CredentialsMixed);
+                let decision = Decision::refuse(Because::new(Reason::CredentialsMixed));
+                let mut message = Vec::new();
+                packet.joined(attribute::EAP_MESSAGE, &mut message);
+                let proof = Proof { eap: failure_to(&message), ..Proof::default() };
                 let course = Course::at_once("none", now);
-                return self.conclude(
-                    now,
-                    &point,
-                    &Decision::refuse(because),
-                    Proof::default(),
-                    &course,
-                    reply,
-                );
+                return self.conclude(now, &point, &decision, proof, &course, reply);
             }
             return self.converse(now, &point, reply);
         }

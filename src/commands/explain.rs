@@ -235,12 +235,13 @@ fn marks(
         remarks.push(remark.get(language).to_owned());
         return Marks::default();
     };
-    if status["content_hash"] != hex(&plan.content_hash) {
+    if status.get("content_hash") != Some(&json!(hex(&plan.content_hash))) {
         let remark = Text {
             ja: "このファイルは稼働中の計画(世代 {generation})と異なります",
             en: "these files differ from the plan in force (generation {generation})",
         };
-        let facts = [("generation", status["generation"].to_string())];
+        let generation = status.get("generation").map(Value::to_string).unwrap_or_default();
+        let facts = [("generation", generation)];
         remarks.push(remark.fill(language, &facts));
     }
     let mark = |value: &Value| {

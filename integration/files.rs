@@ -1,0 +1,1 @@
+//! Every shipped file, and deliberately bad ones, through the real binary.

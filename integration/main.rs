@@ -1,0 +1,19 @@
+//! The rooms together and against real peers. Every program named here comes from Debian's
+//! packages (`.ci/run` installs them); one that is missing fails the test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that goes wrong should stop loudly, and a test touches the world"
+)]
+
+mod city;
+mod eapol;
+mod files;
+mod operate;
+mod order;
+mod peers;
+mod radclient;

@@ -1,0 +1,209 @@
+//! Operating the real binary: reloads, refusals, restarts, rollbacks, marks, metrics, the end.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+use crate::city::{City, printed, run};
+
+fn json(city: &City, arguments: &[&str]) -> Value {
+    let output = run(&mut city.sekisho(arguments));
+    assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(city: &City, arguments: &[&str]) -> String {
+    let output = run(&mut city.sekisho(arguments));
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", printed(&output));
+    printed(&output)
+}
+
+fn generation(city: &City) -> u64 {
+    json(city, &["status", "--json"])["generation"].as_u64().unwrap()
+}
+
+/// One page of the metrics server.
+fn page(city: &City, path: &str) -> String {
+    let address = json(city, &["status", "--json"])["metrics"].as_str().unwrap().to_owned();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn add_rule(city: &City, id: &str) {
+    city.edit("config/policy.toml", |text| {
+        format!("{text}\n[[rule]]\nid = \"{id}\"\nclasses = [\"wifi-trial\"]\nmethods = [\"mab\"]\nmedia = [\"wired\"]\naction = \"refuse\"\n")
+    });
+}
+
+fn break_policy(city: &City) {
+    city.edit("config/policy.toml", |text| text.replace("id = \"P-10\"", "idd = \"P-10\""));
+}
+
+#[test]
+fn a_reload_swaps_the_plan_and_a_broken_file_changes_nothing() {
+    let city = City::new();
+    let server = city.serve();
+    let first = generation(&city);
+    add_rule(&city, "P-99");
+    let reply = json(&city, &["reload", "--json"]);
+    assert_eq!(
+        (reply["changed"].as_bool(), reply["generation"].as_u64()),
+        (Some(true), Some(first + 1))
+    );
+    assert_eq!(json(&city, &["reload", "--json"])["changed"], false);
+
+    break_policy(&city);
+    let text = refused(&city, &["reload", "--lang", "en"]);
+    assert!(text.contains("config/policy.toml:") && text.contains("idd"), "{text}");
+    assert_eq!(generation(&city), first + 1);
+    assert!(page(&city, "/metrics").contains("\nsekisho_reload_success 0\n"));
+    assert!(
+        page(&city, "/metrics").contains(&format!("\nsekisho_plan_generation {}\n", first + 1))
+    );
+
+    // A restart does not lose the service to a broken file.
+    assert!(server.stop().success());
+    let mut server = city.serve();
+    let fallback = server.wait_for("fallback", |line| line["event"] == "CFG-plan-fallback");
+    assert_eq!(fallback["generation"], (first + 1).to_string());
+    server.wait_for("finding", |line| line["finding"] == "file.unknown-key");
+    assert_eq!(generation(&city), first + 1);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_plan_can_be_listed_shown_and_rolled_back_and_stays_so() {
+    let city = City::new();
+    let server = city.serve();
+    let first = generation(&city);
+    add_rule(&city, "P-98");
+    json(&city, &["reload", "--json"]);
+    let reply = json(&city, &["plan", "rollback", &first.to_string(), "--json"]);
+    assert_eq!(reply["generation"].as_u64(), Some(first + 2));
+    let list = json(&city, &["plan", "list", "--json"]);
+    let hashes: Vec<_> =
+        list.as_array().unwrap().iter().map(|each| &each["content_hash"]).collect();
+    assert_eq!(hashes[0], hashes[2], "the newest is the first again");
+    assert_ne!(hashes[0], hashes[1]);
+    let shown = json(&city, &["plan", "show", &(first + 1).to_string(), "--json"]);
+    assert!(shown["files"]["config/policy.toml"].as_str().unwrap().contains("P-98"));
+    refused(&city, &["plan", "rollback", "99"]);
+
+    // The files on disk were set aside, also for a restart.
+    assert!(server.stop().success());
+    let mut server = city.serve();
+    server.wait_for("set aside", |line| line["event"] == "CFG-plan-set-aside");
+    assert_eq!(generation(&city), first + 2);
+    assert_eq!(json(&city, &["reload", "--json"])["changed"], true, "asked for, they return");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn marks_hold_from_the_moment_they_are_set_and_outlive_a_restart() {
+    let city = City::new();
+    let explain = |city: &City| {
+        let place = ["--switch", "hon-sw15", "--port", "0/1", "--mac", "E8-0F-5E-60-EB-41"];
+        json(city, &[&["explain", "--json"], &place[..]].concat())
+    };
+    let server = city.serve();
+    assert_eq!(explain(&city)["outcome"], "admit");
+    let add = ["mark", "add", "hon-sw15:0/1", "--reason", "不審な通信", "--json"];
+    let mark = json(&city, &add)["mark"].to_string();
+    assert_eq!(explain(&city)["reason"], "mark.quarantine");
+    assert!(server.stop().success());
+    let server = city.serve();
+    assert_eq!(explain(&city)["reason"], "mark.quarantine");
+    json(&city, &["mark", "release", &mark, "--json"]);
+    assert_eq!(explain(&city)["outcome"], "admit");
+    refused(&city, &["mark", "release", &mark]);
+    refused(&city, &["mark", "add", "nonsense", "--reason", "x"]);
+    refused(&city, &["mark", "add", "P-0001", "--reason", "x", "--until", "tomorrow"]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn who_cannot_be_served_is_told_why() {
+    let city = City::new();
+    fs::create_dir(city.path("state")).unwrap();
+    fs::remove_file(city.path("secrets/client/hon-sw15.secret")).unwrap();
+    let text = refused(&city, &["serve", "--lang", "en"]);
+    assert!(text.contains("hon-sw15"), "{text}");
+    // `check` only warns: a plan can be checked where no secrets are.
+    assert!(run(&mut city.sekisho(&["check"])).status.success());
+
+    let city = City::new();
+    let text = refused(&city, &["serve", "--lang", "ja", "--state", "nowhere"]);
+    assert!(text.contains("nowhere"), "{text}");
+    let text = refused(&city, &["status", "--lang", "ja"]);
+    assert!(text.contains("sekisho serve"), "{text}");
+    break_policy(&city);
+    fs::create_dir(city.path("state")).unwrap();
+    let text = refused(&city, &["serve", "--lang", "ja"]);
+    assert!(text.contains("config/policy.toml:"), "{text}");
+}
+
+#[test]
+fn a_second_service_on_the_same_state_is_refused() {
+    let city = City::new();
+    let server = city.serve();
+    let text = refused(&city, &["serve", "--lang", "en"]);
+    assert!(text.contains("in use by another sekisho"), "{text}");
+    assert!(server.stop().success());
+}
+
+/// Everything durable is refused while nothing can be written, and admission goes on.
+#[test]
+fn a_full_disk_refuses_changes_and_nothing_else() {
+    let city = City::new();
+    let state = city.path("state");
+    fs::create_dir(&state).unwrap();
+    let mount = |arguments: &[&str]| {
+        run(std::process::Command::new(arguments[0]).args(&arguments[1..])).status.success()
+    };
+    let at = state.to_str().unwrap();
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", at]));
+    let server = city.serve();
+    let first = generation(&city);
+    let filler = fs::write(state.join("filler"), vec![0; 16 << 20]);
+    assert!(filler.is_err(), "the disk is full");
+    add_rule(&city, "P-97");
+    refused(&city, &["reload"]);
+    refused(&city, &["mark", "add", "P-0001", "--reason", &"x".repeat(900)]);
+    assert_eq!(generation(&city), first);
+    fs::remove_file(state.join("filler")).unwrap();
+    assert_eq!(json(&city, &["reload", "--json"])["changed"], true, "room again");
+    assert!(server.stop().success());
+    assert!(mount(&["umount", at]));
+}
+
+#[test]
+fn health_and_metrics_are_served_and_name_no_device() {
+    let city = City::new();
+    let server = city.serve();
+    assert!(page(&city, "/health").contains("\"healthy\":true"));
+    let text = page(&city, "/metrics");
+    assert!(
+        text.contains(
+            "sekisho_certificate_expiry_days{name=\"radius.city.example\",role=\"server\"} 89."
+        ),
+        "{text}"
+    );
+    assert!(text.contains("sekisho_crl_next_update_seconds{authority=\"city\"} 60"), "{text}");
+    assert!(!text.contains("E8-0F") && !text.contains("e80f"), "{text}");
+    assert!(page(&city, "/../etc/passwd").starts_with("HTTP/1.1 404"));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn the_end_is_clean_and_said() {
+    let city = City::new();
+    let mut server = city.serve();
+    server.signal("INT");
+    server.wait_for("the end", |line| line["event"] == "SYS-stopped");
+    assert!(server.ended().success());
+}
