@@ -3,7 +3,12 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod authority_directory;
+mod certificate;
 mod console;
+mod init;
+mod refusal;
+mod secret;
 
 pub use console::Console;
 
@@ -28,7 +33,11 @@ struct Verb {
 }
 
 /// Every command, in the order that `--help` lists them.
-const VERBS: &[Verb] = &[];
+const VERBS: &[Verb] = &[
+    Verb { define: init::define, run: init::run },
+    Verb { define: certificate::define, run: certificate::run },
+    Verb { define: secret::define, run: secret::run },
+];
 
 /// Runs the command line `arguments` (the program's name first) under `locale`, the values of
 /// `LC_ALL`, `LC_MESSAGES` and `LANG` in this order.
