@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
@@ -62,11 +61,16 @@ pub(super) fn define(language: Language) -> Command {
             "days until the revocation list is due again [default: 30]",
         )
     };
-    let reason =
-        text("reason", "REASON", "失効の理由", "why it is revoked").required(true).value_parser(
-            RevocationReason::ALL
-                .map(|reason| PossibleValue::new(reason.id()).help(reason.text(language))),
-        );
+    let reasons = RevocationReason::ALL
+        .map(|reason| format!("\n  {:<24}{}", reason.id(), reason.text(language)))
+        .concat();
+    let reason = Arg::new("reason")
+        .long("reason")
+        .value_name("REASON")
+        .help(format!("{}{reasons}", say("失効の理由:", "why it is revoked:")))
+        .required(true)
+        .hide_possible_values(true)
+        .value_parser(RevocationReason::ALL.map(RevocationReason::id));
     Command::new("certificate")
         .about(say(
             "端末とサーバーの証明書を発行・失効する(サーバーではない機械で使う)",
@@ -364,7 +368,7 @@ fn required<'a>(matches: &'a ArgMatches, id: &str) -> &'a Path {
 
 /// The directory to write into.
 fn directory(matches: &ArgMatches) -> &Path {
-    required(matches, "out")
+    matches.get_one::<PathBuf>("out").map_or(Path::new(""), PathBuf::as_path)
 }
 
 /// The name of a file for a certificate: its first name, without what means something to a

@@ -25,8 +25,12 @@ pub(super) fn define(language: Language) -> Command {
             .long("secrets")
             .value_name("DIR")
             .default_value("secrets")
+            .hide_default_value(true)
             .value_parser(value_parser!(PathBuf))
-            .help(say("秘密情報のディレクトリ", "directory of the secrets"))
+            .help(say(
+                "秘密情報のディレクトリ[既定: secrets]",
+                "directory of the secrets [default: secrets]",
+            ))
     };
     let switch = || {
         Arg::new("switch")

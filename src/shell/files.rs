@@ -161,7 +161,7 @@ impl StagedDirectory {
         DirBuilder::new()
             .mode(PRIVATE_DIRECTORY)
             .create(&staging)
-            .map_err(|cause| system(&target, &cause))?;
+            .map_err(|cause| system(parent(&target), &cause))?;
         Ok(Self { staging, target, committed: false })
     }
 
@@ -296,7 +296,7 @@ fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, FileE
         Ok(()) => Ok(temporary),
         Err(refused) => {
             remove(&temporary);
-            Err(error(path, refused.cause))
+            Err(error(parent(path), refused.cause))
         }
     }
 }
@@ -335,9 +335,14 @@ fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
 
 /// Flushes the directory entry of `path`, without which a rename may be lost with the power.
 fn flush_parent(path: &Path) -> Result<(), FileError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(|cause| system(path, &cause))
+    File::open(parent(path))
+        .and_then(|parent| parent.sync_all())
+        .map_err(|cause| system(path, &cause))
+}
+
+/// The directory of a file, which is what a failure to create a file beside it is about.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn remove(path: &Path) {
@@ -390,7 +395,8 @@ mod tests {
         let path = directory.path().join("taken");
         fs::create_dir(&path).unwrap();
         assert!(write_private(&path, b"x", PRIVATE_FILE).is_err());
-        assert!(write_private(&directory.path().join("no/such"), b"x", PRIVATE_FILE).is_err());
+        let refused = write_private(&directory.path().join("no/such"), b"x", PRIVATE_FILE);
+        assert_eq!(refused.unwrap_err().path, directory.path().join("no"), "what is missing");
         assert_eq!(names(directory.path()), ["taken"]);
     }
 

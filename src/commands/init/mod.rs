@@ -74,14 +74,22 @@ pub(super) fn define(language: Language) -> Command {
                 .long("authority-name")
                 .value_name("NAME")
                 .default_value(say("端末認証局", "Device CA"))
-                .help(say("端末認証局の名前", "name of the device certification authority")),
+                .hide_default_value(true)
+                .help(say(
+                    "端末認証局の名前[既定: 端末認証局]",
+                    "name of the device certification authority",
+                )),
         )
         .arg(
             Arg::new("server-name")
                 .long("server-name")
                 .value_name("NAME")
                 .default_value(SERVER_NAME)
-                .help(say("サーバー証明書のDNS名", "DNS name in the server's certificate")),
+                .hide_default_value(true)
+                .help(say(
+                    "サーバー証明書のDNS名[既定: radius.example.test]",
+                    "DNS name in the server's certificate [default: radius.example.test]",
+                )),
         )
 }
 
