@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::arguments::shown;
 use super::refusal::Refusal;
 use crate::authority::{Authority, Issued, Register, RegisterError, RevocationList};
 use crate::shell::files::{self, FileCause, FileError, Lock};
@@ -40,7 +41,7 @@ impl AuthorityDirectory {
     pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
         if !path.is_dir() {
             return Err(Failure::new(FailureKind::DirectoryAbsent)
-                .fact("path", path.display())
+                .fact("path", shown(path))
                 .into());
         }
         let lock = Lock::take(path)?;
@@ -110,5 +111,5 @@ fn require_private(path: &Path) -> Result<(), Refusal> {
         return Ok(());
     }
     let failure = Failure::new(FailureKind::KeyExposed);
-    Err(failure.fact("path", path.display()).fact("mode", format!("{mode:03o}")).into())
+    Err(failure.fact("path", shown(path)).fact("mode", format!("{mode:03o}")).into())
 }

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use serde_json::Value;
 
+use super::arguments::{Words, shown};
 use super::authority_directory::{AuthorityDirectory, LIST_DAYS, read_register};
 use super::refusal::{Refusal, conclude};
 use super::{Console, WRONG_USE};
@@ -25,115 +26,140 @@ pub(super) const SERVER_DAYS: u32 = 397;
 const FILE_NAME_CHARACTERS_MAX: usize = 64;
 
 pub(super) fn define(language: Language) -> Command {
-    let say = |ja, en| Text { ja, en }.get(language);
-    let verb = |name: &'static str, ja, en| {
-        Command::new(name).about(say(ja, en)).arg_required_else_help(true)
-    };
-    let text = |id: &'static str, value: &'static str, ja, en| {
-        Arg::new(id).long(id).value_name(value).help(say(ja, en))
-    };
-    let path = |id, value, ja, en| text(id, value, ja, en).value_parser(value_parser!(PathBuf));
-    let number = |id, value, ja, en| text(id, value, ja, en).value_parser(value_parser!(u32));
-    let authority =
-        || path("ca", "DIR", "認証局のディレクトリ", "directory of the authority").required(true);
-    let names = || {
-        text(
-            "name",
-            "NAME",
-            "証明する名前。複数可。DNS名、`upn:`で始まるUPN、メールアドレス、URI",
-            "a name to certify, repeatable: a DNS name, `upn:` and a principal, a mail address, a URI",
+    let words = Words(language);
+    words
+        .group(
+            "certificate",
+            "端末とサーバーの証明書を発行・失効する(サーバーではない機械で使う)",
+            "issues and revokes certificates (on a machine that is not the server)",
         )
-        .action(ArgAction::Append)
-    };
-    let list = || {
-        path(
-            "crl",
-            "FILE",
-            "失効リストの書き出し先[既定: 認証局のディレクトリ]",
-            "where the revocation list goes [default: the authority's directory]",
+        .subcommand(define_request(words))
+        .subcommand(define_issue(words))
+        .subcommand(define_revoke(words))
+        .subcommand(define_list_renewal(words))
+        .subcommand(define_list(words))
+}
+
+fn define_request(words: Words) -> Command {
+    let out = words.path("out", "DIR", "書き出し先[既定: .]", "where to write [default: .]");
+    words
+        .verb("request", "鍵と証明書要求(CSR)を作る", "makes a key and a certification request")
+        .arg(names(words).required(true))
+        .arg(out)
+}
+
+fn define_issue(words: Words) -> Command {
+    let request = words.path("request", "FILE", "証明書要求(CSR)", "the certification request");
+    let new_key = words.flag(
+        "new-key",
+        "鍵も一緒に作る(要求を作れない小規模な庁舎向け)",
+        "make the key as well (for small sites without requests)",
+    );
+    let days = words.days(
+        "days",
+        "有効日数[既定: 端末1095、サーバー397]",
+        "days of validity [default: 1095 for devices, 397 for servers]",
+    );
+    let server =
+        words.flag("server", "RADIUSサーバーの証明書にする", "make it the RADIUS server's");
+    let out = words.path(
+        "out",
+        "PATH",
+        "書き出し先。--requestではファイル[既定: 要求と同じ名前の.pem]、--new-keyではディレクトリ[既定: .]",
+        "where to write: a file with --request [default: as the request, ending in .pem], a directory with --new-key [default: .]",
+    );
+    words
+        .verb(
+            "issue",
+            "証明書を発行し、台帳に記録する",
+            "issues a certificate and enters it in the register",
         )
-    };
-    let list_days = |id| {
-        number(
-            id,
-            "DAYS",
-            "失効リストの有効日数[既定: 30]",
-            "days until the revocation list is due again [default: 30]",
-        )
-    };
+        .arg(authority(words))
+        .arg(request)
+        .arg(new_key.requires("name"))
+        .group(ArgGroup::new("source").args(["request", "new-key"]).required(true))
+        .args([names(words), days, server, out])
+}
+
+fn define_revoke(words: Words) -> Command {
+    let serial =
+        words.text("serial", "SERIAL", "シリアル番号(16進)", "serial number in hexadecimal");
+    let name = words.text(
+        "name",
+        "NAME",
+        "この名前の有効な証明書すべて",
+        "every valid certificate of this name",
+    );
     let reasons = RevocationReason::ALL
-        .map(|reason| format!("\n  {:<24}{}", reason.id(), reason.text(language)))
+        .map(|reason| format!("\n  {:<24}{}", reason.id(), reason.text(words.0)))
         .concat();
     let reason = Arg::new("reason")
         .long("reason")
         .value_name("REASON")
-        .help(format!("{}{reasons}", say("失効の理由:", "why it is revoked:")))
+        .help(format!("{}{reasons}", words.say("失効の理由:", "why it is revoked:")))
         .required(true)
         .hide_possible_values(true)
         .value_parser(RevocationReason::ALL.map(RevocationReason::id));
-    Command::new("certificate")
-        .about(say(
-            "端末とサーバーの証明書を発行・失効する(サーバーではない機械で使う)",
-            "issues and revokes certificates (on a machine that is not the server)",
-        ))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .disable_help_subcommand(true)
-        .subcommand(
-            verb("request", "鍵と証明書要求(CSR)を作る", "makes a key and a certification request")
-                .arg(names().required(true))
-                .arg(path("out", "DIR", "書き出し先[既定: .]", "where to write [default: .]")),
+    words
+        .verb(
+            "revoke",
+            "証明書を失効させ、失効リストを作る",
+            "revokes certificates and writes a revocation list",
         )
-        .subcommand(
-            verb("issue", "証明書を発行し、台帳に記録する", "issues a certificate and enters it in the register")
-                .arg(authority())
-                .arg(path("request", "FILE", "証明書要求(CSR)", "the certification request"))
-                .arg(
-                    Arg::new("new-key")
-                        .long("new-key")
-                        .requires("name")
-                        .action(ArgAction::SetTrue)
-                        .help(say("鍵も一緒に作る(要求を作れない小規模な庁舎向け)", "make the key as well (for small sites without requests)")),
-                )
-                .group(ArgGroup::new("source").args(["request", "new-key"]).required(true))
-                .arg(names())
-                .arg(number("days", "DAYS", "有効日数[既定: 端末1095、サーバー397]", "days of validity [default: 1095 for devices, 397 for servers]"))
-                .arg(
-                    Arg::new("server")
-                        .long("server")
-                        .action(ArgAction::SetTrue)
-                        .help(say("RADIUSサーバーの証明書にする", "make it the RADIUS server's")),
-                )
-                .arg(path("out", "PATH", "書き出し先。--requestではファイル[既定: 要求と同じ名前の.pem]、--new-keyではディレクトリ[既定: .]",
-                    "where to write: a file with --request [default: as the request, ending in .pem], a directory with --new-key [default: .]")),
-        )
-        .subcommand(
-            verb("revoke", "証明書を失効させ、失効リストを作る", "revokes certificates and writes a revocation list")
-                .arg(authority())
-                .arg(text("serial", "SERIAL", "シリアル番号(16進)", "serial number in hexadecimal"))
-                .arg(text("name", "NAME", "この名前の有効な証明書すべて", "every valid certificate of this name"))
-                .group(ArgGroup::new("which").args(["serial", "name"]).required(true))
-                .arg(reason)
-                .arg(list())
-                .arg(list_days("crl-days")),
-        )
-        .subcommand(
-            verb("crl", "失効リストを期限前に作り直す", "renews the revocation list before it is due")
-                .arg(authority())
-                .arg(list())
-                .arg(list_days("days")),
-        )
-        .subcommand(
-            verb("list", "発行した証明書を一覧する", "lists what has been issued")
-                .arg(authority())
-                .arg(
-                    Arg::new("json")
-                        .long("json")
-                        .action(ArgAction::SetTrue)
-                        .help(say("JSONで出力", "print JSON")),
-                )
-                .arg(number("expiring", "DAYS", "この日数のうちに切れる有効な証明書だけ", "only valid ones that end within that many days")),
-        )
+        .arg(authority(words))
+        .args([serial, name])
+        .group(ArgGroup::new("which").args(["serial", "name"]).required(true))
+        .args([reason, list_file(words), list_days(words, "crl-days")])
+}
+
+fn define_list_renewal(words: Words) -> Command {
+    words
+        .verb("crl", "失効リストを期限前に作り直す", "renews the revocation list before it is due")
+        .args([authority(words), list_file(words), list_days(words, "days")])
+}
+
+fn define_list(words: Words) -> Command {
+    let expiring = words.days(
+        "expiring",
+        "この日数のうちに切れる有効な証明書だけ",
+        "only valid ones that end within that many days",
+    );
+    words.verb("list", "発行した証明書を一覧する", "lists what has been issued").args([
+        authority(words),
+        words.flag("json", "JSONで出力", "print JSON"),
+        expiring,
+    ])
+}
+
+fn authority(words: Words) -> Arg {
+    words.path("ca", "DIR", "認証局のディレクトリ", "directory of the authority").required(true)
+}
+
+fn names(words: Words) -> Arg {
+    let names = words.text(
+        "name",
+        "NAME",
+        "証明する名前。複数可。DNS名、`upn:`で始まるUPN、メールアドレス、URI",
+        "a name to certify, repeatable: a DNS name, `upn:` and a principal, a mail address, a URI",
+    );
+    names.action(ArgAction::Append)
+}
+
+fn list_file(words: Words) -> Arg {
+    words.path(
+        "crl",
+        "FILE",
+        "失効リストの書き出し先[既定: 認証局のディレクトリ]",
+        "where the revocation list goes [default: the authority's directory]",
+    )
+}
+
+fn list_days(words: Words, id: &'static str) -> Arg {
+    words.days(
+        id,
+        "失効リストの有効日数[既定: 30]",
+        "days until the revocation list is due again [default: 30]",
+    )
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -342,10 +368,6 @@ fn day(time: Timestamp, language: Language) -> String {
 fn names_of(identities: &[String]) -> String {
     let names: Vec<String> = identities.iter().map(|name| escape(name.as_bytes())).collect();
     names.join(", ")
-}
-
-fn shown(path: &Path) -> String {
-    escape(path.as_os_str().as_encoded_bytes())
 }
 
 /// The names typed, each checked.

@@ -3,6 +3,7 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod arguments;
 mod authority_directory;
 mod certificate;
 mod console;
@@ -25,6 +26,9 @@ pub const DONE: u8 = 0;
 pub const WRONG: u8 = 1;
 /// Wrong use.
 pub const WRONG_USE: u8 = 2;
+
+/// More options than a command has: options that every command has are listed after these.
+const OPTIONS_MAX: usize = 100;
 
 /// A command: how it is described and what it does.
 struct Verb {
@@ -82,6 +86,7 @@ fn define(language: Language) -> Command {
             Arg::new("lang")
                 .long("lang")
                 .global(true)
+                .display_order(OPTIONS_MAX)
                 .value_name("ja|en")
                 .value_parser(["ja", "en"])
                 .hide_possible_values(true)
@@ -99,6 +104,7 @@ fn translate(command: Command, language: Language) -> Command {
     let help = Arg::new("help")
         .short('h')
         .long("help")
+        .display_order(OPTIONS_MAX + 1)
         .action(ArgAction::Help)
         .help(say("この説明を表示", "print this help"));
     let mut template = "{about-with-newline}\n".to_owned();

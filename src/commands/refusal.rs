@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::arguments::shown;
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::authority::{AuthorityError, RegisterError, RevokeError};
 use crate::shell::files::FileError;
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, escape};
+use crate::vocabulary::Language;
 
 /// What keeps a command from being done.
 #[derive(Debug)]
@@ -46,8 +47,7 @@ impl Refusal {
                 kind.text().fill(language, &facts)
             }
             Self::Register(path, error) => {
-                let path = escape(path.as_os_str().as_encoded_bytes());
-                format!("`{path}`: {}", error.text(language))
+                format!("`{}`: {}", shown(path), error.text(language))
             }
             Self::Revoke(error) => error.text(language).to_owned(),
         }
@@ -57,11 +57,16 @@ impl Refusal {
     fn code(&self) -> u8 {
         match self {
             Self::Argument(_) => WRONG_USE,
-            Self::Failure(failure) => match failure.kind {
-                FailureKind::SwitchNameMalformed | FailureKind::SecretHidden => WRONG_USE,
-                _ => WRONG, // OK because everything else is found only on the way
-            },
+            Self::Failure(failure)
+                if matches!(
+                    failure.kind,
+                    FailureKind::SwitchNameMalformed | FailureKind::SecretHidden
+                ) =>
+            {
+                WRONG_USE
+            }
             Self::File(_)
+            | Self::Failure(_)
             | Self::Authority(_)
             | Self::Unwritten { .. }
             | Self::Register(..)

@@ -5,8 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 
+use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
 use super::{Console, DONE, WRONG_USE};
 use crate::shell::files::{self, FileCause, FileError};
@@ -19,72 +20,50 @@ const SECRET_CHARACTERS: usize = 32;
 const SWITCH_CHARACTERS_MAX: usize = 64;
 
 pub(super) fn define(language: Language) -> Command {
-    let say = |ja, en| Text { ja, en }.get(language);
-    let secrets = || {
-        Arg::new("secrets")
-            .long("secrets")
-            .value_name("DIR")
-            .default_value("secrets")
-            .hide_default_value(true)
-            .value_parser(value_parser!(PathBuf))
-            .help(say(
-                "秘密情報のディレクトリ[既定: secrets]",
-                "directory of the secrets [default: secrets]",
-            ))
+    let words = Words(language);
+    let verb = |name, ja, en| {
+        let secrets = words.path(
+            "secrets",
+            "DIR",
+            "秘密情報のディレクトリ[既定: secrets]",
+            "directory of the secrets [default: secrets]",
+        );
+        let switch = Arg::new("switch").value_name("SWITCH").required(true);
+        words
+            .verb(name, ja, en)
+            .arg(secrets.default_value("secrets").hide_default_value(true))
+            .arg(switch.help(words.say("スイッチのid", "id of the switch")))
     };
-    let switch = || {
-        Arg::new("switch")
-            .value_name("SWITCH")
-            .required(true)
-            .help(say("スイッチのid", "id of the switch"))
-    };
-    let verb = |name: &'static str, ja, en| {
-        Command::new(name).about(say(ja, en)).arg_required_else_help(true).arg(secrets())
-    };
-    let flag = |id: &'static str, ja, en| {
-        Arg::new(id).long(id).action(ArgAction::SetTrue).help(say(ja, en))
-    };
-    Command::new("secret")
-        .about(say(
+    let generate = verb(
+        "generate",
+        "新しいスイッチの共有鍵を作る(上書きはしない)",
+        "makes secrets for new switches (never overwrites)",
+    );
+    let rotate = verb(
+        "rotate",
+        "次の共有鍵を作る。入れ替えが済むまで両方を受け付ける",
+        "makes the next secret; both are accepted until it is promoted",
+    );
+    let promote =
+        verb("promote", "次の共有鍵を現在の鍵にする", "makes the next secret the current one");
+    let show = verb(
+        "show",
+        "スイッチに入力する共有鍵を表示する",
+        "shows the secret to be typed into the switch",
+    );
+    words
+        .group(
+            "secret",
             "スイッチとの共有鍵を作り、入れ替える",
             "makes and changes the secrets shared with switches",
-        ))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .disable_help_subcommand(true)
-        .subcommand(
-            verb(
-                "generate",
-                "新しいスイッチの共有鍵を作る(上書きはしない)",
-                "makes secrets for new switches (never overwrites)",
-            )
-            .arg(switch().num_args(1..)),
         )
+        .subcommand(generate.mut_arg("switch", |switch| switch.num_args(1..)))
+        .subcommand(rotate)
+        .subcommand(promote)
         .subcommand(
-            verb(
-                "rotate",
-                "次の共有鍵を作る。入れ替えが済むまで両方を受け付ける",
-                "makes the next secret; both are accepted until it is promoted",
-            )
-            .arg(switch()),
-        )
-        .subcommand(
-            verb("promote", "次の共有鍵を現在の鍵にする", "makes the next secret the current one")
-                .arg(switch()),
-        )
-        .subcommand(
-            verb(
-                "show",
-                "スイッチに入力する共有鍵を表示する",
-                "shows the secret to be typed into the switch",
-            )
-            .arg(switch())
-            .arg(flag("next", "次の共有鍵を表示", "show the next secret"))
-            .arg(flag(
-                "yes",
-                "端末の画面以外にも出力",
-                "print it even where no terminal is",
-            )),
+            show.arg(words.flag("next", "次の共有鍵を表示", "show the next secret")).arg(
+                words.flag("yes", "端末の画面以外にも出力", "print it even where no terminal is"),
+            ),
         )
 }
 
@@ -227,10 +206,6 @@ impl<'a> Client<'a> {
 /// Writes a new secret where there is none.
 fn write(path: &Path) -> Result<(), Refusal> {
     Ok(files::write_new(path, generate()?.expose(), files::PRIVATE_FILE)?)
-}
-
-fn shown(path: &Path) -> String {
-    escape(path.as_os_str().as_encoded_bytes())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::Console;
+use super::arguments::{Words, shown};
 use super::authority_directory::{CERTIFICATE, KEY, LIST, LIST_DAYS, REGISTER};
 use super::certificate::SERVER_DAYS;
 use super::refusal::{Refusal, conclude};
@@ -12,7 +13,7 @@ use super::secret;
 use crate::authority::{Authority, AuthorityError, Identity, Purpose, Register};
 use crate::shell::clock;
 use crate::shell::files::{PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_FILE, StagedDirectory};
-use crate::vocabulary::{Language, Text, Timestamp, escape};
+use crate::vocabulary::{Language, Text, Timestamp};
 
 /// Days the new authority is valid: ten years.
 const AUTHORITY_DAYS: u32 = 3_652;
@@ -52,45 +53,37 @@ site! {
 }
 
 pub(super) fn define(language: Language) -> Command {
-    let say = |ja, en| Text { ja, en }.get(language);
-    Command::new("init")
-        .about(say(
+    let words = Words(language);
+    let directory =
+        words.say("作るディレクトリ(無いか、空であること)", "directory to make (absent or empty)");
+    let authority_name = words.text(
+        "authority-name",
+        "NAME",
+        "端末認証局の名前[既定: 端末認証局]",
+        "name of the device certification authority [default: Device CA]",
+    );
+    let server_name = words.text(
+        "server-name",
+        "NAME",
+        "サーバー証明書のDNS名[既定: radius.example.test]",
+        "DNS name in the server's certificate [default: radius.example.test]",
+    );
+    let default_authority = words.say("端末認証局", "Device CA");
+    words
+        .verb(
+            "init",
             "新しい庁舎の設定一式を、説明と鍵を付けて作る",
             "writes a new site's files, commented, with keys of its own",
-        ))
-        .arg_required_else_help(true)
+        )
         .arg(
             Arg::new("directory")
                 .value_name("DIR")
                 .required(true)
                 .value_parser(value_parser!(PathBuf))
-                .help(say(
-                    "作るディレクトリ(無いか、空であること)",
-                    "directory to make (absent or empty)",
-                )),
+                .help(directory),
         )
-        .arg(
-            Arg::new("authority-name")
-                .long("authority-name")
-                .value_name("NAME")
-                .default_value(say("端末認証局", "Device CA"))
-                .hide_default_value(true)
-                .help(say(
-                    "端末認証局の名前[既定: 端末認証局]",
-                    "name of the device certification authority",
-                )),
-        )
-        .arg(
-            Arg::new("server-name")
-                .long("server-name")
-                .value_name("NAME")
-                .default_value(SERVER_NAME)
-                .hide_default_value(true)
-                .help(say(
-                    "サーバー証明書のDNS名[既定: radius.example.test]",
-                    "DNS name in the server's certificate [default: radius.example.test]",
-                )),
-        )
+        .arg(authority_name.default_value(default_authority).hide_default_value(true))
+        .arg(server_name.default_value(SERVER_NAME).hide_default_value(true))
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -98,7 +91,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let directory = matches.get_one::<PathBuf>("directory").cloned().unwrap_or_default();
     let done = write(&directory, text("authority-name"), text("server-name"), clock::now());
     if done.is_ok() {
-        let facts = [("directory", escape(directory.as_os_str().as_encoded_bytes()))];
+        let facts = [("directory", shown(&directory))];
         let steps = NEXT_STEPS.fill(console.language, &facts);
         console.line(steps);
     }
