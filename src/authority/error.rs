@@ -62,7 +62,9 @@ pub enum AuthorityError {
 }
 
 impl AuthorityError {
-    pub(super) fn identity(name: &str, error: IdentityError) -> Self {
+    /// What is wrong with a name, cut and escaped for printing.
+    #[must_use]
+    pub fn identity(name: &str, error: IdentityError) -> Self {
         let shown: String = name.chars().take(64).collect();
         Self::Identity { name: escape(shown.as_bytes()), error }
     }
@@ -156,12 +158,12 @@ impl AuthorityError {
                 en: "the request's extensions cannot be read",
             },
             Self::RequestNameKind => Text {
-                ja: "証明書要求に端末の名前にならない種類の名前(IPアドレスなど)があります。--identityで名前を指定してください",
-                en: "the request holds a kind of name that cannot name a device, such as an IP address; give the names by --identity",
+                ja: "証明書要求に端末の名前にならない種類の名前(IPアドレスなど)があります。--nameで名前を指定してください",
+                en: "the request holds a kind of name that cannot name a device, such as an IP address; give the names by --name",
             },
             Self::NoIdentity => Text {
-                ja: "証明する名前(subjectAltName)がありません。--identityで指定してください",
-                en: "there is no name (subjectAltName) to certify; give one by --identity",
+                ja: "証明する名前(subjectAltName)がありません。--nameで指定してください",
+                en: "there is no name (subjectAltName) to certify; give one by --name",
             },
             Self::TooManyIdentities => Text {
                 ja: "名前が16件を超えています",

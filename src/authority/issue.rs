@@ -269,7 +269,11 @@ impl Authority {
         RevocationList::sign(&self.issuer, revocations, number, now, days)
     }
 
-    fn issue_pair(
+    /// Makes a key and a certificate for it.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] for bad names or days, or a failing generator.
+    pub fn issue_pair(
         &self,
         purpose: Purpose,
         identities: &[Identity],

@@ -24,6 +24,14 @@ impl Console {
         Self { language, out: Box::new(io::stdout()), err: Box::new(io::stderr()), terminal }
     }
 
+    /// A console whose output, of either kind, a test can read.
+    #[cfg(test)]
+    pub(super) fn captured(language: Language) -> (Self, Captured) {
+        let captured = Captured::default();
+        let (out, err) = (Box::new(captured.clone()), Box::new(captured.clone()));
+        (Self { language, out, err, terminal: false }, captured)
+    }
+
     /// Whether a person is looking: progress may be redrawn in place.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
@@ -55,5 +63,29 @@ impl Console {
     /// Prints a complaint or remark that is no part of the result.
     pub fn complain(&mut self, line: impl Display) {
         let _ = writeln!(self.err, "sekisho: {line}"); // OK as above
+    }
+}
+
+/// What a console under test was told to print.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(super) struct Captured(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+
+#[cfg(test)]
+impl Captured {
+    /// Everything printed since the last call.
+    pub(super) fn take(&self) -> String {
+        String::from_utf8(self.0.take()).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl Write for Captured {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -3,10 +3,16 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod arguments;
+mod authority_directory;
+mod certificate;
 mod check;
 mod console;
 mod explain;
+mod init;
 mod operate;
+mod refusal;
+mod secret;
 mod serve;
 mod site;
 
@@ -15,7 +21,7 @@ pub use console::Console;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::vocabulary::{Language, Text};
 
@@ -25,6 +31,9 @@ pub const DONE: u8 = 0;
 pub const WRONG: u8 = 1;
 /// Wrong use.
 pub const WRONG_USE: u8 = 2;
+
+/// More options than a command has: options that every command has are listed after these.
+const OPTIONS_MAX: usize = 100;
 
 /// A command: how it is described and what it does.
 struct Verb {
@@ -41,6 +50,9 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: init::define, run: init::run },
+    Verb { define: certificate::define, run: certificate::run },
+    Verb { define: secret::define, run: secret::run },
 ];
 
 /// Runs the command line `arguments` (the program's name first) under `locale`, the values of
@@ -74,18 +86,57 @@ fn define(language: Language) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help(Text { ja: "バージョンを表示", en: "print the version" }.get(language)),
+        )
         .arg(
             Arg::new("lang")
                 .long("lang")
                 .global(true)
+                .display_order(OPTIONS_MAX)
                 .value_name("ja|en")
                 .value_parser(["ja", "en"])
+                .hide_possible_values(true)
                 .help(Text { ja: "表示の言語", en: "language of the output" }.get(language)),
         );
     for verb in VERBS {
         command = command.subcommand((verb.define)(language));
     }
+    translate(command, language)
+}
+
+/// Gives a command, and those inside it, headings and a help option in the language.
+fn translate(command: Command, language: Language) -> Command {
+    let say = |ja, en| Text { ja, en }.get(language);
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .display_order(OPTIONS_MAX + 1)
+        .action(ArgAction::Help)
+        .help(say("この説明を表示", "print this help"));
+    let mut template = "{about-with-newline}\n".to_owned();
+    let mut part = |heading: &str, content: &str| {
+        template.push_str(heading);
+        template.push_str(content);
+    };
+    part(say("使い方: ", "usage: "), "{usage}");
+    if command.get_positionals().next().is_some() {
+        part(say("\n\n引数:\n", "\n\narguments:\n"), "{positionals}");
+    }
+    if command.has_subcommands() {
+        part(say("\n\nコマンド:\n", "\n\ncommands:\n"), "{subcommands}");
+    }
+    part(say("\n\nオプション:\n", "\n\noptions:\n"), "{options}");
     command
+        .disable_help_flag(true)
+        .arg(help)
+        .help_template(template)
+        .mut_subcommands(|inner| translate(inner, language))
 }
 
 /// Looks for `--lang` before the command line is parsed, since `--help` must speak it as well.

@@ -113,6 +113,22 @@ registry! {
             ["サービスは停止処理中です", "the service is stopping"]
         StateAbsent "service.no-state"
             ["状態ディレクトリなしで動作しているため実行できません", "the service runs without a state directory, so this is not possible"]
+        KeyExposed "key.exposed"
+            ["秘密鍵 `{path}` を所有者以外も読めます(モード {mode})。`chmod 600 {path}` で直してください。他人に読まれたおそれがあれば認証局を作り直してください", "the private key `{path}` is open to others (mode {mode}); run `chmod 600 {path}`, and make a new authority if someone may have read it"]
+        CertificateNotWritten "certificate.not-written"
+            ["証明書(シリアル番号 {serial})は台帳に記録しましたが、書き出せませんでした: {cause}。`sekisho certificate revoke --serial {serial}` で失効させ、発行し直してください", "the certificate {serial} is in the register but could not be written: {cause}; run `sekisho certificate revoke --serial {serial}` and issue it again"]
+        ListNotWritten "certificate.list-not-written"
+            ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl`"]
+        SwitchNameMalformed "secret.name-malformed"
+            ["`{name}` はスイッチの名前になりません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` names no switch; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
+        SecretAbsent "secret.absent"
+            ["スイッチ `{switch}` の共有鍵 `{path}` がありません。`sekisho secret generate {switch}` で作ってください", "the switch `{switch}` has no secret `{path}`; make one by `sekisho secret generate {switch}`"]
+        SecretNextAbsent "secret.next-absent"
+            ["スイッチ `{switch}` の次の共有鍵 `{path}` がありません。`sekisho secret rotate {switch}` で作ってください", "the switch `{switch}` has no next secret `{path}`; make one by `sekisho secret rotate {switch}`"]
+        SecretPending "secret.pending"
+            ["スイッチ `{switch}` の次の共有鍵 `{path}` がすでにあります。スイッチに設定して `sekisho secret promote {switch}` を実行するか、やめるならこのファイルを削除してください", "the switch `{switch}` has a next secret `{path}` already; set it on the switch and run `sekisho secret promote {switch}`, or remove that file to give up"]
+        SecretHidden "secret.hidden"
+            ["共有鍵は端末の画面にだけ表示します。ファイルやパイプに出すなら --yes を付けてください", "a secret is shown on a terminal only; add --yes to send it to a file or pipe"]
     }
 }
 

@@ -1,6 +1,5 @@
 //! Files and directories: read with bounds, written whole or not at all.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -11,12 +10,6 @@ use crate::vocabulary::{Language, Text, escape};
 
 /// Largest file in octets.
 pub const FILE_OCTETS_MAX: u64 = 32 * 1024 * 1024;
-/// Largest directory tree in octets.
-pub const TREE_OCTETS_MAX: u64 = 128 * 1024 * 1024;
-/// Most entries of a directory tree.
-pub const TREE_FILES_MAX: usize = 20_000;
-/// Most levels of a directory tree.
-pub const TREE_DEPTH_MAX: usize = 8;
 
 /// Mode of a file only its owner reads: keys and secrets.
 pub const PRIVATE_FILE: u32 = 0o600;
@@ -43,8 +36,6 @@ pub enum FileCause {
     System(io::ErrorKind, String),
     /// Larger than a bound of this module.
     TooLarge,
-    /// More files, or more levels, than a bound of this module.
-    TooMany,
     /// A name or content that is not UTF-8.
     NotText,
     /// Neither a file nor a directory, or a symbolic link to a directory.
@@ -70,50 +61,6 @@ pub struct StagedDirectory {
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-}
-
-/// Every file below `directory` by its path relative to it with `/` between names. Names that
-/// begin with a dot or end with `~` are an editor's or a version control's, and are left out.
-///
-/// # Errors
-/// [`FileError`] for the first path that cannot be read or exceeds a bound.
-pub fn read_dir_tree(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, FileError> {
-    let mut files = BTreeMap::new();
-    let mut octets = 0_u64;
-    let mut waiting = vec![(directory.to_owned(), String::new(), 0_usize)];
-    let mut entries = 0_usize;
-    while let Some((path, prefix, depth)) = waiting.pop() {
-        if depth > TREE_DEPTH_MAX {
-            return Err(error(&path, FileCause::TooMany));
-        }
-        for entry in fs::read_dir(&path).map_err(|cause| system(&path, &cause))? {
-            let entry = entry.map_err(|cause| system(&path, &cause))?;
-            let child = entry.path();
-            let name = entry.file_name();
-            let name = name.to_str().ok_or_else(|| error(&child, FileCause::NotText))?;
-            if name.starts_with('.') || name.ends_with('~') {
-                continue;
-            }
-            entries += 1;
-            if entries > TREE_FILES_MAX {
-                return Err(error(&path, FileCause::TooMany));
-            }
-            let relative =
-                if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-            let kind = entry.file_type().map_err(|cause| system(&child, &cause))?;
-            if kind.is_dir() {
-                waiting.push((child, relative, depth + 1));
-                continue;
-            }
-            let content = read(&child)?;
-            octets = octets.saturating_add(content.len() as u64);
-            if octets > TREE_OCTETS_MAX {
-                return Err(error(directory, FileCause::TooLarge));
-            }
-            files.insert(relative, content);
-        }
-    }
-    Ok(files)
 }
 
 /// The octets of a regular file of at most [`FILE_OCTETS_MAX`].
@@ -171,6 +118,16 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError
     settle(path, &temporary, linked)
 }
 
+/// Puts a file in the place of another in one step that outlasts a loss of power; what was there
+/// is gone.
+///
+/// # Errors
+/// [`FileError`] when the operating system refuses; both files are then as they were.
+pub fn replace(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(|cause| system(from, &cause))?;
+    flush_parent(to)
+}
+
 /// Makes a directory, and those above it, unless it is there.
 ///
 /// # Errors
@@ -204,7 +161,7 @@ impl StagedDirectory {
         DirBuilder::new()
             .mode(PRIVATE_DIRECTORY)
             .create(&staging)
-            .map_err(|cause| system(&staging, &cause))?;
+            .map_err(|cause| system(parent(&target), &cause))?;
         Ok(Self { staging, target, committed: false })
     }
 
@@ -284,14 +241,21 @@ impl FileError {
     #[must_use]
     pub fn text(&self, language: Language) -> String {
         let text = match &self.cause {
+            FileCause::System(io::ErrorKind::NotFound, _) => {
+                Text { ja: "`{path}` がありません", en: "`{path}` does not exist" }
+            }
+            FileCause::System(io::ErrorKind::PermissionDenied, _) => Text {
+                ja: "`{path}` を読み書きする権限がありません",
+                en: "no permission to read or write `{path}`",
+            },
+            FileCause::System(io::ErrorKind::ReadOnlyFilesystem, _) => Text {
+                ja: "`{path}` は書き込みできないファイルシステムにあります",
+                en: "`{path}` is on a read-only file system",
+            },
             FileCause::System(..) => Text { ja: "`{path}`: {system}", en: "`{path}`: {system}" },
             FileCause::TooLarge => {
                 Text { ja: "`{path}`: 大きすぎます", en: "`{path}` is too large" }
             }
-            FileCause::TooMany => Text {
-                ja: "`{path}`: ファイルの数または階層が多すぎます",
-                en: "`{path}` has too many files or levels",
-            },
             FileCause::NotText => {
                 Text { ja: "`{path}`: UTF-8ではありません", en: "`{path}` is not UTF-8" }
             }
@@ -314,7 +278,6 @@ impl FileError {
         let system = match &self.cause {
             FileCause::System(_, words) => words.clone(),
             FileCause::TooLarge
-            | FileCause::TooMany
             | FileCause::NotText
             | FileCause::NotFile
             | FileCause::Exists
@@ -333,7 +296,7 @@ fn write_beside(path: &Path, content: &[u8], mode: u32) -> Result<PathBuf, FileE
         Ok(()) => Ok(temporary),
         Err(refused) => {
             remove(&temporary);
-            Err(error(path, refused.cause))
+            Err(error(parent(path), refused.cause))
         }
     }
 }
@@ -372,9 +335,14 @@ fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
 
 /// Flushes the directory entry of `path`, without which a rename may be lost with the power.
 fn flush_parent(path: &Path) -> Result<(), FileError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    File::open(parent).and_then(|parent| parent.sync_all()).map_err(|cause| system(path, &cause))
+    File::open(parent(path))
+        .and_then(|parent| parent.sync_all())
+        .map_err(|cause| system(path, &cause))
+}
+
+/// The directory of a file, which is what a failure to create a file beside it is about.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn remove(path: &Path) {
@@ -427,42 +395,35 @@ mod tests {
         let path = directory.path().join("taken");
         fs::create_dir(&path).unwrap();
         assert!(write_private(&path, b"x", PRIVATE_FILE).is_err());
-        assert!(write_private(&directory.path().join("no/such"), b"x", PRIVATE_FILE).is_err());
+        let refused = write_private(&directory.path().join("no/such"), b"x", PRIVATE_FILE);
+        assert_eq!(refused.unwrap_err().path, directory.path().join("no"), "what is missing");
         assert_eq!(names(directory.path()), ["taken"]);
     }
 
     #[test]
-    fn a_tree_is_read_with_slashes_and_without_hidden_files() {
+    fn what_is_no_plain_text_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        fs::create_dir_all(directory.path().join("a/b")).unwrap();
-        for name in ["top", "a/b/deep", "a/.hidden", "a/old~"] {
-            fs::write(directory.path().join(name), name).unwrap();
-        }
-        let files = read_dir_tree(directory.path()).unwrap();
-        assert_eq!(files.keys().collect::<Vec<_>>(), ["a/b/deep", "top"]);
-        assert_eq!(files["a/b/deep"], b"a/b/deep");
+        let root = directory.path();
+        let cause = |name: &str| read_text(&root.join(name)).unwrap_err().cause;
+        assert!(matches!(cause("none"), FileCause::System(io::ErrorKind::NotFound, _)));
+        assert_eq!(read(root).unwrap_err().cause, FileCause::NotFile);
+        File::create(root.join("large")).unwrap().set_len(FILE_OCTETS_MAX + 1).unwrap();
+        assert_eq!(cause("large"), FileCause::TooLarge);
+        fs::write(root.join("octets"), [0xff]).unwrap();
+        assert_eq!(cause("octets"), FileCause::NotText);
     }
 
     #[test]
-    fn what_is_no_plain_tree_is_refused() {
+    fn a_file_takes_the_place_of_another() {
         let directory = tempfile::tempdir().unwrap();
-        let root = directory.path();
-        assert!(matches!(
-            read_dir_tree(&root.join("none")).unwrap_err().cause,
-            FileCause::System(io::ErrorKind::NotFound, _)
-        ));
-        std::os::unix::fs::symlink(root, root.join("loop")).unwrap();
-        let refused = read_dir_tree(root).unwrap_err();
-        assert_eq!((refused.path, refused.cause), (root.join("loop"), FileCause::NotFile));
-        fs::remove_file(root.join("loop")).unwrap();
-        let deep = "d/".repeat(TREE_DEPTH_MAX + 1);
-        fs::create_dir_all(root.join(deep)).unwrap();
-        assert_eq!(read_dir_tree(root).unwrap_err().cause, FileCause::TooMany);
-        let large = root.join("large");
-        File::create(&large).unwrap().set_len(FILE_OCTETS_MAX + 1).unwrap();
-        assert_eq!(read(&large).unwrap_err().cause, FileCause::TooLarge);
-        fs::write(root.join("bytes"), [0xff]).unwrap();
-        assert_eq!(read_text(&root.join("bytes")).unwrap_err().cause, FileCause::NotText);
+        let (next, current) = (directory.path().join("next"), directory.path().join("current"));
+        fs::write(&next, "new").unwrap();
+        fs::write(&current, "old").unwrap();
+        replace(&next, &current).unwrap();
+        assert_eq!(read_text(&current).unwrap(), "new");
+        let refused = replace(&next, &current).unwrap_err();
+        assert_eq!(refused.path, next, "and the one that is missing is named");
+        assert_eq!(names(directory.path()), ["current"]);
     }
 
     #[test]

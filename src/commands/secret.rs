@@ -1,0 +1,279 @@
+//! `sekisho secret`: the secrets shared with switches, one file each, changed without a gap.
+//!
+//! While `SWITCH.next` stands beside `SWITCH.secret`, the service accepts both, so that the
+//! switch can be changed over at leisure.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::arguments::{Words, shown};
+use super::refusal::{Refusal, conclude};
+use super::{Console, DONE, WRONG_USE};
+use crate::shell::files::{self, FileCause, FileError};
+use crate::shell::{Failure, FailureKind, random};
+use crate::vocabulary::{Language, Secret, Text, escape};
+
+/// Characters of a generated secret; six random bits each.
+const SECRET_CHARACTERS: usize = 32;
+/// Most characters of a switch's name.
+const SWITCH_CHARACTERS_MAX: usize = 64;
+
+pub(super) fn define(language: Language) -> Command {
+    let words = Words(language);
+    let verb = |name, ja, en| {
+        let secrets = words.path(
+            "secrets",
+            "DIR",
+            "秘密情報のディレクトリ[既定: secrets]",
+            "directory of the secrets [default: secrets]",
+        );
+        let switch = Arg::new("switch").value_name("SWITCH").required(true);
+        words
+            .verb(name, ja, en)
+            .arg(secrets.default_value("secrets").hide_default_value(true))
+            .arg(switch.help(words.say("スイッチのid", "id of the switch")))
+    };
+    let generate = verb(
+        "generate",
+        "新しいスイッチの共有鍵を作る(上書きはしない)",
+        "makes secrets for new switches (never overwrites)",
+    );
+    let rotate = verb(
+        "rotate",
+        "次の共有鍵を作る。入れ替えが済むまで両方を受け付ける",
+        "makes the next secret; both are accepted until it is promoted",
+    );
+    let promote =
+        verb("promote", "次の共有鍵を現在の鍵にする", "makes the next secret the current one");
+    let show = verb(
+        "show",
+        "スイッチに入力する共有鍵を表示する",
+        "shows the secret to be typed into the switch",
+    );
+    words
+        .group(
+            "secret",
+            "スイッチとの共有鍵を作り、入れ替える",
+            "makes and changes the secrets shared with switches",
+        )
+        .subcommand(generate.mut_arg("switch", |switch| switch.num_args(1..)))
+        .subcommand(rotate)
+        .subcommand(promote)
+        .subcommand(
+            show.arg(words.flag("next", "次の共有鍵を表示", "show the next secret")).arg(
+                words.flag("yes", "端末の画面以外にも出力", "print it even where no terminal is"),
+            ),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let Some((verb, inner)) = matches.subcommand() else { return WRONG_USE };
+    let secrets = inner.get_one::<PathBuf>("secrets").cloned().unwrap_or_default();
+    let switches = inner.get_many::<String>("switch").into_iter().flatten();
+    let switches: Vec<&str> = switches.map(String::as_str).collect();
+    let (next, yes) = match verb {
+        "show" => (inner.get_flag("next"), inner.get_flag("yes")),
+        _ => (false, false),
+    };
+    let mut worst = DONE;
+    for switch in switches {
+        let done = Client::of(&secrets, switch).and_then(|client| match verb {
+            "generate" => client.generate(console),
+            "rotate" => client.rotate(console),
+            "promote" => client.promote(console),
+            _ => client.show(next, yes, console), // OK because clap lets only `show` through
+        });
+        worst = worst.max(conclude(done, console));
+    }
+    worst
+}
+
+/// A new secret for a switch.
+pub(super) fn generate() -> Result<Secret, Failure> {
+    random::text(SECRET_CHARACTERS).map_err(|_| Failure::new(FailureKind::RandomUnavailable))
+}
+
+/// One switch's files below the secrets.
+struct Client<'a> {
+    switch: &'a str,
+    current: PathBuf,
+    next: PathBuf,
+}
+
+impl<'a> Client<'a> {
+    fn of(secrets: &Path, switch: &'a str) -> Result<Self, Refusal> {
+        let plain = |character: char| {
+            character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
+        };
+        if switch.len() > SWITCH_CHARACTERS_MAX
+            || !switch.starts_with(|first: char| first.is_ascii_alphanumeric())
+            || !switch.chars().all(plain)
+        {
+            let failure = Failure::new(FailureKind::SwitchNameMalformed);
+            return Err(failure.fact("name", escape(switch.as_bytes())).into());
+        }
+        if !secrets.is_dir() {
+            let failure = Failure::new(FailureKind::DirectoryAbsent);
+            return Err(failure.fact("path", shown(secrets)).into());
+        }
+        let file = |ending: &str| secrets.join("client").join(format!("{switch}.{ending}"));
+        Ok(Self { switch, current: file("secret"), next: file("next") })
+    }
+
+    fn generate(&self, console: &mut Console) -> Result<(), Refusal> {
+        if let Some(directory) = self.current.parent() {
+            files::make_directory(directory, files::PRIVATE_DIRECTORY)?;
+        }
+        write(&self.current)?;
+        self.say(
+            console,
+            Text {
+                ja: "{current} を作りました。`sekisho secret show {switch}` で表示し、スイッチに設定してください",
+                en: "wrote {current}; show it by `sekisho secret show {switch}` and set it on the switch",
+            },
+        );
+        Ok(())
+    }
+
+    fn rotate(&self, console: &mut Console) -> Result<(), Refusal> {
+        if !self.current.exists() {
+            return Err(self.failure(FailureKind::SecretAbsent, &self.current));
+        }
+        write(&self.next).map_err(|refusal| match refusal {
+            Refusal::File(FileError { cause: FileCause::Exists, .. }) => {
+                self.failure(FailureKind::SecretPending, &self.next)
+            }
+            other => other,
+        })?;
+        self.say(
+            console,
+            Text {
+                ja: "{next} を作りました。続けて:\n  1. sekisho reload(今の鍵と次の鍵の両方を受け付けます)\n  2. sekisho secret show --next {switch} で表示し、スイッチに設定\n  3. sekisho secret promote {switch}\n  4. sekisho reload(古い鍵を受け付けなくなります)",
+                en: "wrote {next}; then:\n  1. sekisho reload (the current and the next secret are both accepted)\n  2. sekisho secret show --next {switch}, and set it on the switch\n  3. sekisho secret promote {switch}\n  4. sekisho reload (the old secret is no longer accepted)",
+            },
+        );
+        Ok(())
+    }
+
+    fn promote(&self, console: &mut Console) -> Result<(), Refusal> {
+        if !self.next.exists() {
+            return Err(self.failure(FailureKind::SecretNextAbsent, &self.next));
+        }
+        files::replace(&self.next, &self.current)?;
+        self.say(
+            console,
+            Text {
+                ja: "{next} を {current} に置き換えました(一度に切り替わり、古い鍵は残りません)。`sekisho reload` で有効になります",
+                en: "renamed {next} over {current} (in one step; the old secret is gone); `sekisho reload` puts it into force",
+            },
+        );
+        Ok(())
+    }
+
+    fn show(&self, next: bool, yes: bool, console: &mut Console) -> Result<(), Refusal> {
+        if !yes && !console.is_terminal() {
+            return Err(Failure::new(FailureKind::SecretHidden).into());
+        }
+        let (path, absent) = if next {
+            (&self.next, FailureKind::SecretNextAbsent)
+        } else {
+            (&self.current, FailureKind::SecretAbsent)
+        };
+        if !path.exists() {
+            return Err(self.failure(absent, path));
+        }
+        let secret = Secret::new(files::read_text(path)?.into_bytes());
+        console.line(String::from_utf8_lossy(secret.expose()).trim_end());
+        Ok(())
+    }
+
+    fn failure(&self, kind: FailureKind, path: &Path) -> Refusal {
+        Failure::new(kind).fact("switch", self.switch).fact("path", shown(path)).into()
+    }
+
+    fn say(&self, console: &mut Console, text: Text) {
+        let facts = [
+            ("switch", self.switch.to_owned()),
+            ("current", shown(&self.current)),
+            ("next", shown(&self.next)),
+        ];
+        let text = text.fill(console.language, &facts);
+        console.line(text);
+    }
+}
+
+/// Writes a new secret where there is none.
+fn write(path: &Path) -> Result<(), Refusal> {
+    Ok(files::write_new(path, generate()?.expose(), files::PRIVATE_FILE)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn run_with(secrets: &Path, arguments: &[&str]) -> (u8, String) {
+        let (mut console, captured) = Console::captured(Language::English);
+        let mut line = vec!["secret"];
+        line.extend(arguments);
+        line.extend(["--secrets", secrets.to_str().unwrap()]);
+        let matches = define(Language::English).try_get_matches_from(line).unwrap();
+        (run(&matches, &mut console), captured.take())
+    }
+
+    #[test]
+    fn a_secret_is_made_rotated_and_promoted_without_being_printed() {
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = directory.path();
+        let file = |name: &str| secrets.join("client").join(name);
+        let (code, mut printed) = run_with(secrets, &["generate", "sw01", "sw02"]);
+        assert_eq!(code, DONE);
+        let first = fs::read_to_string(file("sw01.secret")).unwrap();
+        assert_eq!(first.len(), SECRET_CHARACTERS);
+        assert_eq!(fs::metadata(file("sw01.secret")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(file("")).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_ne!(first, fs::read_to_string(file("sw02.secret")).unwrap());
+
+        assert_eq!(run_with(secrets, &["generate", "sw01", "sw03"]).0, 1, "never overwritten");
+        assert_eq!(fs::read_to_string(file("sw01.secret")).unwrap(), first);
+        assert!(file("sw03.secret").exists(), "and the others are made all the same");
+
+        let (code, more) = run_with(secrets, &["rotate", "sw01"]);
+        printed.push_str(&more);
+        assert_eq!(code, DONE);
+        assert_eq!(run_with(secrets, &["rotate", "sw01"]).0, 1, "one rotation at a time");
+        let next = fs::read_to_string(file("sw01.next")).unwrap();
+        let (code, more) = run_with(secrets, &["promote", "sw01"]);
+        printed.push_str(&more);
+        assert_eq!(code, DONE);
+        assert_eq!(fs::read_to_string(file("sw01.secret")).unwrap(), next);
+        assert!(!file("sw01.next").exists());
+        assert!(!printed.contains(&first) && !printed.contains(&next), "{printed}");
+
+        assert_eq!(run_with(secrets, &["show", "sw01"]).0, WRONG_USE, "no terminal here");
+        assert_eq!(run_with(secrets, &["show", "sw01", "--yes"]), (DONE, format!("{next}\n")));
+    }
+
+    #[test]
+    fn what_is_absent_or_no_name_is_refused_with_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let cases: [(&[&str], u8, &str); 6] = [
+            (&["rotate", "sw01"], 1, "secret generate sw01"),
+            (&["promote", "sw01"], 1, "secret rotate sw01"),
+            (&["show", "sw01", "--yes"], 1, "secret generate sw01"),
+            (&["generate", "../sw01"], 2, "names no switch"),
+            (&["generate", ".sw01"], 2, "names no switch"),
+            (&["generate", "a/b"], 2, "names no switch"),
+        ];
+        for (arguments, code, text) in cases {
+            let (found, printed) = run_with(directory.path(), arguments);
+            assert!(found == code && printed.contains(text), "{arguments:?}: {found} {printed}");
+        }
+        let (code, printed) = run_with(&directory.path().join("none"), &["generate", "sw01"]);
+        assert!(code == 1 && printed.contains("no such directory"), "{printed}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
