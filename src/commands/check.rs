@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
+use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG};
 use crate::plan::{self, Plan};
@@ -11,12 +12,10 @@ use crate::shell::service::{Material as _, findings_json, hex};
 use crate::vocabulary::{Language, Text};
 
 pub(super) fn define(language: Language) -> Command {
-    let about = Text {
-        ja: "設定を検査し、問題をすべて示す(終了コード: 0 誤りなし、1 誤りあり、2 使い方の誤り)",
-        en: "check the files and show everything wrong with them (exit 0 no errors, 1 errors, 2 wrong use)",
-    };
-    let command = Command::new("check").about(about.get(language));
-    site::with_json(site::with_secrets(site::with_files(command, language), language), language)
+    let words = Words(language);
+    let about = words.say("設定を検査し、問題をすべて示す(終了コード: 0 誤りなし、1 誤りあり、2 使い方の誤り)", "check the files and show everything wrong with them (exit 0 no errors, 1 errors, 2 wrong use)");
+    let command = Command::new("check").about(about);
+    site::with_json(site::with_secrets(site::with_files(command, words), words), words)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {

@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgGroup, ArgMatches, Command, value_parser};
+use clap::{ArgGroup, ArgMatches, Command};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
+use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::access::{Snapshot, session_seconds};
@@ -24,60 +25,55 @@ use crate::vocabulary::{
 };
 
 pub(super) fn define(language: Language) -> Command {
-    let text = |ja, en| Text { ja, en }.get(language);
-    let about = text(
+    let words = Words(language);
+    let about = words.say(
         "端末がその場所で受ける判定と、その理由、変えるべき点を示す",
         "show what a device would be answered at a place, why, and what would have to change",
     );
-    let option = |name: &'static str, value: &'static str, help| {
-        Arg::new(name).long(name).value_name(value).help(help)
-    };
     let command = Command::new("explain")
         .about(about)
         .arg(
-            option(
-                "switch",
-                "ID",
-                text("スイッチまたは無線コントローラー", "switch or wireless controller"),
-            )
-            .required(true),
+            words
+                .text(
+                    "switch",
+                    "ID",
+                    "スイッチまたは無線コントローラー",
+                    "switch or wireless controller",
+                )
+                .required(true),
         )
-        .arg(option("port", "IFNAME", text("ポート名", "name of the port")))
-        .arg(option("ssid", "NAME", text("無線ネットワーク名", "name of the wireless network")))
+        .arg(words.text("port", "IFNAME", "ポート名", "name of the port"))
+        .arg(words.text("ssid", "NAME", "無線ネットワーク名", "name of the wireless network"))
         .group(ArgGroup::new("point").args(["port", "ssid"]).required(true))
         .arg(
-            option(
-                "access-point",
-                "MAC",
-                text("アクセスポイントの MAC アドレス", "radio address of the access point"),
-            )
-            .requires("ssid"),
+            words
+                .text(
+                    "access-point",
+                    "MAC",
+                    "アクセスポイントの MAC アドレス",
+                    "radio address of the access point",
+                )
+                .requires("ssid"),
         )
         .arg(
-            option(
-                "mac",
-                "MAC",
-                text(
+            words
+                .text(
+                    "mac",
+                    "MAC",
                     "端末の MAC アドレス(書式は自由)",
                     "MAC address of the device, in any spelling",
-                ),
-            )
-            .required(true),
+                )
+                .required(true),
         )
-        .arg(
-            option(
-                "certificate",
-                "FILE.pem",
-                text(
-                    "端末の証明書(中間証明書を続けてよい)",
-                    "certificate of the device, intermediates after it",
-                ),
-            )
-            .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(option("at", "TIME", text("判定する日時。省略すると今", "when; now if absent")));
-    let command = site::with_secrets(site::with_files(command, language), language);
-    site::with_json(site::with_state(command, language), language)
+        .arg(words.path(
+            "certificate",
+            "FILE.pem",
+            "端末の証明書(中間証明書を続けてよい)",
+            "certificate of the device, intermediates after it",
+        ))
+        .arg(words.text("at", "TIME", "判定する日時。省略すると今", "when; now if absent"));
+    let command = site::with_secrets(site::with_files(command, words), words);
+    site::with_json(site::with_state(command, words), words)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {

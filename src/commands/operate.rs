@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
+use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::shell::control::{self, Command as Ask, MarkKindWord, Request};
@@ -13,45 +14,46 @@ use crate::shell::files;
 use crate::vocabulary::{Language, Text};
 
 pub(super) fn define_reload(language: Language) -> Command {
-    let about = Text {
-        ja: "設定を読み直し、誤りがなければ切り替える",
-        en: "read the files again and put them in force if nothing is wrong",
-    };
-    common(Command::new("reload").about(about.get(language)), language)
+    let words = Words(language);
+    let about = words.say(
+        "設定を読み直し、誤りがなければ切り替える",
+        "read the files again and put them in force if nothing is wrong",
+    );
+    common(Command::new("reload").about(about), words)
 }
 
 pub(super) fn define_status(language: Language) -> Command {
-    let about =
-        Text { ja: "稼働中のサービスの状態を示す", en: "show what is running" };
-    common(Command::new("status").about(about.get(language)), language)
+    let words = Words(language);
+    let about = words.say("稼働中のサービスの状態を示す", "show what is running");
+    common(Command::new("status").about(about), words)
 }
 
 pub(super) fn define_plan(language: Language) -> Command {
-    let text = |ja, en| Text { ja, en }.get(language);
+    let words = Words(language);
     let generation = || {
         Arg::new("generation")
             .value_name("GENERATION")
             .required(true)
             .value_parser(value_parser!(u64))
-            .help(text("計画の世代", "generation of a plan"))
+            .help(words.say("計画の世代", "generation of a plan"))
     };
     let out =
         Arg::new("out").long("out").value_name("DIR").value_parser(value_parser!(PathBuf)).help(
-            text(
+            words.say(
                 "設定ファイルを書き出すディレクトリ(新規)",
                 "write the files into this new directory",
             ),
         );
     let about =
-        text("受け入れた計画の一覧・表示・巻き戻し", "list, show or roll back accepted plans");
-    let list =
-        Command::new("list").about(text("受け入れた計画の一覧", "accepted plans, newest first"));
+        words.say("受け入れた計画の一覧・表示・巻き戻し", "list, show or roll back accepted plans");
+    let list = Command::new("list")
+        .about(words.say("受け入れた計画の一覧", "accepted plans, newest first"));
     let show = Command::new("show")
-        .about(text("一つの計画とそのファイル", "one accepted plan and its files"))
+        .about(words.say("一つの計画とそのファイル", "one accepted plan and its files"))
         .arg(generation())
         .arg(out);
     let rollback = Command::new("rollback")
-        .about(text(
+        .about(words.say(
             "以前の計画に戻す(新しい世代になる)",
             "put an earlier plan in force, as a new generation",
         ))
@@ -61,12 +63,12 @@ pub(super) fn define_plan(language: Language) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([list, show, rollback].map(|command| common(command, language)))
+        .subcommands([list, show, rollback].map(|command| common(command, words)))
 }
 
 pub(super) fn define_mark(language: Language) -> Command {
-    let text = |ja, en| Text { ja, en }.get(language);
-    let subject = Arg::new("subject").value_name("SUBJECT").required(true).help(text(
+    let words = Words(language);
+    let subject = Arg::new("subject").value_name("SUBJECT").required(true).help(words.say(
         "MAC アドレス、資産番号、または スイッチ:ポート",
         "a MAC address, an asset number, or switch:port",
     ));
@@ -74,13 +76,13 @@ pub(super) fn define_mark(language: Language) -> Command {
         .long("kind")
         .value_parser(["quarantine", "refuse"])
         .default_value("quarantine")
-        .help(text("隔離するか拒否するか", "what the mark demands"));
+        .help(words.say("隔離するか拒否するか", "what the mark demands"));
     let reason = Arg::new("reason")
         .long("reason")
         .value_name("TEXT")
         .required(true)
-        .help(text("理由(記録に残る)", "why, for the record"));
-    let until = Arg::new("until").long("until").value_name("DATE").help(text(
+        .help(words.say("理由(記録に残る)", "why, for the record"));
+    let until = Arg::new("until").long("until").value_name("DATE").help(words.say(
         "期限(この日の終わりまで)。省略すると解除まで",
         "through this day; until released when absent",
     ));
@@ -88,25 +90,26 @@ pub(super) fn define_mark(language: Language) -> Command {
         .value_name("NUMBER")
         .required(true)
         .value_parser(value_parser!(i64))
-        .help(text("印の番号", "number of the mark"));
+        .help(words.say("印の番号", "number of the mark"));
     let add = Command::new("add")
-        .about(text(
+        .about(words.say(
             "端末またはポートを隔離・拒否する印を付ける",
             "quarantine or refuse a device or port from its next authentication on",
         ))
         .args([subject, kind, reason, until]);
-    let release = Command::new("release").about(text("印を解除する", "release a mark")).arg(number);
-    let list = Command::new("list").about(text("有効な印の一覧", "marks in force"));
+    let release =
+        Command::new("release").about(words.say("印を解除する", "release a mark")).arg(number);
+    let list = Command::new("list").about(words.say("有効な印の一覧", "marks in force"));
     Command::new("mark")
-        .about(text("隔離・拒否の印", "marks: devices and ports to quarantine or refuse"))
+        .about(words.say("隔離・拒否の印", "marks: devices and ports to quarantine or refuse"))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommands([add, release, list].map(|command| common(command, language)))
+        .subcommands([add, release, list].map(|command| common(command, words)))
 }
 
-fn common(command: Command, language: Language) -> Command {
-    site::with_json(site::with_state(command, language), language)
+fn common(command: Command, words: Words) -> Command {
+    site::with_json(site::with_state(command, words), words)
 }
 
 pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {

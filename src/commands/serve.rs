@@ -2,19 +2,21 @@
 
 use clap::{ArgMatches, Command};
 
+use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG};
 use crate::shell::service::Service;
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::Language;
 
 pub(super) fn define(language: Language) -> Command {
-    let about = Text {
-        ja: "スイッチからの認証要求に応答する(SIGHUP で再読込、SIGTERM で停止)",
-        en: "answer the switches (SIGHUP reloads, SIGTERM stops)",
-    };
-    let command = Command::new("serve").about(about.get(language));
-    let command = site::with_secrets(site::with_files(command, language), language);
-    site::with_state(command, language)
+    let words = Words(language);
+    let about = words.say(
+        "スイッチからの認証要求に応答する(SIGHUP で再読込、SIGTERM で停止)",
+        "answer the switches (SIGHUP reloads, SIGTERM stops)",
+    );
+    let command = Command::new("serve").about(about);
+    let command = site::with_secrets(site::with_files(command, words), words);
+    site::with_state(command, words)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {

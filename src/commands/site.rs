@@ -2,84 +2,52 @@
 
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{ArgMatches, Command};
 
 use super::Console;
+use super::arguments::Words;
 use crate::plan::{Finding, Severity};
 use crate::shell::service::{Directories, Refused};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::Text;
 
 /// Adds `--config` and `--topology`.
-pub(super) fn with_files(command: Command, language: Language) -> Command {
-    command
-        .arg(directory(
-            "config",
-            "DIR",
-            "config",
-            language,
-            Text { ja: "設定のディレクトリ", en: "directory of the configuration" },
-        ))
-        .arg(directory(
-            "topology",
-            "DIR",
-            "topology",
-            language,
-            Text {
-                ja: "拠点・スイッチ・リンクのディレクトリ",
-                en: "directory of sites, switches and links",
-            },
-        ))
+pub(super) fn with_files(command: Command, words: Words) -> Command {
+    let config =
+        words.path("config", "DIR", "設定のディレクトリ", "directory of the configuration");
+    let topology = words.path(
+        "topology",
+        "DIR",
+        "拠点・スイッチ・リンクのディレクトリ",
+        "directory of sites, switches and links",
+    );
+    command.arg(config.default_value("config")).arg(topology.default_value("topology"))
 }
 
 /// Adds `--secrets`.
-pub(super) fn with_secrets(command: Command, language: Language) -> Command {
-    command.arg(directory(
+pub(super) fn with_secrets(command: Command, words: Words) -> Command {
+    let secrets = words.path(
         "secrets",
         "DIR",
-        "secrets",
-        language,
-        Text {
-            ja: "秘密情報のディレクトリ",
-            en: "directory of keys, certificates and shared secrets",
-        },
-    ))
+        "秘密情報のディレクトリ",
+        "directory of keys, certificates and shared secrets",
+    );
+    command.arg(secrets.default_value("secrets"))
 }
 
 /// Adds `--state`.
-pub(super) fn with_state(command: Command, language: Language) -> Command {
-    command.arg(directory(
+pub(super) fn with_state(command: Command, words: Words) -> Command {
+    let state = words.path(
         "state",
         "DIR",
-        "state",
-        language,
-        Text {
-            ja: "状態ディレクトリ(制御ソケットもここにある)",
-            en: "directory of what outlives a restart, and of the control socket",
-        },
-    ))
+        "状態ディレクトリ(制御ソケットもここにある)",
+        "directory of what outlives a restart, and of the control socket",
+    );
+    command.arg(state.default_value("state"))
 }
 
 /// Adds `--json`.
-pub(super) fn with_json(command: Command, language: Language) -> Command {
-    let help = Text { ja: "JSON で出力する", en: "print JSON" };
-    command.arg(
-        Arg::new("json").long("json").action(clap::ArgAction::SetTrue).help(help.get(language)),
-    )
-}
-
-fn directory(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    language: Language,
-    help: Text,
-) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name(value)
-        .default_value(default)
-        .value_parser(value_parser!(PathBuf))
-        .help(help.get(language))
+pub(super) fn with_json(command: Command, words: Words) -> Command {
+    command.arg(words.flag("json", "JSON で出力する", "print JSON"))
 }
 
 /// The value of a directory argument.

@@ -47,6 +47,7 @@ site! {
         "topology/honcho/site.toml"
         "topology/honcho/drawing.txt"
         "bench/eapol_test.conf"
+        "sekisho.service"
     shipped:
         "config/profiles/cisco-ibns.toml"
         "config/profiles/hostapd-wired.toml"
