@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::Sink;
 use super::{Finding, FindingKind, Name, Origin};
-use crate::vocabulary::{DateError, Timestamp, VlanId};
+use crate::vocabulary::{DateError, Mac, Timestamp, VlanId};
 
 /// A text file with its lines.
 #[derive(Clone, Debug)]
@@ -283,6 +283,15 @@ impl<'a> Table<'a> {
         self.choose(&text, choices)
     }
 
+    /// One of a few words that may be absent.
+    pub(super) fn optional_choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<Option<T>> {
+        if self.has(key) { self.choice(key, choices).map(Some) } else { Some(None) }
+    }
+
     /// A list of words, each one of a few.
     pub(super) fn choices<T: Copy>(
         &self,
@@ -328,6 +337,30 @@ impl<'a> Table<'a> {
     pub(super) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
         let number = self.as_integer(self.need(key)?, self.field(key))?;
         self.to_vlan(number)
+    }
+
+    /// One VLAN number that may be absent.
+    pub(super) fn optional_vlan(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+        if self.has(key) { self.vlan(key).map(Some) } else { Some(None) }
+    }
+
+    /// One VLAN number, or the word `none`.
+    pub(super) fn vlan_or_none(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+        if self.need(key)?.get_ref().as_str().is_some() {
+            self.choice(key, &[("none", ())]).map(|()| None)
+        } else {
+            self.vlan(key).map(Some)
+        }
+    }
+
+    /// The MAC address of a device.
+    pub(super) fn mac(&self, key: &'static str) -> Option<Located<Mac>> {
+        let text = self.text(key)?;
+        let Ok(mac) = Mac::parse(&text.value) else {
+            self.sink.push(text.finding(FindingKind::BadMac).fact("value", &text.value));
+            return None;
+        };
+        Some(text.map(|_| mac))
     }
 
     fn to_vlan(&self, number: Located<i64>) -> Option<Located<VlanId>> {
