@@ -133,3 +133,134 @@ fn grants(plan: &Plan, served: &Served, sink: &Sink, now: Timestamp) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plan::compile::Names;
+    use crate::plan::inventory::tests::classes;
+    use crate::plan::topology::tests::{environments, lines, sources, topology};
+    use crate::plan::{EapSettings, Edition, Grant, Server, inventory};
+    use crate::vocabulary::{Language, Mac};
+
+    /// A plan of the small city with these rows and this grant.
+    fn findings(rows: &str, change: fn(&mut Grant)) -> Vec<String> {
+        let (sink, mut names, mut sources) = (Sink::default(), Names::default(), sources());
+        let rows = format!("資産番号,MACアドレス,証明書識別名,区分,環境,設置場所\n{rows}");
+        sources.config.insert("inventory.csv".to_owned(), rows.into());
+        let topology = topology(&sources, &sink, &mut names);
+        let environments = environments(&mut names);
+        let classes = classes(&mut names);
+        let environment_list = &environments.environments;
+        let devices =
+            inventory::read(&sources, &sink, &mut names, environment_list, &classes, &topology);
+        let now = Timestamp::parse("2026-11-23").unwrap();
+        let mut grant = Grant {
+            id: "G-1".to_owned(),
+            company: String::new(),
+            purpose: String::new(),
+            approver: String::new(),
+            approved: now,
+            environment: EnvironmentIndex(1),
+            mac: None,
+            certificate: Some("guest.city.example".to_owned()),
+            places: vec![Area::Site(SiteIndex(1))],
+            from: now,
+            until: Timestamp::parse_end("2026-11-30").unwrap(),
+            at: Origin { file: "config/grants.toml".into(), line: 7 },
+        };
+        change(&mut grant);
+        let plan = Plan {
+            content_hash: [0; 32],
+            server: Server {
+                node_name: "node".to_owned(),
+                state_number: 0,
+                authentication: Vec::new(),
+                workers: 1,
+                datagram_octets_max: 1_400,
+                metrics_listen: None,
+                eap: EapSettings {
+                    server_name: "radius.city.example".to_owned(),
+                    conversations_max: 1,
+                    conversations_per_port_max: 1,
+                    conversation_timeout: Duration::from_secs(30),
+                    session_lifetime: None,
+                },
+                language: Language::Japanese,
+            },
+            edition: Edition::R7_3,
+            environments: environments.environments,
+            quarantine: EnvironmentIndex(3),
+            pairs: Vec::new(),
+            authorities: Vec::new(),
+            classes,
+            rules: Vec::new(),
+            exceptions: Vec::new(),
+            grants: vec![grant],
+            profiles: Vec::new(),
+            sites: topology.sites,
+            switches: topology.switches,
+            devices,
+            rings: Vec::new(),
+            links: Vec::new(),
+            gateways: Vec::new(),
+            lookup: crate::plan::model::Lookup::default(),
+        };
+        check(&plan.link(), &sink, now);
+        // The small city's controller is of the old kind on purpose.
+        let old = "check.message-authenticator-optional hall/site.toml:42 message_authenticator";
+        let mut found = lines(&sink.into_findings());
+        let before = found.len();
+        found.retain(|line| line != old);
+        assert_eq!(found.len() + 1, before, "{found:?}");
+        found
+    }
+
+    #[test]
+    fn what_can_never_be_admitted_is_warned_of() {
+        let pinned = "check.pinned-without-port inventory.csv:2 place";
+        let unserved = "check.place-not-served inventory.csv:2 place";
+        for (row, expected) in [
+            ("P,0012E2000001,p.example,terminal,A,hall", None),
+            ("P,0012E2000001,p.example,terminal,A,annex", Some(unserved)),
+            ("P,0012E2000001,p.example,terminal,B,annex", None),
+            ("P,0012E2000001,p.example,terminal,A,hall/fix1", Some(unserved)),
+            ("P,0012E2000001,p.example,terminal,A,hall/sw1/0/9", Some(unserved)),
+            ("P,0012E2000001,p.example,terminal,A,hall/sw1/0/11", Some(unserved)),
+            ("P,0012E2000001,p.example,terminal,C,hall/wlc/ssid:city-b", Some(unserved)),
+            ("P,0012E2000001,,printer,B,hall/sw1", Some(pinned)),
+            ("P,0012E2000001,,printer,B,", Some(pinned)),
+            ("P,0012E2000001,,printer,B,hall/sw1/0/1", None),
+        ] {
+            assert_eq!(findings(row, |_| {}), Vec::from_iter(expected), "{row}");
+        }
+    }
+
+    #[test]
+    fn a_single_port_takes_one_device_without_certificate() {
+        let shared = ["check.port-shared inventory.csv:3 place"];
+        for (port, expected) in [("0/1", shared.as_slice()), ("0/9", &[])] {
+            let rows = format!(
+                "P,0012E2000001,,printer,B,hall/sw1/{port}\nR,0012E2000002,,printer,B,hall/sw1/{port}"
+            );
+            assert_eq!(findings(&rows, |_| {}), expected, "{port}");
+        }
+    }
+
+    #[test]
+    fn a_grant_must_be_of_use_and_not_for_a_registered_device() {
+        const ROW: &str = "P,0012E2000001,p.example,terminal,B,";
+        let unserved = |grant: &mut Grant| grant.environment = EnvironmentIndex(4);
+        assert_eq!(findings(ROW, unserved), ["check.grant-not-served grants.toml:7 places"]);
+        let over = |grant: &mut Grant| {
+            grant.environment = EnvironmentIndex(4);
+            grant.until = grant.from;
+        };
+        assert_eq!(findings(ROW, over), Vec::<String>::new());
+        let registered =
+            |grant: &mut Grant| grant.mac = Some(Mac::new([0, 0x12, 0xe2, 0, 0, 1]).unwrap());
+        assert_eq!(findings(ROW, registered), ["check.grant-registered grants.toml:7 mac"]);
+    }
+}

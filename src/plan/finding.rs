@@ -190,16 +190,16 @@ findings! {
         ["`{value}` はネットワークの先頭のアドレスではありません。", "`{value}` has bits beyond its prefix length"]
         ["`{network}` と書いてください。", "write `{network}`"]
     TooMany Error "file.too-many"
-        ["{what} は {max} までです。", "there may be at most {max} {what}"]
-        ["数を減らすか、ファイルの書き方を確認してください。", "reduce their number, or check how the file is written"]
+        ["{count} 件あり、上限の {max} 件を超えています。", "there are {count}, more than the {max} allowed"]
+        ["{max} 件以内に減らしてください。", "keep them to {max}"]
     BadMac Error "file.bad-mac"
-        ["`{value}` を機器の MAC アドレスとして読めません。", "`{value}` is not the MAC address of a device"]
-        ["00-11-22-AA-BB-CC のように書いてください。", "write it as 00-11-22-AA-BB-CC"]
+        ["`{value}` は 1 台の端末を表す MAC アドレスではありません({why})。", "`{value}` is not the MAC address of one station ({why})"]
+        ["00-11-22-AA-BB-CC のように、機器に表示されたアドレスを書いてください。", "write the address shown on the device, as 00-11-22-AA-BB-CC"]
+    BadId Error "file.bad-id"
+        ["`{value}` は識別子に使えません。", "`{value}` cannot be an id"]
+        ["先頭は英数字とし、英数字と `-` `_` `.` だけで {max} 文字以内にしてください。", "begin with a letter or digit and use ASCII letters, digits, `-`, `_` and `.` only, at most {max} characters"]
 
     // Sites and switches.
-    BadId Error "topology.bad-id"
-        ["`{value}` は識別名に使えません。", "`{value}` cannot be an id"]
-        ["半角の英数字と `-` `_` `.` だけで、{max} 文字までにしてください。", "use only ASCII letters, digits, `-`, `_` and `.`, at most {max} characters"]
     SiteDirectory Error "topology.site-directory"
         ["フォルダー `{directory}` の中で拠点名が `{id}` になっています。", "the folder `{directory}` holds a site of the id `{id}`"]
         ["フォルダーの名前と id を同じにしてください。", "give folder and id the same name"]

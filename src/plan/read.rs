@@ -12,7 +12,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::Sink;
 use super::{Finding, FindingKind, Name, Origin};
-use crate::vocabulary::{DateError, Mac, Timestamp, VlanId};
+use crate::vocabulary::{DateError, Timestamp, VlanId};
+
+/// Longest id in characters.
+const ID_CHARACTERS_MAX: usize = 64;
 
 /// A text file with its lines.
 #[derive(Clone, Debug)]
@@ -146,7 +149,7 @@ impl<'a> Table<'a> {
         let asked = self.asked.borrow();
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
-            if asked.iter().any(|known| *known == name) {
+            if asked.contains(&name) {
                 continue;
             }
             let finding = Finding::new(
@@ -231,6 +234,22 @@ impl<'a> Table<'a> {
             }
             Some(_) => self.text(key).map(Some),
         }
+    }
+
+    /// An id: ASCII letters, digits, `-`, `_` and `.`, a letter or digit first, since ids are
+    /// names of files and of metrics.
+    pub(super) fn id(&self, key: &'static str) -> Option<Located<String>> {
+        let text = self.text(key)?;
+        let known = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+        if text.value.len() <= ID_CHARACTERS_MAX
+            && text.value.bytes().all(known)
+            && text.value.starts_with(|first: char| first.is_ascii_alphanumeric())
+        {
+            return Some(text);
+        }
+        let finding = text.finding(FindingKind::BadId).fact("value", &text.value);
+        self.sink.push(finding.fact("max", ID_CHARACTERS_MAX));
+        None
     }
 
     /// The texts `name_ja` and `name_en`.
@@ -351,16 +370,6 @@ impl<'a> Table<'a> {
         } else {
             self.vlan(key).map(Some)
         }
-    }
-
-    /// The MAC address of a device.
-    pub(super) fn mac(&self, key: &'static str) -> Option<Located<Mac>> {
-        let text = self.text(key)?;
-        let Ok(mac) = Mac::parse(&text.value) else {
-            self.sink.push(text.finding(FindingKind::BadMac).fact("value", &text.value));
-            return None;
-        };
-        Some(text.map(|_| mac))
     }
 
     fn to_vlan(&self, number: Located<i64>) -> Option<Located<VlanId>> {

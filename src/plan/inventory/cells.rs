@@ -127,7 +127,7 @@ pub(super) fn rows(text: &str, path: &str, sink: &Sink, mut each: impl FnMut(&Ro
         count += 1;
         if count > ROWS_MAX {
             let finding = Finding::new(FindingKind::TooMany, Some(last.clone()), "");
-            sink.push(finding.fact("what", "row").fact("max", ROWS_MAX));
+            sink.push(finding.fact("count", count).fact("max", ROWS_MAX));
             break;
         }
         let row = Row { columns: &columns, record: &record, at: last.clone() };
@@ -189,7 +189,7 @@ fn columns(
     let mut columns: Vec<(Option<Column>, String)> = Vec::new();
     if record.len() > COLUMNS_MAX {
         let finding = Finding::new(FindingKind::TooMany, Some(at.clone()), "");
-        sink.push(finding.fact("what", "column").fact("max", COLUMNS_MAX));
+        sink.push(finding.fact("count", record.len()).fact("max", COLUMNS_MAX));
         return None;
     }
     let mut sound = true;

@@ -129,7 +129,6 @@ impl Register<'_> {
     }
 
     /// The name in the certificate, lower-cased; `None` after a finding.
-    #[expect(clippy::option_option, reason = "absent, and unreadable, are two things")]
     fn certificate(&mut self, row: &Row<'_>) -> Option<Option<String>> {
         let Some(cell) = row.cell(Column::Certificate) else { return Some(None) };
         let name = cell.value.to_lowercase();
@@ -152,7 +151,7 @@ impl Register<'_> {
             return None;
         }
         if macs.len() > MACS_MAX {
-            let finding = row.finding(FindingKind::TooMany, Column::Mac).fact("what", "MAC");
+            let finding = row.finding(FindingKind::TooMany, Column::Mac).fact("count", macs.len());
             self.sink.push(finding.fact("max", MACS_MAX));
             return None;
         }

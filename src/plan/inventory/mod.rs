@@ -6,7 +6,7 @@ mod decode;
 mod devices;
 mod mac;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use area::area;
 pub(super) use devices::read;

@@ -5,7 +5,7 @@ mod port;
 mod read;
 mod site;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod wireless;
 
 pub(super) use read::read;

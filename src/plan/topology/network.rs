@@ -21,7 +21,7 @@ pub(super) fn read(
     let mut rings = HashMap::new();
     document("topology/network.toml", octets, ground.sink, |root| {
         for (id, ring) in root.tables("ring", |table| {
-            let id = ground.id(table.text("id")?)?;
+            let id = table.id("id")?;
             Some((id.clone(), ring(ground, table, id)))
         }) {
             let index = u16::try_from(topology.rings.len()).ok().map(RingIndex);
@@ -60,7 +60,7 @@ fn link(
     topology: &Topology,
     rings: &HashMap<String, Option<RingIndex>>,
 ) -> Option<LinkDraft> {
-    let id = table.text("id").and_then(|id| ground.id(id));
+    let id = table.id("id");
     let medium = table.choice("medium", CABLES);
     let ring = table
         .optional_text("ring")
@@ -158,7 +158,7 @@ fn distinct(ground: &Ground<'_>, links: Vec<LinkDraft>) -> Vec<Link> {
 }
 
 fn gateway(ground: &Ground<'_>, table: &Table<'_>) -> Option<(Located<String>, Gateway)> {
-    let id = table.text("id").and_then(|id| ground.id(id));
+    let id = table.id("id");
     let site = table.text("site");
     let site = site.and_then(|site| resolve(&ground.names.sites, "site", &site, ground.sink));
     let interfaces = table.tables("interface", |table| interface(ground, table));

@@ -55,8 +55,9 @@ pub(super) fn read(around: &Surroundings<'_>, table: &Table<'_>) -> Vec<Port> {
     let mut ports = Vec::new();
     let mut taken: HashMap<String, Origin> = HashMap::new();
     for (names, role) in table.tables("port", |table| group(around, table)) {
-        if ports.len() + names.value.len() > PORTS_MAX {
-            let finding = names.finding(FindingKind::TooMany).fact("what", "port");
+        let count = ports.len() + names.value.len();
+        if count > PORTS_MAX {
+            let finding = names.finding(FindingKind::TooMany).fact("count", count);
             sink.push(finding.fact("max", PORTS_MAX));
             break;
         }
@@ -142,7 +143,11 @@ fn auth(
     let own_vlan = table.optional_vlan("vlan");
     let profile = around.profile?;
     let host_mode = own_mode?.unwrap_or(profile.behaviour.host_mode);
-    let listed = listed?.map(|texts| resolve_all(around, &texts));
+    let listed = listed?;
+    if listed.as_ref().is_some_and(Vec::is_empty) {
+        table.push(table.finding(FindingKind::Empty, "environments"));
+    }
+    let listed = listed.map(|texts| resolve_all(around, &texts));
     let (environments, fixed_vlan) = match (profile.reply.vlan == VlanMeans::Fixed, own_vlan?) {
         (false, None) => (assignable(around, table, listed)?, None),
         (true, Some(vlan)) => (vec![fixed(around, &vlan, listed)?], Some(vlan.value)),

@@ -18,8 +18,6 @@ use crate::vocabulary::{EnvironmentIndex, SiteIndex, SwitchIndex, VlanId};
 const SITES_MAX: usize = 1_000;
 /// Switches of all sites.
 const SWITCHES_MAX: usize = 10_000;
-/// Characters of the id of a site, switch, ring, link or gateway.
-const ID_CHARACTERS_MAX: usize = 64;
 
 /// Reads `topology/network.toml` and `topology/*/site.toml`.
 pub(in crate::plan) fn read(
@@ -35,24 +33,25 @@ pub(in crate::plan) fn read(
         let ground = Ground::new(sink, names, environments, profiles);
         let Some(draft) = site::read(&ground, path, octets) else { continue };
         let SiteDraft { id, site, switches } = draft;
-        let site = site.filter(|_| topology.sites.len() < SITES_MAX || too_many(sink, &id));
+        let site =
+            site.filter(|_| topology.sites.len() < SITES_MAX || too_many(sink, &id, SITES_MAX));
         let index = u16::try_from(topology.sites.len()).ok().map(SiteIndex);
         let index = site.as_ref().and(index);
         let index = if declare(&mut names.sites, &id, index, sink) { index } else { None };
         if index.is_some() {
             topology.sites.extend(site);
         }
-        for SwitchDraft { id, switch, points: mut found } in switches {
+        for SwitchDraft { id, switch, points: found } in switches {
             let switch = switch.zip(index).map(|(switch, site)| Switch { site, ..switch });
             let full = topology.switches.len() >= SWITCHES_MAX;
-            let switch = switch.filter(|_| !full || too_many(sink, &id));
+            let switch = switch.filter(|_| !full || too_many(sink, &id, SWITCHES_MAX));
             let index = u16::try_from(topology.switches.len()).ok().map(SwitchIndex);
             let index = switch.as_ref().and(index);
             if declare(&mut names.switches, &id, index, sink)
                 && let (Some(index), Some(switch)) = (index, switch)
             {
                 topology.switches.push(switch);
-                points.extend(found.drain(..).map(|point| (index, point)));
+                points.extend(found.into_iter().map(|point| (index, point)));
             }
         }
     }
@@ -67,9 +66,9 @@ pub(in crate::plan) fn read(
 }
 
 /// Reports a list that is full; false, so that nothing is added.
-fn too_many(sink: &Sink, id: &Located<String>) -> bool {
-    let finding = id.finding(FindingKind::TooMany).fact("what", "site, switch");
-    sink.push(finding.fact("max", format!("{SITES_MAX}, {SWITCHES_MAX}")));
+fn too_many(sink: &Sink, id: &Located<String>, max: usize) -> bool {
+    let finding = id.finding(FindingKind::TooMany).fact("count", max + 1);
+    sink.push(finding.fact("max", max));
     false
 }
 
@@ -166,16 +165,5 @@ impl<'a> Ground<'a> {
             let finding = text.finding(FindingKind::AddressUnmanaged);
             self.sink.push(finding.fact("address", address));
         }
-    }
-
-    /// An id that can stand in `site/switch/port` and `switch:port`.
-    pub(super) fn id(&self, text: Located<String>) -> Option<Located<String>> {
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        if text.value.len() <= ID_CHARACTERS_MAX && text.value.chars().all(fits) {
-            return Some(text);
-        }
-        let finding = text.finding(FindingKind::BadId).fact("value", &text.value);
-        self.sink.push(finding.fact("max", ID_CHARACTERS_MAX));
-        None
     }
 }

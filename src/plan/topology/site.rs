@@ -31,7 +31,7 @@ pub(super) struct SwitchDraft {
 pub(super) fn read(ground: &Ground<'_>, path: &str, octets: &[u8]) -> Option<SiteDraft> {
     document(&format!("topology/{path}"), octets, ground.sink, |root| {
         let site = root.table("site", |table| {
-            let id = ground.id(table.text("id")?)?;
+            let id = table.id("id")?;
             Some((id.clone(), site(ground, table, path, &id)))
         });
         // Read even without a site, for the sake of their findings.
@@ -102,7 +102,7 @@ const MESSAGE_AUTHENTICATOR: &[(&str, MessageAuthenticator)] = &[
 ];
 
 fn switch(ground: &Ground<'_>, table: &Table<'_>, site: Option<&Site>) -> Option<SwitchDraft> {
-    let id = table.text("id").and_then(|id| ground.id(id));
+    let id = table.id("id");
     let switch = body(ground, table, site, id.as_ref());
     let points = wireless::points(table);
     Some(SwitchDraft { id: id?, switch, points })

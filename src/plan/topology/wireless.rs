@@ -8,7 +8,7 @@ use super::{AccessPoint, Switch, Topology, WirelessNetwork};
 use crate::plan::compile::resolve;
 use crate::plan::read::{Located, Table};
 use crate::plan::{Finding, FindingKind, Origin};
-use crate::vocabulary::{Mac, SiteIndex, SwitchIndex};
+use crate::vocabulary::{Mac, MacError, SiteIndex, SwitchIndex};
 
 /// Octets of a network's name (IEEE 802.11, SSID element).
 const SSID_OCTETS_MAX: usize = 32;
@@ -54,9 +54,23 @@ pub(super) fn networks(ground: &Ground<'_>, table: &Table<'_>) -> Vec<WirelessNe
 /// Reads `access_point` of a controller's table.
 pub(super) fn points(table: &Table<'_>) -> Vec<PointDraft> {
     table.tables("access_point", |table| {
-        let (mac, site, name) = (table.mac("mac"), table.text("site"), table.text("name"));
+        let mac = table.text("mac").and_then(|text| radio(text, table));
+        let (site, name) = (table.text("site"), table.text("name"));
         Some(PointDraft { mac: mac?, site: site?, name: name?.value })
     })
+}
+
+/// The address of a radio; many are locally administered.
+fn radio(text: Located<String>, table: &Table<'_>) -> Option<Located<Mac>> {
+    let why = match Mac::parse(&text.value) {
+        Ok(mac) => return Some(text.map(|_| mac)),
+        Err(MacError::Spelling) => "spelling",
+        Err(MacError::Zero) => "all zero",
+        Err(MacError::Group) => "multicast or broadcast",
+    };
+    let finding = text.finding(FindingKind::BadMac).fact("value", &text.value);
+    table.push(finding.fact("why", why));
+    None
 }
 
 /// Gives access points to their controllers, once every site is known, and checks that each
