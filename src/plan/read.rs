@@ -302,15 +302,6 @@ impl<'a> Table<'a> {
         self.choose(&text, choices)
     }
 
-    /// One of a few words that may be absent.
-    pub(super) fn optional_choice<T: Copy>(
-        &self,
-        key: &'static str,
-        choices: &[(&'static str, T)],
-    ) -> Option<Option<T>> {
-        if self.has(key) { self.choice(key, choices).map(Some) } else { Some(None) }
-    }
-
     /// A list of words, each one of a few.
     pub(super) fn choices<T: Copy>(
         &self,
@@ -356,6 +347,15 @@ impl<'a> Table<'a> {
     pub(super) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
         let number = self.as_integer(self.need(key)?, self.field(key))?;
         self.to_vlan(number)
+    }
+
+    /// One of a few words that may be absent.
+    pub(super) fn optional_choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<Option<T>> {
+        if self.has(key) { self.choice(key, choices).map(Some) } else { Some(None) }
     }
 
     /// One VLAN number that may be absent.
