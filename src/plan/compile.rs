@@ -66,7 +66,8 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let profiles = profile::read(sources, sink, &mut names);
     let classes = policy::read_classes(sources, sink, &mut names);
     let topology = topology::read(sources, sink, &mut names, &environments, &profiles);
-    let devices = inventory::read(sources, sink, &mut names, &topology);
+    let devices =
+        inventory::read(sources, sink, &mut names, &environments.environments, &classes, &topology);
     let policy = policy::read(sources, sink, &names, &environments, &topology, now);
     unknown_files(sources, sink);
     let plan = Plan {

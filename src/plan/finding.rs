@@ -193,6 +193,195 @@ findings! {
     HostBits Error "file.host-bits"
         ["`{value}` はネットワークの先頭のアドレスではありません。", "`{value}` has bits beyond its prefix length"]
         ["`{network}` と書いてください。", "write `{network}`"]
+    TooMany Error "file.too-many"
+        ["{count} 件あり、上限の {max} 件を超えています。", "there are {count}, more than the {max} allowed"]
+        ["{max} 件以内に減らしてください。", "keep them to {max}"]
+    BadMac Error "file.bad-mac"
+        ["`{value}` は 1 台の端末を表す MAC アドレスではありません({why})。", "`{value}` is not the MAC address of one station ({why})"]
+        ["00-11-22-AA-BB-CC のように、機器に表示されたアドレスを書いてください。", "write the address shown on the device, as 00-11-22-AA-BB-CC"]
+    BadId Error "file.bad-id"
+        ["`{value}` は識別子に使えません。", "`{value}` cannot be an id"]
+        ["先頭は英数字とし、英数字と `-` `_` `.` だけで {max} 文字以内にしてください。", "begin with a letter or digit and use ASCII letters, digits, `-`, `_` and `.` only, at most {max} characters"]
+
+    // Sites and switches.
+    SiteDirectory Error "topology.site-directory"
+        ["フォルダー `{directory}` の中で拠点名が `{id}` になっています。", "the folder `{directory}` holds a site of the id `{id}`"]
+        ["フォルダーの名前と id を同じにしてください。", "give folder and id the same name"]
+    VlanUnknown Error "topology.vlan-unknown"
+        ["VLAN {vlan} はどの環境にも属していません。", "VLAN {vlan} belongs to no environment"]
+        ["番号を確認するか、environments.toml の環境に加えてください。", "check the number, or add it to an environment in environments.toml"]
+    VlanForeign Error "topology.vlan-of-another-environment"
+        ["VLAN {vlan} は環境 {owner} のもので、環境 {environment} の端末には与えられません。", "VLAN {vlan} belongs to environment {owner} and cannot be given to devices of {environment}"]
+        ["環境 {environment} の VLAN を書いてください。", "write a VLAN of environment {environment}"]
+    NotAscending Error "topology.vlans-not-ascending"
+        ["VLAN {vlan} の位置が昇順でないか、二度書かれています。", "VLAN {vlan} is out of ascending order, or there twice"]
+        ["小さい順に、一度ずつ書いてください。", "write them in ascending order, each once"]
+    AddressTaken Error "topology.address-taken"
+        ["アドレス {address} はスイッチ `{other}` も使っています。", "the address {address} is also that of switch `{other}`"]
+        ["RADIUS の要求元を見分けられるよう、別のアドレスにしてください。", "give each its own, so that requests can be told apart"]
+    AddressUnmanaged Warning "topology.address-outside-management"
+        ["スイッチのアドレス {address} は管理用の環境の範囲にありません。", "the switch's address {address} lies in no management environment"]
+        ["スイッチを管理用の環境に移すか、environments.toml の範囲を確認してください。", "move the switch into a management environment, or check the prefixes in environments.toml"]
+    NotController Error "topology.not-a-controller"
+        ["`{key}` は無線コントローラーにだけ書けます。", "only a wireless controller has `{key}`"]
+        ["role を wireless-controller にするか、`{key}` を取り除いてください。", "make the role wireless-controller, or remove `{key}`"]
+    ProfileWireless Error "topology.profile-is-wireless"
+        ["スイッチ `{switch}` には認証ポートがありますが、プロファイル `{profile}` は無線用です。", "switch `{switch}` has authenticated ports, but profile `{profile}` is a wireless one"]
+        ["有線のプロファイルを選んでください。", "choose a wired profile"]
+    ProfileWired Error "topology.profile-is-wired"
+        ["コントローラー `{switch}` は無線を提供しますが、プロファイル `{profile}` は AP-MAC:SSID を送りません。", "controller `{switch}` serves wireless networks, but profile `{profile}` sends no AP-MAC:SSID"]
+        ["called.carries が ap-mac-ssid のプロファイルを選んでください。", "choose a profile whose called.carries is ap-mac-ssid"]
+    ServerDeadOpen Error "topology.opens-without-server"
+        ["スイッチ `{switch}` はサーバー停止時に誰でも通します(プロファイル `{profile}`)。ここからは環境 {environments} に入れます。", "switch `{switch}` admits everybody while no server answers (profile `{profile}`), and {environments} can be reached from it"]
+        ["server_dead が closed の機種や設定にするか、業務環境を一つに絞ってください。", "use a model or setting whose server_dead is closed, or leave only one business environment"]
+    FirstWins Error "topology.first-device-wins"
+        ["スイッチ `{switch}` では後から来た端末が最初の端末の VLAN に入ります(プロファイル `{profile}`)。ここからは環境 {environments} に入れます。", "on switch `{switch}` everyone joins the first device's VLAN (profile `{profile}`), and {environments} can be reached from it"]
+        ["端末ごとに VLAN を分けられる機種にするか、業務環境を一つに絞ってください。", "use a model that keeps devices apart, or leave only one business environment"]
+    CriticalVlan Error "topology.critical-vlan"
+        ["スイッチ `{switch}` はサーバー停止時に VLAN {vlan} を開きますが、環境 {environment} では許されません。", "switch `{switch}` opens VLAN {vlan} while no server answers, which environment {environment} does not allow"]
+        ["server_dead を closed にするか、critical_vlan = true の環境の VLAN にしてください。", "make server_dead closed, or a VLAN of an environment with critical_vlan = true"]
+
+    // Ports and wireless networks.
+    BadPortNames Error "topology.bad-port-names"
+        ["`{value}` をポート名として読めません({why})。", "`{value}` does not name ports ({why})"]
+        ["0/1-48 のように書いてください。まとめられるのは最後の数字だけで、{max} ポートまでです。", "write it as 0/1-48: only the last number can be a range, of at most {max} ports"]
+    NotAssigned Error "topology.environment-not-assigned"
+        ["環境 {environment} は拠点 `{site}` で VLAN が割り当てられていません。", "site `{site}` assigns no VLAN to environment {environment}"]
+        ["site.assign に加えるか、この環境を外してください。", "add it to site.assign, or leave the environment out here"]
+    AssignableVlanAbsent Error "topology.assignable-vlan-absent"
+        ["環境 {environment} の端末が入る VLAN {vlan} がスイッチ `{switch}` にありません。", "switch `{switch}` does not have VLAN {vlan}, into which devices of environment {environment} are put"]
+        ["スイッチの vlans に {vlan} を加えるか、environments でこの環境を外してください。", "add {vlan} to the switch's vlans, or leave the environment out of environments"]
+    PortVlanAbsent Error "topology.port-vlan-absent"
+        ["ポートの VLAN {vlan} がスイッチ `{switch}` の vlans にありません。", "VLAN {vlan} of the port is not among the vlans of switch `{switch}`"]
+        ["スイッチの vlans に加えるか、ポートから外してください。", "add it to the switch's vlans, or take it off the port"]
+    VlanForbidden Error "topology.vlan-forbidden"
+        ["VLAN {vlan} はスイッチ `{switch}` の認証ポートで使えません。", "VLAN {vlan} cannot be used at authenticated ports of switch `{switch}`"]
+        ["別の VLAN を割り当ててください(VLAN 1 とプロファイルの forbidden_vlans は使えません)。", "assign another one; neither VLAN 1 nor the profile's forbidden_vlans can be used"]
+    FixedVlanMissing Error "topology.fixed-vlan-missing"
+        ["プロファイル `{profile}` は VLAN を指示できないので、認証ポートに vlan が必要です。", "profile `{profile}` cannot be told a VLAN, so the authenticated port needs a vlan of its own"]
+        ["スイッチに設定した VLAN を vlan に書いてください。", "write the VLAN set on the switch as vlan"]
+    FixedVlanUnused Error "topology.fixed-vlan-unused"
+        ["プロファイル `{profile}` では VLAN をサーバーが指示するので、認証ポートの vlan は使われません。", "with profile `{profile}` the server tells the VLAN, so the authenticated port's own is unused"]
+        ["vlan を取り除いてください。", "remove vlan"]
+    FixedVlanEnvironment Error "topology.fixed-vlan-of-another-environment"
+        ["固定 VLAN {vlan} は環境 {owner} のもので、このポートから環境 {environment} には入れません。", "the fixed VLAN {vlan} belongs to environment {owner}, so {environment} cannot be reached from this port"]
+        ["environments を取り除くか、[\"{owner}\"] だけにしてください。", "remove environments, or leave only [\"{owner}\"]"]
+    MultiHost Error "topology.multi-host"
+        ["認証ポート `{ports}` は最初の一台で全員に開きますが、環境 {environments} に入れます。", "the first device opens the authenticated ports `{ports}` for all, and {environments} can be reached from them"]
+        ["host_mode を single か multi-auth にするか、環境を一つに絞ってください。", "make host_mode single or multi-auth, or leave only one environment"]
+
+    // Links, rings and gateways.
+    BadLinkEnd Error "topology.bad-link-end"
+        ["`{value}` はリンクの端ではありません。", "`{value}` is not an end of a link"]
+        ["スイッチ:ポート の形で、両端の二つを書いてください。", "write switch:port, and two of them"]
+    LinkEndNotTrunk Error "topology.link-end-not-trunk"
+        ["`{value}` は幹線(trunk)ポートではありません。", "`{value}` is not a trunk port"]
+        ["ポートの role を trunk にするか、リンクの端を確認してください。", "make it a trunk port, or check the end of the link"]
+    LinkDiffers Error "topology.link-differs"
+        ["リンクの {what} は {link} ですが、`{end}` では {port} です。", "the link's {what} is {link}, but that of `{end}` is {port}"]
+        ["リンクと両端のポートを同じにしてください。", "make link and both ports the same"]
+    GatewayAddress Error "topology.gateway-address"
+        ["ゲートウェイのアドレス {address} は VLAN {vlan} の範囲({prefix})に合いません。", "the gateway's address {address} does not fit the prefix of VLAN {vlan} ({prefix})"]
+        ["VLAN の範囲の中のアドレスを、同じプレフィックス長で書いてください。", "write an address inside the VLAN's prefix, with the same prefix length"]
+
+    // Places.
+    PlaceSwitchElsewhere Error "place.switch-elsewhere"
+        ["スイッチ `{switch}` は拠点 `{site}` ではなく `{other}` にあります。", "switch `{switch}` does not stand at site `{site}` but at `{other}`"]
+        ["`{other}/{switch}` と書いてください。", "write `{other}/{switch}`"]
+
+    // Inventory.
+    InventoryEncoding Notice "inventory.encoding"
+        ["文字コードを {encoding} として読みました。", "read as {encoding}"]
+        ["文字化けがある場合は UTF-8 で保存し直してください。", "if letters look wrong, save the file as UTF-8"]
+    InventoryUndecodable Error "inventory.undecodable"
+        ["文字コード {encoding} として読めません({octet} バイト目、{octets})。", "it is not {encoding} (octet {octet}: {octets})"]
+        ["その文字を入力し直し、UTF-8 で保存してください。", "type that character again and save the file as UTF-8"]
+    PrivateUse Warning "inventory.private-use-character"
+        ["外字(U+{code})が含まれています。", "it holds a character of private use (U+{code})"]
+        ["ほかの機械では読めないので、通常の文字に置き換えてください。", "other machines cannot show it; use an ordinary character"]
+    NoHeader Error "inventory.no-header"
+        ["見出しの行が見つかりません。", "there is no line of headings"]
+        ["先頭から {lines} 行以内に、資産番号、MACアドレス などの見出しを書いてください。", "write headings such as 資産番号 and MACアドレス within the first {lines} lines"]
+    ColumnMissing Error "inventory.column-missing"
+        ["`{column}` の列がありません。", "there is no column `{column}`"]
+        ["見出しに `{column}` を加えてください。", "add a heading `{column}`"]
+    ColumnUnknown Notice "inventory.column-unknown"
+        ["`{column}` の列は使われません。", "the column `{column}` is not used"]
+        ["そのままでかまいません。使うつもりの列なら見出しの綴りを確認してください。", "leave it, or check the heading's spelling if it is meant to be used"]
+    RowWidth Error "inventory.row-width"
+        ["この行には {found} 列ありますが、見出しは {expected} 列です。", "this row has {found} cells, the headings {expected}"]
+        ["区切り文字や引用符の抜けがないか確認してください。", "look for a missing separator or quote"]
+    QuoteOpen Error "inventory.quote-open"
+        ["引用符 \" の数が奇数です。閉じていない引用符があります。", "the number of quotes is odd; one is not closed"]
+        ["引用符を閉じるか、文字としての \" は \"\" と書いてください。", "close the quote, or write a quote that is text twice"]
+    CellLong Error "inventory.cell-too-long"
+        ["{max} 文字を超えています。", "it is longer than {max} characters"]
+        ["短くするか、閉じていない引用符がないか確認してください。", "shorten it, or look for a quote that is not closed"]
+    MacZerosLost Error "inventory.mac-zeros-lost"
+        ["`{value}` は先頭の0が失われた可能性があります(元は {candidate} ?)。", "`{value}` may have lost its leading zeros (was it {candidate}?)"]
+        ["機器の表示を確かめ、ハイフン付きで書いてください(例 00-00-00-02-41-03)。", "check the device and write it with hyphens, as 00-00-00-02-41-03"]
+    MacExponent Error "inventory.mac-exponent"
+        ["`{value}` は表計算ソフトが指数に変えた値で、元の桁が失われています。", "`{value}` was turned into an exponent by a spreadsheet; its digits are lost"]
+        ["機器の表示を確かめ、ハイフン付きで書き直してください。", "check the device and write it again with hyphens"]
+    MacLength Error "inventory.mac-length"
+        ["`{value}` は {digits} 桁です。MAC アドレスは16進 12 桁です。", "`{value}` has {digits} digits; a MAC address has 12 hexadecimal digits"]
+        ["抜けや重複がないか確認してください。", "look for digits left out or doubled"]
+    MacNotHex Error "inventory.mac-not-hexadecimal"
+        ["`{value}` の {position} 文字目 `{letter}` は16進の数字ではありません。", "character {position} of `{value}`, `{letter}`, is not a hexadecimal digit"]
+        ["数字の 0 と文字の O、1 と I を確認してください。", "check 0 against the letter O, and 1 against I"]
+    MacSeparators Error "inventory.mac-separators"
+        ["`{value}` の区切りが不規則です。", "the separators of `{value}` are irregular"]
+        ["00-11-22-AA-BB-CC のように書いてください。", "write it as 00-11-22-AA-BB-CC"]
+    MacZero Error "inventory.mac-zero"
+        ["MAC アドレスがすべて 0 です。", "the MAC address is all zero"]
+        ["機器の表示を確かめて書き直してください。", "check the device and write its address"]
+    MacBroadcast Error "inventory.mac-broadcast"
+        ["MAC アドレスがすべて F(ブロードキャスト)です。", "the MAC address is the broadcast address"]
+        ["機器の表示を確かめて書き直してください。", "check the device and write its address"]
+    MacGroup Error "inventory.mac-group"
+        ["`{value}` はグループアドレスで、一台の機器のものではありません。", "`{value}` is a group address, not that of one device"]
+        ["機器の表示を確かめて書き直してください。", "check the device and write its address"]
+    MacTwice Error "inventory.mac-twice"
+        ["MAC アドレス {mac} は {other} にもあります。", "the MAC address {mac} is also at {other}"]
+        ["どちらの機器のものか確かめ、片方を直してください。", "find out whose it is, and mend the other row"]
+    MacLocal Warning "inventory.mac-locally-administered"
+        ["MAC アドレス {mac} は端末が自分で付けたもの(ランダム MAC など)です。", "the MAC address {mac} is locally administered, as randomised ones are"]
+        ["端末の「プライベート アドレス」を切り、本来のアドレスを登録してください。", "switch off private addresses on the device and register its real one"]
+    MacLocalCertificate Error "inventory.mac-locally-administered-certificate"
+        ["証明書だけで入る環境 {environment} に、端末が自分で付けた MAC アドレス {mac} は登録できません。", "the locally administered MAC address {mac} cannot be registered in environment {environment}, which admits by certificate only"]
+        ["機器に焼き込まれたアドレスを登録してください。", "register the address burnt into the device"]
+    NoMac Error "inventory.no-mac"
+        ["MAC アドレスがありません。証明書があってもこの端末は入れません。", "there is no MAC address; not even a certificate lets the device in without"]
+        ["機器の MAC アドレスを書いてください。", "write the device's MAC address"]
+    ComputerTwice Warning "inventory.computer-twice"
+        ["コンピューター名 `{value}` は {other} にもあります。", "the computer name `{value}` is also at {other}"]
+        ["どちらかの名前を確認してください。", "check both names"]
+    EnvironmentClosed Error "inventory.environment-closed"
+        ["環境 {environment} には端末を登録できません。", "no device can be registered in environment {environment}"]
+        ["端末が属する業務環境を書いてください。", "write the business environment the device belongs to"]
+    NeverAdmitted Warning "inventory.never-admitted"
+        ["区分 `{class}` は MAC アドレスだけでは入れず、証明書もないので、この端末は入れません。", "class `{class}` is never admitted by MAC address and there is no certificate, so this device cannot get in"]
+        ["証明書識別名を書くか、区分を確認してください。", "write its certificate name, or check its class"]
+
+    // The plan as a whole.
+    PlaceNotServed Warning "check.place-not-served"
+        ["`{place}` では環境 {environment} に入れないので、ここに登録した端末は入れません。", "environment {environment} cannot be reached at `{place}`, so a device registered there can never be admitted"]
+        ["設置場所か環境を確認してください。", "check the place or the environment"]
+    PinnedWithoutPort Warning "check.pinned-without-port"
+        ["区分 `{class}` は設置ポートを登録した端末だけが MAC アドレスで入れますが、ポートがありません。", "devices of class `{class}` are admitted by MAC address only at a registered port, and none is given"]
+        ["設置場所を 拠点/スイッチ/ポート の形で書いてください。", "write the place as site/switch/port"]
+    PortShared Warning "check.port-shared"
+        ["`{place}` は一台用(single)ですが、{other} の端末も証明書なしで登録されています。", "`{place}` takes a single device, but the one at {other} is registered there without certificate as well"]
+        ["どちらかの設置場所を確認してください。", "check the place of both"]
+    GrantNotServed Warning "check.grant-not-served"
+        ["`{place}` では環境 {environment} に入れないので、この許可は使えません。", "environment {environment} cannot be reached at `{place}`, so the grant is of no use"]
+        ["場所か環境を確認してください。", "check the places or the environment"]
+    GrantRegistered Error "check.grant-registered"
+        ["MAC アドレス {mac} は登録済みの端末({other})のものです。", "the MAC address {mac} is that of a registered device ({other})"]
+        ["登録済みの端末に一時許可は要りません。許可か台帳の一方を直してください。", "a registered device needs no grant; mend the grant or the inventory"]
+    MessageAuthenticatorOptional Warning "check.message-authenticator-optional"
+        ["スイッチ `{switch}` は Message-Authenticator のない要求も通します(BlastRADIUS, CVE-2024-3596)。", "switch `{switch}` may send requests without Message-Authenticator (BlastRADIUS, CVE-2024-3596)"]
+        ["スイッチを更新し、message_authenticator を require にしてください。", "update the switch and make message_authenticator require"]
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use super::finding::Sink;
 use super::{Finding, FindingKind, Name, Origin};
 use crate::vocabulary::{DateError, Timestamp, VlanId};
 
+/// Longest id in characters.
+const ID_CHARACTERS_MAX: usize = 64;
+
 /// A text file with its lines.
 #[derive(Clone, Debug)]
 pub(super) struct File {
@@ -146,7 +149,7 @@ impl<'a> Table<'a> {
         let asked = self.asked.borrow();
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
-            if asked.iter().any(|known| *known == name) {
+            if asked.contains(&name) {
                 continue;
             }
             let finding = Finding::new(
@@ -231,6 +234,22 @@ impl<'a> Table<'a> {
             }
             Some(_) => self.text(key).map(Some),
         }
+    }
+
+    /// An id: ASCII letters, digits, `-`, `_` and `.`, a letter or digit first, since ids are
+    /// names of files and of metrics.
+    pub(super) fn id(&self, key: &'static str) -> Option<Located<String>> {
+        let text = self.text(key)?;
+        let known = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+        if text.value.len() <= ID_CHARACTERS_MAX
+            && text.value.bytes().all(known)
+            && text.value.starts_with(|first: char| first.is_ascii_alphanumeric())
+        {
+            return Some(text);
+        }
+        let finding = text.finding(FindingKind::BadId).fact("value", &text.value);
+        self.sink.push(finding.fact("max", ID_CHARACTERS_MAX));
+        None
     }
 
     /// The texts `name_ja` and `name_en`.
@@ -328,6 +347,29 @@ impl<'a> Table<'a> {
     pub(super) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
         let number = self.as_integer(self.need(key)?, self.field(key))?;
         self.to_vlan(number)
+    }
+
+    /// One of a few words that may be absent.
+    pub(super) fn optional_choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<Option<T>> {
+        if self.has(key) { self.choice(key, choices).map(Some) } else { Some(None) }
+    }
+
+    /// One VLAN number that may be absent.
+    pub(super) fn optional_vlan(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+        if self.has(key) { self.vlan(key).map(Some) } else { Some(None) }
+    }
+
+    /// One VLAN number, or the word `none`.
+    pub(super) fn vlan_or_none(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+        if self.need(key)?.get_ref().as_str().is_some() {
+            self.choice(key, &[("none", ())]).map(|()| None)
+        } else {
+            self.vlan(key).map(Some)
+        }
     }
 
     fn to_vlan(&self, number: Located<i64>) -> Option<Located<VlanId>> {

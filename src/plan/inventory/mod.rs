@@ -1,5 +1,16 @@
 //! `config/inventory.csv`: the registered devices, and the areas places are registered as.
 
+mod area;
+mod cells;
+mod decode;
+mod devices;
+mod mac;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub(super) use area::area;
+pub(super) use devices::read;
+
 use super::Origin;
 use crate::vocabulary::{ClassIndex, EnvironmentIndex, Mac, PortIndex, SiteIndex, SwitchIndex};
 
@@ -45,28 +56,4 @@ pub enum Area {
     Port(SwitchIndex, PortIndex),
     /// One wireless network of a controller.
     Network(SwitchIndex, String),
-}
-
-/// Reads `config/inventory.csv`.
-pub(super) fn read(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &mut super::compile::Names,
-    topology: &super::topology::Topology,
-) -> Vec<Device> {
-    let _ = (sources, sink, names, topology);
-    Vec::new()
-}
-
-/// Reads a place as files write it: `site`, `site/switch`, `site/switch/port` (the port's name
-/// may hold slashes), `site/controller/ssid:name`. `None` after a finding, or where the name
-/// belongs to something that has findings of its own.
-pub(super) fn area(
-    text: &super::read::Located<String>,
-    names: &super::compile::Names,
-    topology: &super::topology::Topology,
-    sink: &super::finding::Sink,
-) -> Option<Area> {
-    let _ = (text, names, topology, sink);
-    None
 }

@@ -1,5 +1,15 @@
 //! `topology/`: sites, switches, ports, links, gateways.
 
+mod network;
+mod port;
+mod read;
+mod site;
+#[cfg(test)]
+pub(super) mod tests;
+mod wireless;
+
+pub(super) use read::read;
+
 use ipnetwork::IpNetwork;
 
 use super::{HostMode, MessageAuthenticator, Name, Origin, ProfileIndex};
@@ -269,16 +279,4 @@ pub(super) struct Topology {
     pub(super) rings: Vec<Ring>,
     pub(super) links: Vec<Link>,
     pub(super) gateways: Vec<Gateway>,
-}
-
-/// Reads `topology/network.toml` and `topology/*/site.toml`.
-pub(super) fn read(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &mut super::compile::Names,
-    environments: &super::environment::Environments,
-    profiles: &[super::Profile],
-) -> Topology {
-    let _ = (sources, sink, names, environments, profiles);
-    Topology::default()
 }
