@@ -3,6 +3,10 @@
 use super::compile::Names;
 use super::finding::Sink;
 use super::*;
+use crate::vocabulary::{EnvironmentIndex, SiteIndex, Timestamp};
+
+/// 2026-11-24T12:00:00+09:00, a day on which nothing shipped is about to end.
+pub(super) const NOW: Timestamp = Timestamp(1_795_489_200_000);
 
 /// The shipped files.
 pub(super) fn shipped() -> Sources {
@@ -35,4 +39,62 @@ pub(super) fn profiles() -> Vec<Profile> {
             profile::read(&sources, &sink, &mut names)
         })
         .clone()
+}
+
+/// The shipped configuration with two switches, `sw-a` and `sw-b`, of which the second sends a
+/// fixed word as the password of MAC authentication.
+pub(super) fn plan_of_two_switches() -> Plan {
+    let (sources, sink, mut names) = (shipped(), Sink::default(), Names::default());
+    let server = server::read(&sources, &sink).unwrap();
+    let environments = environment::read(&sources, &sink, &mut names);
+    let mut profiles = profile::read(&sources, &sink, &mut names);
+    profiles.truncate(2);
+    profiles[1].request.mab_password = MabPassword::Fixed;
+    let at = Origin { file: "topology/x/site.toml".into(), line: 1 };
+    let switch = |id: &str, number: u8| Switch {
+        id: id.to_owned(),
+        name: None,
+        site: SiteIndex(0),
+        address: std::net::IpAddr::from([10, 0, 0, number]).into(),
+        profile: ProfileIndex(u16::from(number) - 1),
+        model: String::new(),
+        serial: String::new(),
+        role: SwitchRole::Access,
+        vlans: Vec::new(),
+        message_authenticator: MessageAuthenticator::Require,
+        ports: vec![Port {
+            name: "1".to_owned(),
+            role: PortRole::Auth {
+                host_mode: HostMode::Single,
+                environments: vec![EnvironmentIndex(0)],
+                fixed_vlan: None,
+            },
+            at: at.clone(),
+        }],
+        networks: Vec::new(),
+        access_points: Vec::new(),
+        at: at.clone(),
+    };
+    let plan = Plan {
+        content_hash: [0; 32],
+        server,
+        edition: Edition::R7_3,
+        quarantine: environments.quarantine.unwrap(),
+        environments: environments.environments,
+        pairs: environments.pairs,
+        authorities: environments.authorities,
+        classes: Vec::new(),
+        rules: Vec::new(),
+        exceptions: Vec::new(),
+        grants: Vec::new(),
+        profiles,
+        sites: Vec::new(),
+        switches: vec![switch("sw-a", 1), switch("sw-b", 2)],
+        devices: Vec::new(),
+        rings: Vec::new(),
+        links: Vec::new(),
+        gateways: Vec::new(),
+        lookup: model::Lookup::default(),
+    };
+    plan.link()
 }

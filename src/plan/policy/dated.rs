@@ -77,7 +77,7 @@ fn exception(
     let finding = |at: &Located<Timestamp>, kind| at.finding(kind).fact("exception", &id.value);
     if now < approved.value {
         let finding = finding(&approved, FindingKind::ExceptionNotYet);
-        table.push(finding.fact("from", approved.value.wareki()));
+        table.push(finding.fact("from", approved.value));
     }
     let days = days_left(now, expires.value);
     if days <= 0 {
