@@ -35,9 +35,9 @@ pub use policy::{
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaKey,
     Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex, RealmRule,
-    Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
-    VlanText, VlansPerPort,
+    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
+    RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
+    VlanTag, VlanText, VlansPerPort,
 };
 pub use server::{EapSettings, Server};
 pub use topology::{

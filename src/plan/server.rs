@@ -74,9 +74,9 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         });
         let metrics_listen = if table.has("metrics") {
             table.table("metrics", |metrics| {
-                metrics.optional_text("listen")?.map_or(Some(None), |text| {
-                    to_socket(&text, metrics.sink()).map(Some)
-                })
+                metrics
+                    .optional_text("listen")?
+                    .map_or(Some(None), |text| to_socket(&text, metrics.sink()).map(Some))
             })
         } else {
             Some(None)

@@ -156,11 +156,7 @@ fn revocation_list(
     Some((der.clone(), next))
 }
 
-fn present<'a>(
-    path: &str,
-    files: &'a BTreeMap<String, Secret>,
-    sink: &Sink,
-) -> Option<&'a Secret> {
+fn present<'a>(path: &str, files: &'a BTreeMap<String, Secret>, sink: &Sink) -> Option<&'a Secret> {
     let file = files.get(path);
     if file.is_none() {
         let finding = Finding::new(FindingKind::CredentialAbsent, None, "");

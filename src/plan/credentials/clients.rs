@@ -61,9 +61,9 @@ pub(super) fn read(
             sink.push(finding(FindingKind::SecretNextSame, &path("next")));
         }
         let mab_word = word(&path("mab"), files, sink);
-        let fixed = plan.profile(switch.profile).is_some_and(|profile| {
-            profile.request.mab_password == MabPassword::Fixed
-        });
+        let fixed = plan
+            .profile(switch.profile)
+            .is_some_and(|profile| profile.request.mab_password == MabPassword::Fixed);
         if fixed && mab_word.is_none() {
             wordless.push(shown(&path("mab")));
         }

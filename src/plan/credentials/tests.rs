@@ -6,8 +6,8 @@ use rcgen::{
 };
 
 use super::*;
-use crate::plan::tests::{NOW, plan_of_two_switches};
 use crate::plan::Severity;
+use crate::plan::tests::{NOW, plan_of_two_switches};
 use crate::vocabulary::Language;
 
 const GOOD: &str = "kT7vQ2mXz9LwR4pB8cNd";
@@ -41,7 +41,7 @@ fn authority_params(name: &str) -> CertificateParams {
 fn list(name: &str, year_next: i32) -> Vec<u8> {
     let issuer = Issuer::new(authority_params(name), KeyPair::generate().unwrap());
     CertificateRevocationListParams {
-        this_update: date_time_ymd(2026, 1, 1),
+        this_update: date_time_ymd(2025, 1, 1),
         next_update: date_time_ymd(year_next, 1, 1),
         crl_number: SerialNumber::from_slice(&[1]),
         issuing_distribution_point: None,

@@ -11,7 +11,7 @@ use super::{
 use crate::plan::compile::{Names, declare, required, resolve, resolve_all};
 use crate::plan::finding::{Sink, some_of};
 use crate::plan::read::{Located, Table, document};
-use crate::plan::{FindingKind, Origin, Sources};
+use crate::plan::{FindingKind, Sources};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
 
 /// One byte counts the environments, and the authorities.
@@ -176,10 +176,8 @@ fn body(table: &Table<'_>, names: &Names) -> Option<Environment> {
 fn revocation(table: &Table<'_>) -> Option<Revocation> {
     let required = table.boolean("required");
     let grace_h: Option<u64> = table.number("grace_h", (0, CRL_GRACE_H_MAX));
-    let when_stale = table.choice(
-        "when_stale",
-        &[("refuse", WhenStale::Refuse), ("accept", WhenStale::Accept)],
-    );
+    let when_stale =
+        table.choice("when_stale", &[("refuse", WhenStale::Refuse), ("accept", WhenStale::Accept)]);
     Some(Revocation {
         required: required?,
         grace: Duration::from_secs(grace_h? * HOUR_S),
@@ -208,9 +206,7 @@ fn vlan(table: &Table<'_>) -> Option<VlanDraft> {
         !default
     });
     let prefix = match table.optional_text("prefix") {
-        Some(Some(text)) => {
-            table.to_network(&text).map(|network| Some(text.map(|_| network)))
-        }
+        Some(Some(text)) => table.to_network(&text).map(|network| Some(text.map(|_| network))),
         Some(None) => Some(None),
         None => None,
     };
@@ -364,11 +360,7 @@ fn name_pair(environments: &[Environment], between: [EnvironmentIndex; 2]) -> St
     format!("{one}-{other}")
 }
 
-fn pair(
-    table: &Table<'_>,
-    environments: &[Environment],
-    names: &Names,
-) -> Option<Located<Pair>> {
+fn pair(table: &Table<'_>, environments: &[Environment], names: &Names) -> Option<Located<Pair>> {
     let texts = table.texts("between");
     let flows = table.choice("flows", &[("cut", Flows::Cut), ("enumerated", Flows::Enumerated)]);
     let texts = texts?;
@@ -395,9 +387,9 @@ fn pair(
             return None;
         }
     };
-    let at: Origin = table.at();
-    let field = table.field("between");
-    Some(Located { value: Pair { between, flows: flows?, at: at.clone() }, at, field })
+    let pair = Pair { between, flows: flows?, at: table.at() };
+    let at = texts.into_iter().next()?.at; // OK because two were found
+    Some(Located { value: pair, at, field: table.field("between") })
 }
 
 fn every_pair_is_there(table: &Table<'_>, environments: &[Environment], pairs: &[Pair]) {

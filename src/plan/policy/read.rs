@@ -126,9 +126,8 @@ fn rule(table: &Table<'_>, names: &Names, environments: &Environments) -> Option
     let sink = table.sink();
     let id = table.id("id");
     let note = table.optional_text("note");
-    let classes = condition(table, "classes", |texts| {
-        resolve_all(&names.classes, "class", texts, sink)
-    });
+    let classes =
+        condition(table, "classes", |texts| resolve_all(&names.classes, "class", texts, sink));
     let allowed = condition(table, "environments", |texts| {
         resolve_all(&names.environments, "environment", texts, sink)
     });
@@ -142,21 +141,18 @@ fn rule(table: &Table<'_>, names: &Names, environments: &Environments) -> Option
         let chosen: Vec<_> = texts.iter().map(|text| table.choose(text, &media)).collect();
         chosen.into_iter().collect()
     });
-    let sites =
-        condition(table, "sites", |texts| resolve_all(&names.sites, "site", texts, sink));
+    let sites = condition(table, "sites", |texts| resolve_all(&names.sites, "site", texts, sink));
     let switches =
         condition(table, "switches", |texts| resolve_all(&names.switches, "switch", texts, sink));
     let grants = if table.has("grants") { table.boolean("grants") } else { Some(false) };
     let action = table.choice(
         "action",
-        &[
-            ("admit", Action::Admit),
-            ("quarantine", Action::Quarantine),
-            ("refuse", Action::Refuse),
-        ],
+        &[("admit", Action::Admit), ("quarantine", Action::Quarantine), ("refuse", Action::Refuse)],
     );
     let vlan = table.optional_text("vlan").and_then(|text| match text {
-        Some(text) => resolve(&names.vlans, "VLAN", &text, sink).map(|vlan| Some(text.map(|_| vlan))),
+        Some(text) => {
+            resolve(&names.vlans, "VLAN", &text, sink).map(|vlan| Some(text.map(|_| vlan)))
+        }
         None => Some(None),
     });
     let timeout_s = table.optional_integer("session_timeout_s", SESSION_TIMEOUT_S);
@@ -202,12 +198,7 @@ fn condition<T>(
 }
 
 /// A rule's own VLAN must not put a device into another environment than its own.
-fn vlan_stays_home(
-    vlan: &Located<VlanId>,
-    rule: &Rule,
-    environments: &Environments,
-    sink: &Sink,
-) {
+fn vlan_stays_home(vlan: &Located<VlanId>, rule: &Rule, environments: &Environments, sink: &Sink) {
     match rule.action {
         Action::Admit => {}
         Action::Quarantine | Action::Refuse => {
@@ -240,8 +231,7 @@ fn no_mac_over_the_air(rule: &Rule, table: &Table<'_>) {
 /// that together leave nothing are not noticed.
 fn unreachable_rules(rules: &[Draft], sink: &Sink) {
     for (index, draft) in rules.iter().enumerate() {
-        let earlier =
-            rules.iter().take(index).find(|earlier| covers(&earlier.rule, &draft.rule));
+        let earlier = rules.iter().take(index).find(|earlier| covers(&earlier.rule, &draft.rule));
         if let Some(earlier) = earlier {
             let finding = draft.id.finding(FindingKind::UnreachableRule);
             sink.push(finding.fact("earlier", &earlier.rule.id));

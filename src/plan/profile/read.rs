@@ -185,11 +185,7 @@ fn request(table: &Table<'_>) -> Option<Request> {
         let attribute = calling.number("attribute", (30, 31));
         let mac = calling.text("mac").and_then(|text| spelling(&text, calling));
         let may_be_absent = calling.boolean("may_be_absent");
-        Some(CallingStation {
-            attribute: attribute?,
-            mac: mac?,
-            may_be_absent: may_be_absent?,
-        })
+        Some(CallingStation { attribute: attribute?, mac: mac?, may_be_absent: may_be_absent? })
     });
     let called = table.table("called", |called| {
         let attribute = called.number("attribute", (30, 31));
@@ -280,12 +276,7 @@ fn reply(table: &Table<'_>) -> Option<Reply> {
     );
     let vlan_tag = table.choice(
         "vlan_tag",
-        &[
-            ("none", VlanTag::None),
-            ("0", VlanTag::Zero),
-            ("1", VlanTag::One),
-            ("2", VlanTag::Two),
-        ],
+        &[("none", VlanTag::None), ("0", VlanTag::Zero), ("1", VlanTag::One), ("2", VlanTag::Two)],
     );
     let vlan_text = table.choice(
         "vlan_text",

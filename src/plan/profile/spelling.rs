@@ -124,7 +124,10 @@ pub(super) fn is_pattern(pattern: &str) -> bool {
     pattern.contains(PORT)
         && !literals.contains(['{', '}'])
         && !pattern.contains('\n')
-        && literals.split('\n').skip(1).all(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
+        && literals
+            .split('\n')
+            .skip(1)
+            .all(|after| !after.starts_with(|c: char| c.is_ascii_digit()))
         && !literals.contains("\n\n")
 }
 

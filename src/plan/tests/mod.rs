@@ -1,16 +1,22 @@
-//! The shipped configuration, and what is found when it is spoilt.
+//! The shipped configuration as tests use it, and what is found in it.
+
+mod faults;
 
 use super::compile::Names;
 use super::finding::Sink;
 use super::*;
-use crate::vocabulary::{EnvironmentIndex, SiteIndex, Timestamp};
+use crate::vocabulary::{DeviceIndex, EnvironmentIndex, SiteIndex, Timestamp};
 
 /// 2026-11-24T12:00:00+09:00, a day on which nothing shipped is about to end.
 pub(super) const NOW: Timestamp = Timestamp(1_795_489_200_000);
 
 /// The shipped files.
 pub(super) fn shipped() -> Sources {
-    fn tree(root: &std::path::Path, at: &str, files: &mut std::collections::BTreeMap<String, Vec<u8>>) {
+    fn tree(
+        root: &std::path::Path,
+        at: &str,
+        files: &mut std::collections::BTreeMap<String, Vec<u8>>,
+    ) {
         for entry in std::fs::read_dir(root.join(at)).unwrap() {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
@@ -27,6 +33,36 @@ pub(super) fn shipped() -> Sources {
     tree(&root.join("config"), "", &mut sources.config);
     tree(&root.join("topology"), "", &mut sources.topology);
     sources
+}
+
+/// Everything found in `config/`. The names of `topology/` and of the inventory that it uses are
+/// given, so that only its own mistakes show.
+fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
+    let (sink, mut names) = (Sink::default(), Names::default());
+    server::read(sources, &sink);
+    let environments = environment::read(sources, &sink, &mut names);
+    profile::read(sources, &sink, &mut names);
+    policy::read_classes(sources, &sink, &mut names);
+    for site in ["honcho", "kenko", "nambara"] {
+        names.sites.insert(site.to_owned(), Some(SiteIndex(0)));
+    }
+    names.switches.insert("hon-sw01".to_owned(), None);
+    for asset in 1_u32..=6 {
+        names.assets.insert(format!("S-000{asset}"), Some(DeviceIndex(asset)));
+    }
+    let topology = topology::Topology::default();
+    policy::read(sources, &sink, &names, &environments, &topology, now);
+    sink.into_findings()
+}
+
+#[test]
+fn the_shipped_configuration_has_no_errors_and_one_notice() {
+    let findings = found(&shipped(), NOW);
+    let own: Vec<_> = findings.iter().filter(|finding| !finding.field.contains("places")).collect();
+    let ids: Vec<_> = own.iter().map(|finding| finding.kind.id()).collect();
+    assert_eq!(ids, ["profile.unproven"], "{own:?}");
+    let text = own[0].text(crate::vocabulary::Language::English);
+    assert!(text.contains("comware") && text.contains("juniper-ex"), "{text}");
 }
 
 /// The shipped profiles.
