@@ -2,7 +2,7 @@
 //! first: a table remembers which of its keys were asked for, and the rest are findings.
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -149,7 +149,7 @@ impl<'a> Table<'a> {
         let asked = self.asked.borrow();
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
-            if asked.iter().any(|known| *known == name) {
+            if asked.contains(&name) {
                 continue;
             }
             let finding = Finding::new(
@@ -311,14 +311,12 @@ impl<'a> Table<'a> {
         self.choose(&text, choices)
     }
 
-    /// A list of words, each one of a few.
-    pub(super) fn choices<T: Copy>(
+    /// One of a few words for each text, so that every wrong word is reported.
+    pub(super) fn choose_all<T: Copy>(
         &self,
-        key: &'static str,
+        texts: &[Located<String>],
         choices: &[(&'static str, T)],
     ) -> Option<Vec<T>> {
-        let texts = self.texts(key)?;
-        // Collected first, so that every wrong word is reported.
         let chosen: Vec<_> = texts.iter().map(|text| self.choose(text, choices)).collect();
         chosen.into_iter().collect()
     }
@@ -540,18 +538,6 @@ fn distance(left: &str, right: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or_default()
-}
-
-/// An address without a prefix.
-pub(super) fn to_address(text: &Located<String>, sink: &Sink) -> Option<IpAddr> {
-    match text.value.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
-            sink.push(finding.fact("cause", "not an IP address"));
-            None
-        }
-    }
 }
 
 /// An address with a port.

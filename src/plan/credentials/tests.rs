@@ -196,3 +196,21 @@ fn certificates_are_warned_of_by_their_dates_and_refused_by_their_name() {
         assert_eq!(credentials.is_some(), served, "{id}");
     }
 }
+
+/// Every octet of every file flipped and every file cut short: findings, never a panic.
+#[test]
+fn no_spoilt_directory_panics() {
+    let plan = plan_of_two_switches();
+    let good = good_files();
+    for (path, content) in &good {
+        for at in 0..content.expose().len() {
+            let mut flipped = content.expose().to_vec();
+            flipped[at] ^= 0x15;
+            for spoilt in [flipped, content.expose()[..at].to_vec()] {
+                let mut files = good.clone();
+                files.insert(path.clone(), Secret::new(spoilt));
+                let _ = credentials(&plan, &files, NOW);
+            }
+        }
+    }
+}

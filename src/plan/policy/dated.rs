@@ -257,3 +257,75 @@ fn duration(
         sink.push(finding(FindingKind::GrantEnding).fact("days", days));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{NOW, shipped};
+    use crate::vocabulary::SiteIndex;
+
+    #[test]
+    fn grants_hold_through_their_last_day_and_name_devices_in_one_spelling() {
+        let (sources, sink, mut names) = (shipped(), Sink::default(), Names::default());
+        let environments = crate::plan::environment::read(&sources, &sink, &mut names);
+        let text = String::from_utf8(sources.config["grants.toml"].clone()).unwrap();
+        let text = text.replace("audit-01.guest", "Audit-01.Guest");
+        let grants = document("config/grants.toml", text.as_bytes(), &sink, |table| {
+            Some(table.tables("grant", |table| {
+                grant(table, &names, &environments, NOW, |text| {
+                    (text.value != "kenko").then_some(Area::Site(SiteIndex(7)))
+                })
+            }))
+        })
+        .unwrap();
+        assert_eq!(sink.into_findings(), []);
+        let [(id, only)] = grants.as_slice() else { panic!("a grant with a bad place was read") };
+        assert_eq!((id.value.as_str(), only.places.len()), ("G-2026-014", 2));
+        assert_eq!(only.mac.unwrap().to_string(), "E8-0F-5D-0E-8C-0F");
+        let at = |text| Timestamp::parse(text).unwrap();
+        assert!(!only.in_force(at("2026-11-15T23:59:59+09:00")));
+        assert!(only.in_force(at("2026-11-16")));
+        assert!(only.in_force(at("2026-12-25T23:59:59+09:00")));
+        assert!(!only.in_force(at("2026-12-26")));
+
+        let sink = Sink::default();
+        let grants = document("config/grants.toml", text.as_bytes(), &sink, |table| {
+            Some(table.tables("grant", |table| {
+                grant(table, &names, &environments, NOW, |_| Some(Area::Site(SiteIndex(7))))
+            }))
+        })
+        .unwrap();
+        let names: Vec<_> = grants.iter().map(|(_, grant)| grant.certificate.as_deref()).collect();
+        assert_eq!(names, [None, Some("audit-01.guest.city.example")]);
+    }
+
+    #[test]
+    fn days_left_count_the_day_that_has_begun() {
+        let end = Timestamp::parse_end("2026-11-24").unwrap();
+        let days = |text| days_left(Timestamp::parse(text).unwrap(), end);
+        assert_eq!(days("2026-11-24T23:59:59+09:00"), 1);
+        assert_eq!(days("2026-11-24"), 1);
+        assert_eq!(days("2026-11-23"), 2);
+        assert_eq!(days("2026-11-25"), 0);
+    }
+
+    #[test]
+    fn an_exception_may_concern_what_only_its_rule_knows_but_not_r10() {
+        let (sink, mut names) = (Sink::default(), Names::default());
+        names.switches.insert("sw".to_owned(), Some(crate::vocabulary::SwitchIndex(3)));
+        names.assets.insert("P-1".to_owned(), None);
+        let at = crate::plan::Origin { file: "x".into(), line: 1 };
+        let read = |name: &str, rule| {
+            let value = name.to_owned();
+            let text = Located { value, at: at.clone(), field: String::new() };
+            object(&text, rule, &names, &sink)
+        };
+        let switch = ExceptionObject::Switch(crate::vocabulary::SwitchIndex(3));
+        assert_eq!(read("sw", "R08"), Some(switch));
+        assert_eq!(read("a-b", "R08"), Some(ExceptionObject::Other("a-b".to_owned())));
+        assert_eq!(read("P-1", "R10"), None, "an unread device has its own findings");
+        assert!(!sink.has_errors());
+        assert_eq!(read("sw", "R10"), None);
+        assert!(sink.has_errors());
+    }
+}

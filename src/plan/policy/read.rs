@@ -131,16 +131,10 @@ fn rule(table: &Table<'_>, names: &Names, environments: &Environments) -> Option
     let allowed = condition(table, "environments", |texts| {
         resolve_all(&names.environments, "environment", texts, sink)
     });
-    let methods = condition(table, "methods", |texts| {
-        let methods = [Method::EapTls, Method::Mab].map(|method| (method.id(), method));
-        let chosen: Vec<_> = texts.iter().map(|text| table.choose(text, &methods)).collect();
-        chosen.into_iter().collect()
-    });
-    let media = condition(table, "media", |texts| {
-        let media = [("wired", Medium::Wired), ("wireless", Medium::Wireless)];
-        let chosen: Vec<_> = texts.iter().map(|text| table.choose(text, &media)).collect();
-        chosen.into_iter().collect()
-    });
+    let methods = [Method::EapTls, Method::Mab].map(|method| (method.id(), method));
+    let methods = condition(table, "methods", |texts| table.choose_all(texts, &methods));
+    let media = [("wired", Medium::Wired), ("wireless", Medium::Wireless)];
+    let media = condition(table, "media", |texts| table.choose_all(texts, &media));
     let sites = condition(table, "sites", |texts| resolve_all(&names.sites, "site", texts, sink));
     let switches =
         condition(table, "switches", |texts| resolve_all(&names.switches, "switch", texts, sink));

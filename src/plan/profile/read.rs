@@ -12,7 +12,7 @@ use super::{
 };
 use crate::plan::compile::{Names, declare, is_profile};
 use crate::plan::finding::{Sink, some_of};
-use crate::plan::read::{Located, Table, distinct, document};
+use crate::plan::read::{Located, Table, distinct, document, nearest};
 use crate::plan::{Finding, FindingKind, Sources};
 use crate::vocabulary::{MacSpelling, VlanId};
 
@@ -41,8 +41,13 @@ struct Unproven {
 pub(in crate::plan) fn read(sources: &Sources, sink: &Sink, names: &mut Names) -> Vec<Profile> {
     let mut profiles = Vec::new();
     let mut unproven = Unproven::default();
-    let files = sources.config.iter().filter(|(path, _)| is_profile(path));
-    for (path, octets) in files.take(PROFILES_MAX) {
+    let files = || sources.config.iter().filter(|(path, _)| is_profile(path));
+    let count = files().count();
+    if count > PROFILES_MAX {
+        let finding = Finding::new(FindingKind::TooMany, None, "profiles");
+        sink.push(finding.fact("count", count).fact("max", PROFILES_MAX));
+    }
+    for (path, octets) in files().take(PROFILES_MAX) {
         // A profile that cannot be read is still known by the name of its file.
         let stem = path.trim_start_matches("profiles/").trim_end_matches(".toml");
         let shown = format!("config/{path}");
@@ -139,9 +144,7 @@ fn set<T: Copy + PartialEq>(
 ) -> Option<Vec<T>> {
     let texts = table.texts(key)?;
     distinct(&texts, table.sink());
-    // Collected first, so that every wrong word is reported.
-    let chosen: Vec<_> = texts.iter().map(|text| table.choose(text, choices)).collect();
-    chosen.into_iter().collect()
+    table.choose_all(&texts, choices)
 }
 
 fn spelling(text: &Located<String>, table: &Table<'_>) -> Option<MacSpelling> {
@@ -450,14 +453,17 @@ fn server_dead(text: &Located<String>, table: &Table<'_>, names: &Names) -> Opti
         );
     };
     let vlan = number.parse().ok().and_then(VlanId::new);
-    let finding: Finding = match vlan {
+    let known = names.vlans.values().flatten();
+    let finding = match vlan {
         Some(vlan) if vlan.get() == VLAN_DEFAULT => text.finding(FindingKind::VlanOne),
-        Some(vlan) if names.vlans.values().any(|known| *known == Some(vlan)) => {
+        Some(vlan) if known.clone().any(|known| *known == vlan) => {
             return Some(ServerDead::CriticalVlan(vlan));
         }
         Some(_) | None => {
+            let numbers: Vec<String> = known.map(ToString::to_string).collect();
+            let hint = nearest(number, numbers.iter().map(String::as_str));
             let finding = text.finding(FindingKind::UnknownReference).fact("what", "VLAN");
-            finding.fact("value", number)
+            finding.fact("value", number).fact("hint", hint)
         }
     };
     table.push(finding);

@@ -1,7 +1,7 @@
 //! What is found when the shipped configuration is spoilt: each fault at its line and field.
 
 use super::{NOW, found, shipped};
-use crate::plan::{Finding, Severity, compile};
+use crate::plan::{Finding, FindingKind, Severity, compile};
 use crate::vocabulary::Timestamp;
 
 /// File, what is replaced once, by what (`§` marks the line of the finding), id, field.
@@ -129,6 +129,26 @@ fn every_fault_is_found_at_its_line() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The table above has a row for every kind of these families, and lists are bounded.
+#[test]
+fn no_kind_of_finding_is_left_untried() {
+    let families = ["environment.", "profile.", "policy.", "exception.", "grant."];
+    for kind in FindingKind::ALL {
+        let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());
+        let ours = families.iter().any(|family| kind.id().starts_with(family));
+        assert!(tried || !ours || *kind == FindingKind::ProfileUnproven, "{}", kind.id());
+    }
+    let mut sources = shipped();
+    let text = String::from_utf8(sources.config["server.toml"].clone()).unwrap();
+    let many: Vec<String> = (1..=17).map(|port| format!("\"127.0.0.1:{port}\"")).collect();
+    let text = text.replacen("\"127.0.0.1:1812\"", &many.join(", "), 1);
+    sources.config.insert("server.toml".to_owned(), text.into_bytes());
+    let findings = found(&sources, NOW);
+    assert!(findings.iter().any(|finding| {
+        finding.kind == FindingKind::TooMany && finding.field == "radius.authentication"
+    }));
 }
 
 #[test]

@@ -65,6 +65,34 @@ fn the_shipped_configuration_has_no_errors_and_one_notice() {
     assert!(text.contains("comware") && text.contains("juniper-ex"), "{text}");
 }
 
+#[test]
+fn the_shipped_values_arrive_where_they_belong() {
+    let (sources, sink, mut names) = (shipped(), Sink::default(), Names::default());
+    let server = server::read(&sources, &sink).unwrap();
+    assert_eq!((server.node_name.as_str(), server.state_number), ("sekisho-1", 1));
+    assert_eq!(server.eap.session_lifetime.unwrap().as_secs(), 24 * 3600);
+    let read = environment::read(&sources, &sink, &mut names);
+    let [a, _, c, quarantine, _] = read.environments.as_slice() else { panic!("not five") };
+    assert_eq!((a.id.as_str(), a.admission), ("A", Admission::Certificate));
+    assert_eq!(c.revocation.grace.as_secs(), 72 * 3600);
+    assert_eq!((quarantine.role, read.quarantine), (Role::Quarantine, Some(EnvironmentIndex(3))));
+    assert_eq!(names.vlans["B-PRINTER"], crate::vocabulary::VlanId::new(125));
+    let cut = read.pairs.iter().find(|pair| pair.flows == Flows::Cut).unwrap();
+    assert_eq!(cut.between, [EnvironmentIndex(0), EnvironmentIndex(2)]);
+    let classes = policy::read_classes(&sources, &sink, &mut names);
+    for name in ["printer", "プリンター", "Printer"] {
+        assert_eq!(classes[usize::from(names.classes[name].unwrap().0)].id, "printer");
+    }
+    names.sites.insert("honcho".to_owned(), Some(SiteIndex(0)));
+    let topology = topology::Topology::default();
+    let read = policy::read(&sources, &sink, &names, &read, &topology, NOW);
+    let rule = |id: &str| read.rules.iter().find(|rule| rule.id == id).unwrap();
+    assert_eq!(rule("P-60").vlan, crate::vocabulary::VlanId::new(125));
+    assert!(rule("P-50").grants && rule("P-50").classes.is_none());
+    assert_eq!(rule("P-90").action, Action::Quarantine);
+    assert_eq!(rule("P-90").session_timeout.unwrap().as_secs(), 600);
+}
+
 /// The shipped profiles.
 pub(super) fn profiles() -> Vec<Profile> {
     static PROFILES: std::sync::OnceLock<Vec<Profile>> = std::sync::OnceLock::new();
