@@ -318,10 +318,10 @@ findings! {
         ["`{path}` に当たるスイッチや認証局はありません。", "`{path}` belongs to no switch or authority of the plan"]
         ["名前を確認するか、不要なら消してください。", "check the name, or delete the file"]
     ClientSecretAbsent Warning "secret.client-absent"
-        ["共有鍵の無いスイッチが {count} 台あります: {paths}", "{count} switches have no shared secret: {paths}"]
-        ["`sekisho secret` で鍵を作り、スイッチにも設定してください。", "make them with `sekisho secret` and enter them at the switches too"]
+        ["共有鍵の無いスイッチが {count} 台あります({paths})。", "switches without a shared secret: {count} ({paths})"]
+        ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
     MabWordAbsent Warning "secret.mab-word-absent"
-        ["MAC 認証の固定パスワードが無いスイッチが {count} 台あります: {paths}", "{count} switches have no fixed word of MAC authentication: {paths}"]
+        ["MAC 認証の固定パスワードが無いスイッチが {count} 台あります({paths})。", "switches without their fixed word of MAC authentication: {count} ({paths})"]
         ["スイッチに設定した固定パスワードをそのファイルに置いてください。", "put the fixed word set at the switch into that file"]
     SecretShort Error "secret.too-short"
         ["鍵が短すぎます({length} 文字)。", "the secret is too short ({length} characters)"]

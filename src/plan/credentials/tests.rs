@@ -124,7 +124,7 @@ fn an_empty_directory_is_warned_of_once_for_each_kind() {
     let (_, findings) = credentials_of(&BTreeMap::new());
     assert!(findings.iter().all(|finding| finding.severity() == Severity::Warning));
     let text = findings[0].text(Language::English);
-    assert!(text.contains("2 switches") && text.contains("secrets/client/sw-a.secret"), "{text}");
+    assert!(text.contains("secret: 2 (") && text.contains("secrets/client/sw-a.secret"), "{text}");
 }
 
 fn credentials_of(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<Finding>) {
