@@ -233,7 +233,7 @@ fn every_refusal_has_its_reason() {
     let long_ago = sekisho::vocabulary::Timestamp(now().0 - 40 * 86_400_000);
     let soon = sekisho::vocabulary::Timestamp(now().0 + 2 * 86_400_000);
     let name = sekisho::authority::Identity::parse(DEVICE).unwrap();
-    let mut keep = |file: &str, authority: &Authority, at| {
+    let keep = |file: &str, authority: &Authority, at| {
         city.keep(file, &authority.issue_client(&name, at, 30).unwrap());
     };
     let (old_authority, _) = Authority::create("Another CA", long_ago, 365).unwrap();

@@ -184,6 +184,17 @@ pub(super) fn resolve<T: Copy>(
     }
 }
 
+/// Finds what every text of a list refers to, so that all unknown names are reported.
+pub(super) fn resolve_all<T: Copy>(
+    names: &HashMap<String, Option<T>>,
+    what: &'static str,
+    texts: &[Located<String>],
+    sink: &Sink,
+) -> Option<Vec<T>> {
+    let found: Vec<_> = texts.iter().map(|text| resolve(names, what, text, sink)).collect();
+    found.into_iter().collect()
+}
+
 /// Declares a name; a second declaration is a finding. False when it was taken.
 pub(super) fn declare<T>(
     names: &mut HashMap<String, Option<T>>,

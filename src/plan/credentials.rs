@@ -5,9 +5,15 @@
 //! `authority/ID.crl` (PEM or DER). A file that is absent is a warning here, since a plan can be
 //! checked on a machine without secrets; `serve` refuses it.
 
+mod certificates;
+mod clients;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
-use super::{AuthorityIndex, Finding, Plan};
+use super::finding::Sink;
+use super::{AuthorityIndex, Finding, FindingKind, Origin, Plan};
 use crate::vocabulary::{Secret, SwitchIndex, Timestamp};
 
 /// The secrets shared with one switch.
@@ -60,6 +66,53 @@ pub fn credentials(
     files: &BTreeMap<String, Secret>,
     now: Timestamp,
 ) -> (Option<Credentials>, Vec<Finding>) {
-    let _ = (plan, files, now);
-    (None, Vec::new())
+    let sink = Sink::default();
+    unknown_files(plan, files, &sink);
+    let clients = clients::read(plan, files, &sink);
+    let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
+    let authorities = certificates::authorities(plan, files, now, &sink);
+    let complete = || {
+        let server = server?;
+        Some(Credentials {
+            clients: clients?,
+            server_chain: server.chain,
+            server_key: server.key,
+            server_end: server.end,
+            authorities: authorities?,
+        })
+    };
+    let credentials = if sink.has_errors() { None } else { complete() };
+    (credentials, sink.into_findings())
+}
+
+const CHAIN: &str = "server/chain.pem";
+const KEY: &str = "server/key.pem";
+
+/// A misspelt name would otherwise look like a file that is absent.
+fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
+    let switch = |id: &str| plan.switch_by_id(id).is_some();
+    let authority = |id: &str| plan.authorities.iter().any(|authority| authority.id == id);
+    let named = |name: &str, endings: &[&str], known: &dyn Fn(&str) -> bool| {
+        endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(known))
+    };
+    for path in files.keys() {
+        let known = match path.split_once('/') {
+            Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
+            Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
+            Some(_) | None => path == CHAIN || path == KEY,
+        };
+        if !known {
+            sink.push(finding(FindingKind::SecretUnknown, path).fact("path", shown(path)));
+        }
+    }
+}
+
+/// The path as findings show it.
+fn shown(path: &str) -> String {
+    format!("secrets/{path}")
+}
+
+/// A finding about a file as a whole.
+fn finding(kind: FindingKind, path: &str) -> Finding {
+    Finding::new(kind, Some(Origin { file: shown(path).into(), line: 1 }), "")
 }

@@ -1,8 +1,12 @@
 //! `config/environments.toml`: environments as data, their pairs, VLANs and authorities.
 
+mod read;
+
 use std::time::Duration;
 
 use ipnetwork::IpNetwork;
+
+pub(super) use read::read;
 
 use super::{Name, Origin};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
@@ -161,14 +165,4 @@ pub(super) struct Environments {
     pub(super) quarantine: Option<EnvironmentIndex>,
     pub(super) pairs: Vec<Pair>,
     pub(super) authorities: Vec<Authority>,
-}
-
-/// Reads `config/environments.toml`.
-pub(super) fn read(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &mut super::compile::Names,
-) -> Environments {
-    let _ = (sources, sink, names);
-    Environments::default()
 }

@@ -102,6 +102,17 @@ impl Sink {
     }
 }
 
+/// The first few of a list, and how many more there are.
+pub(super) fn some_of(items: &[String], max: usize) -> String {
+    let mut shown: Vec<&str> = items.iter().take(max).map(String::as_str).collect();
+    let rest = items.len().saturating_sub(max);
+    let more = format!("+{rest}");
+    if rest > 0 {
+        shown.push(&more);
+    }
+    shown.join(", ")
+}
+
 /// Declares the findings: variant, severity, id, what is wrong (ja, en), what to do (ja, en).
 macro_rules! findings {
     ($($name:ident $severity:ident $id:literal [$ja:literal, $en:literal] [$remedy_ja:literal, $remedy_en:literal])*) => {
@@ -193,15 +204,6 @@ findings! {
     HostBits Error "file.host-bits"
         ["`{value}` はネットワークの先頭のアドレスではありません。", "`{value}` has bits beyond its prefix length"]
         ["`{network}` と書いてください。", "write `{network}`"]
-    TooMany Error "file.too-many"
-        ["{count} 件あり、上限の {max} 件を超えています。", "there are {count}, more than the {max} allowed"]
-        ["{max} 件以内に減らしてください。", "keep them to {max}"]
-    BadMac Error "file.bad-mac"
-        ["`{value}` は 1 台の端末を表す MAC アドレスではありません({why})。", "`{value}` is not the MAC address of one station ({why})"]
-        ["00-11-22-AA-BB-CC のように、機器に表示されたアドレスを書いてください。", "write the address shown on the device, as 00-11-22-AA-BB-CC"]
-    BadId Error "file.bad-id"
-        ["`{value}` は識別子に使えません。", "`{value}` cannot be an id"]
-        ["先頭は英数字とし、英数字と `-` `_` `.` だけで {max} 文字以内にしてください。", "begin with a letter or digit and use ASCII letters, digits, `-`, `_` and `.` only, at most {max} characters"]
 
     // Sites and switches.
     SiteDirectory Error "topology.site-directory"
@@ -382,6 +384,183 @@ findings! {
     MessageAuthenticatorOptional Warning "check.message-authenticator-optional"
         ["スイッチ `{switch}` は Message-Authenticator のない要求も通します(BlastRADIUS, CVE-2024-3596)。", "switch `{switch}` may send requests without Message-Authenticator (BlastRADIUS, CVE-2024-3596)"]
         ["スイッチを更新し、message_authenticator を require にしてください。", "update the switch and make message_authenticator require"]
+    BadSocket Error "file.bad-socket-address"
+        ["`{value}` を IP アドレスとポート番号の組として読めません。", "`{value}` is no IP address with a port"]
+        ["127.0.0.1:1812 や [fd00:2::1]:1812 のように書いてください。", "write it as 127.0.0.1:1812 or [fd00:2::1]:1812"]
+    BadId Error "file.bad-id"
+        ["`{value}` は識別子に使えません。", "`{value}` cannot be an id"]
+        ["先頭は英数字とし、英数字と `-` `_` `.` だけで {max} 文字以内にしてください。", "begin with a letter or digit and use ASCII letters, digits, `-`, `_` and `.` only, at most {max} characters"]
+    BadDnsName Error "file.bad-dns-name"
+        ["`{value}` は DNS 名ではありません。", "`{value}` is no DNS name"]
+        ["radius.city.example のように書いてください。IP アドレスは使えません。", "write it as radius.city.example; an IP address will not do"]
+    BadMac Error "file.bad-mac"
+        ["`{value}` は 1 台の端末を表す MAC アドレスではありません({why})。", "`{value}` is not the MAC address of one station ({why})"]
+        ["00-11-22-AA-BB-CC のように、機器に表示されたアドレスを書いてください。", "write the address shown on the device, as 00-11-22-AA-BB-CC"]
+    LocalMac Warning "file.local-mac"
+        ["`{value}` は端末が自分で決めたアドレスです(ローカル管理ビット)。いつでも変わりえます。", "`{value}` is a locally administered address, which the device may change at any time"]
+        ["端末側で「プライベートアドレス」などの設定を切り、固有のアドレスを書いてください。", "switch the device's private address setting off and write its own address"]
+    BadSpelling Error "file.bad-mac-spelling"
+        ["`{value}` は MAC アドレスの書式の見本になりません。", "`{value}` is no example of a MAC address spelling"]
+        ["アドレス 00 11 22 aa bb cc を機器の書式で書いてください(例: `0011.22aa.bbcc`)。", "write the address 00 11 22 aa bb cc the way the switch does, as `0011.22aa.bbcc`"]
+    TooMany Error "file.too-many"
+        ["{count} 件あり、上限の {max} 件を超えています。", "there are {count}, more than the {max} allowed"]
+        ["{max} 件以内に減らしてください。", "keep them to {max}"]
+    TimesReversed Error "file.times-reversed"
+        ["始まり({from})が終わり({until})より前ではありません。", "the beginning ({from}) is not before the end ({until})"]
+        ["二つの日付を確認してください。", "check the two dates"]
+
+    // Environments.
+    PrefixOverlap Error "environment.prefix-overlap"
+        ["環境 {environment} の `{prefix}` が、環境 {other} の `{other_prefix}` と重なっています。", "`{prefix}` of environment {environment} overlaps `{other_prefix}` of environment {other}"]
+        ["アドレスは一つの環境だけに割り当ててください。", "give every address to one environment only"]
+    VlanOne Error "environment.vlan-one"
+        ["VLAN 1 は使えません(規則 R14)。", "VLAN 1 may not be used (rule R14)"]
+        ["2 から 4094 の番号を使ってください。", "use a number from 2 to 4094"]
+    VlanOutside Error "environment.vlan-outside"
+        ["VLAN {vlan} の `{prefix}` は、環境 {environment} のアドレスの範囲にありません。", "`{prefix}` of VLAN {vlan} lies outside the addresses of environment {environment}"]
+        ["VLAN のアドレスか、環境の prefixes を直してください。", "mend the VLAN's prefix or the environment's prefixes"]
+    VlanOverlap Error "environment.vlan-overlap"
+        ["VLAN {vlan} の `{prefix}` が、VLAN {other} の `{other_prefix}` と重なっています。", "`{prefix}` of VLAN {vlan} overlaps `{other_prefix}` of VLAN {other}"]
+        ["VLAN ごとに別のアドレスを割り当ててください。", "give every VLAN addresses of its own"]
+    QuarantineCount Error "environment.quarantine-count"
+        ["role が quarantine の環境が {count} 個あります。", "there are {count} environments whose role is quarantine"]
+        ["隔離の環境をちょうど一つ書いてください。", "write exactly one quarantine environment"]
+    NoAuthority Error "environment.no-authority"
+        ["環境 {environment} は証明書で入れますが、認証局が一つもありません。", "environment {environment} admits by certificate but names no authority"]
+        ["authorities に認証局を一つ以上書いてください。", "name at least one authority in `authorities`"]
+    RoleAdmits Error "environment.role-admits"
+        ["環境 {environment} の役割({role})では、端末の登録を受け付けられません。", "environment {environment} is {role}, which no device may be registered into"]
+        ["admission を \"none\" にしてください。", "set admission to \"none\""]
+    PairShape Error "environment.pair-shape"
+        ["組には異なる環境をちょうど二つ書きます。", "a pair is exactly two different environments"]
+        ["between を [\"A\", \"B\"] のように書いてください。", "write between as [\"A\", \"B\"]"]
+    PairRole Error "environment.pair-not-business"
+        ["環境 {environment} は業務環境ではないので、組にできません。", "environment {environment} is not a business environment and cannot be paired"]
+        ["role が business の環境どうしだけを組にしてください。", "pair only environments whose role is business"]
+    PairMissing Error "environment.pair-missing"
+        ["業務環境の組が書かれていません: {pairs}", "pairs of business environments are missing: {pairs}"]
+        ["すべての組を一度ずつ [[pair]] に書いてください。書かない通信の既定値はありません。", "write every pair once as [[pair]]; there is no default for what may flow"]
+
+    // Profiles.
+    ProfileFileName Error "profile.file-name"
+        ["プロファイル `{profile}` が `{file}` に書かれています。", "profile `{profile}` is written in `{file}`"]
+        ["ファイル名を `profiles/{profile}.toml` にしてください。", "name the file `profiles/{profile}.toml`"]
+    ProfileConflict Error "profile.conflict"
+        ["`{one}` と `{other}` は両立しません。", "`{one}` and `{other}` contradict each other"]
+        ["機器の設定を確認し、どちらかを直してください。", "check how the switch is set and mend one of the two"]
+    PortPattern Error "profile.port-pattern"
+        ["`{value}` をポート名の型として使えません。", "`{value}` cannot be the pattern of port names"]
+        ["`{port}` を一度、必要なら `{slot}` を一度、あいだに数字以外の文字を置いて書いてください。", "write `{port}` once and `{slot}` at most once, with something other than a digit after each"]
+    ProfileUnproven Notice "profile.unproven"
+        ["実機の記録で確かめていないプロファイル: {profiles}", "profiles that no recorded packet backs yet: {profiles}"]
+        ["実機のパケットを記録し、source を `capture: 記録の名前` にしてください。", "record packets of the real switch and set source to `capture: NAME`"]
+
+    // Policy.
+    VlanElsewhere Error "policy.vlan-elsewhere"
+        ["VLAN {vlan} は環境 {environment} のものですが、規則がその環境だけに絞られていません。", "VLAN {vlan} belongs to environment {environment}, but the rule is not restricted to exactly that one"]
+        ["environments を [\"{environment}\"] としてください。別の環境の端末が入り込むのを防ぎます。", "set environments to [\"{environment}\"], or devices of another environment would land there"]
+    VlanWithoutAdmit Error "policy.vlan-without-admit"
+        ["vlan は action が admit の規則にだけ書けます。", "`vlan` goes only with the action admit"]
+        ["vlan を取り除くか、action を見直してください。", "remove vlan, or reconsider the action"]
+    MacOverAir Error "policy.mac-over-air"
+        ["MAC アドレスだけの端末を無線で入れる規則です。", "the rule admits by MAC address over the air"]
+        ["media を [\"wired\"] に、または methods を [\"eap-tls\"] にしてください。", "set media to [\"wired\"] or methods to [\"eap-tls\"]"]
+    UnreachableRule Warning "policy.unreachable-rule"
+        ["先にある規則 {earlier} がすべて受けるので、この規則は決して働きません。", "the earlier rule {earlier} takes everything, so that this one never speaks"]
+        ["順序を入れ替えるか、この規則を取り除いてください。", "change the order, or remove this rule"]
+
+    // Exceptions.
+    ExceptionExpired Warning "exception.expired"
+        ["例外 {exception} は {until} に期限が切れました。もう効いていません。", "exception {exception} expired at {until} and no longer holds"]
+        ["不要なら取り除き、続けるなら改めて承認を得てください。", "remove it, or have it approved again"]
+    ExceptionExpiring Warning "exception.expiring"
+        ["例外 {exception} はあと {days} 日で期限が切れます。", "exception {exception} expires in {days} days"]
+        ["対象の機器を更新するか、改めて承認を得てください。", "replace the device, or have the exception approved again"]
+    ExceptionNotYet Warning "exception.not-yet-approved"
+        ["例外 {exception} の承認日({from})はまだ来ていません。それまで効きません。", "exception {exception} is approved only from {from} and does not hold before"]
+        ["承認日を確認してください。", "check the date of approval"]
+
+    // Grants.
+    GrantTooLong Error "grant.too-long"
+        ["一時許可 {grant} の期間が {max_days} 日を超えています。", "grant {grant} runs for more than {max_days} days"]
+        ["期間を {max_days} 日以内にするか、端末を台帳に登録してください。", "keep it within {max_days} days, or register the device in the inventory"]
+    GrantNobody Error "grant.names-nobody"
+        ["一時許可 {grant} に端末が書かれていません。", "grant {grant} names no device"]
+        ["mac か certificate のどちらかを書いてください。", "write mac or certificate"]
+    GrantEnvironment Error "grant.environment-closed"
+        ["環境 {environment} には一時許可で入れません。", "no grant can lead into environment {environment}"]
+        ["admission が none でない業務環境を書いてください。", "name a business environment whose admission is not none"]
+    GrantEnded Warning "grant.ended"
+        ["一時許可 {grant} は {until} に終わりました。", "grant {grant} ended at {until}"]
+        ["不要なら取り除いてください。", "remove it when it is no longer needed"]
+    GrantEnding Warning "grant.ending"
+        ["一時許可 {grant} はあと {days} 日で終わります。", "grant {grant} ends in {days} days"]
+        ["作業が続くなら、承認を得て期間を延ばしてください。", "if the work goes on, have it approved and extend it"]
+
+    // The secrets directory.
+    SecretUnknown Warning "secret.unknown-file"
+        ["`{path}` に当たるスイッチや認証局はありません。", "`{path}` belongs to no switch or authority of the plan"]
+        ["名前を確認するか、不要なら消してください。", "check the name, or delete the file"]
+    ClientSecretAbsent Warning "secret.client-absent"
+        ["共有鍵の無いスイッチが {count} 台あります({paths})。", "switches without a shared secret: {count} ({paths})"]
+        ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
+    MabWordAbsent Warning "secret.mab-word-absent"
+        ["MAC 認証の固定パスワードが無いスイッチが {count} 台あります({paths})。", "switches without their fixed word of MAC authentication: {count} ({paths})"]
+        ["スイッチに設定した固定パスワードをそのファイルに置いてください。", "put the fixed word set at the switch into that file"]
+    SecretShort Error "secret.too-short"
+        ["鍵が短すぎます({length} 文字)。", "the secret is too short ({length} characters)"]
+        ["{min} 文字以上の無作為な鍵にしてください。", "use a random secret of at least {min} characters"]
+    SecretWeak Error "secret.weak"
+        ["よく知られた鍵、または文字の種類が少なすぎる鍵です。", "the secret is a well-known example or has too little variety"]
+        ["無作為に作った鍵に替えてください。", "replace it by a random one"]
+    SecretCharacters Error "secret.characters"
+        ["鍵に空白や印字できない文字が含まれています。", "the secret holds white space or characters that cannot be printed"]
+        ["印字できる ASCII 文字だけの鍵にしてください。末尾の改行はあっても構いません。", "use printable ASCII only; a newline at the end does no harm"]
+    SecretShared Error "secret.shared"
+        ["`{other}` と同じ鍵です。", "the same secret is in `{other}`"]
+        ["スイッチごとに別の鍵にしてください。", "give every switch a secret of its own"]
+    SecretNextSame Warning "secret.next-is-current"
+        ["次の鍵が今の鍵と同じです。", "the next secret is the current one"]
+        ["新しい鍵を置くか、切替えが済んだなら `.next` を消してください。", "put a new one there, or delete the `.next` file when the change is done"]
+    CredentialAbsent Warning "credential.absent"
+        ["`{path}` がありません。", "`{path}` is missing"]
+        ["ファイルを置いてください。`serve` はこれ無しでは始まりません。", "put the file there; `serve` does not start without it"]
+    CertificateUnreadable Error "credential.unreadable-certificate"
+        ["証明書を読めません。", "the certificate cannot be read"]
+        ["PEM 形式の証明書を置いてください。", "put the certificate there as PEM"]
+    KeyUnreadable Error "credential.unreadable-key"
+        ["秘密鍵を読めません。", "the private key cannot be read"]
+        ["PKCS #8、PKCS #1 または SEC 1 の PEM 形式で、パスフレーズの無い鍵を置いてください。", "put a PEM key in PKCS #8, PKCS #1 or SEC 1 there, without a passphrase"]
+    KeyMismatch Error "credential.key-mismatch"
+        ["秘密鍵が `{other}` の証明書と対になっていません。", "the private key does not belong to the certificate in `{other}`"]
+        ["証明書と対になる鍵を置いてください。", "put the key that belongs to the certificate there"]
+    ServerNameAbsent Error "credential.server-name"
+        ["サーバー証明書に名前 `{name}` がありません。", "the server certificate does not carry the name `{name}`"]
+        ["config/server.toml の eap.server_name を直すか、その名前の証明書を発行してください。", "mend eap.server_name in config/server.toml, or issue a certificate with that name"]
+    NotAuthority Error "credential.not-an-authority"
+        ["この証明書は認証局のものではありません。", "the certificate is not one of an authority"]
+        ["認証局(CA)の証明書を置いてください。", "put the certificate of the authority (CA) there"]
+    CertificateExpired Warning "credential.certificate-expired"
+        ["証明書の期限が {until} に切れました。", "the certificate expired at {until}"]
+        ["新しい証明書に替えてください。それまで証明書による接続は失敗します。", "replace it; until then admission by certificate fails"]
+    CertificateExpiring Warning "credential.certificate-expiring"
+        ["証明書の期限があと {days} 日で切れます。", "the certificate expires in {days} days"]
+        ["早めに新しい証明書に替えてください。", "replace it in time"]
+    CertificateNotYet Warning "credential.certificate-not-yet"
+        ["証明書は {from} まで有効になりません。", "the certificate is not valid before {from}"]
+        ["日付とこの機械の時計を確認してください。", "check the date and this machine's clock"]
+    CrlAbsent Warning "credential.crl-absent"
+        ["認証局 {authority} の失効リスト `{path}` がありません。失効を確かめられない証明書は拒まれます。", "the revocation list `{path}` of authority {authority} is missing; certificates whose revocation is unknown are refused"]
+        ["失効リストを発行して置いてください。", "issue the list and put it there"]
+    CrlUnreadable Error "credential.unreadable-crl"
+        ["失効リストを読めません。", "the revocation list cannot be read"]
+        ["PEM か DER の失効リストを置いてください。", "put the list there as PEM or DER"]
+    CrlForeign Error "credential.foreign-crl"
+        ["失効リストの発行者が認証局 {authority} ではありません。", "the revocation list was not issued by authority {authority}"]
+        ["その認証局が発行したリストを置いてください。", "put the list that this authority issued there"]
+    CrlStale Warning "credential.stale-crl"
+        ["失効リストの更新期限が {until} に過ぎました。", "the revocation list was due to be renewed at {until}"]
+        ["新しい失効リストを発行して置いてください。", "issue a new list and put it there"]
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod policy;
 mod profile;
 mod read;
 mod server;
+#[cfg(test)]
+mod tests;
 mod topology;
 
 pub use compile::{Compiled, Sources, compile};
@@ -33,9 +35,9 @@ pub use policy::{
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaKey,
     Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, PortDecode, PortNaming, Profile, ProfileIndex, RealmRule,
-    Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
-    VlanText, VlansPerPort,
+    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
+    RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
+    VlanTag, VlanText, VlansPerPort,
 };
 pub use server::{EapSettings, Server};
 pub use topology::{

@@ -1,6 +1,11 @@
 //! `config/policy.toml`, `exceptions.toml` and `grants.toml`: who may come in, under which rule.
 
+mod dated;
+mod read;
+
 use std::time::Duration;
+
+pub(super) use read::{read, read_classes};
 
 use super::{Area, Name, Origin};
 use crate::vocabulary::{
@@ -213,27 +218,4 @@ pub(super) struct Policy {
     pub(super) rules: Vec<Rule>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) grants: Vec<Grant>,
-}
-
-/// Reads the classes of `config/policy.toml`.
-pub(super) fn read_classes(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &mut super::compile::Names,
-) -> Vec<Class> {
-    let _ = (sources, sink, names);
-    Vec::new()
-}
-
-/// Reads the rest of the policy.
-pub(super) fn read(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &super::compile::Names,
-    environments: &super::environment::Environments,
-    topology: &super::topology::Topology,
-    now: Timestamp,
-) -> Policy {
-    let _ = (sources, sink, names, environments, topology, now);
-    Policy::default()
 }

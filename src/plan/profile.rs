@@ -2,7 +2,13 @@
 //!
 //! Every capability is stated; whatever a profile does not state is refused, not guessed.
 
+mod read;
+mod spelling;
+
 use std::time::Duration;
+
+pub(super) use read::read;
+pub use spelling::PortFault;
 
 use super::Origin;
 use crate::vocabulary::{MacSpelling, VlanId};
@@ -68,6 +74,18 @@ pub enum MabForm {
     Chap,
     /// EAP-MD5 (RFC 3748 §5.4).
     EapMd5,
+}
+
+impl MabForm {
+    /// As written: `pap`, `chap`, `eap-md5`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Pap => "pap",
+            Self::Chap => "chap",
+            Self::EapMd5 => "eap-md5",
+        }
+    }
 }
 
 /// What tells MAC authentication apart from a user's login.
@@ -416,40 +434,4 @@ pub struct Accounting {
     pub start_stop: bool,
     /// How often it reports in between; zero for never.
     pub interim: Duration,
-}
-
-/// Stub
-#[derive(Clone, Copy, Debug)]
-pub struct PortFault;
-impl MabForm {
-    /// Stub
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Pap => "pap",
-            Self::Chap => "chap",
-            Self::EapMd5 => "eap-md5",
-        }
-    }
-}
-impl Profile {
-    /// Stub
-    pub fn port_name(&self, _a: Option<u32>, _b: Option<&str>) -> Result<String, PortFault> {
-        Err(PortFault)
-    }
-    /// Stub
-    #[must_use]
-    pub fn user_mac(&self, u: &str) -> Option<crate::vocabulary::Mac> {
-        crate::vocabulary::Mac::parse(u).ok()
-    }
-}
-
-/// Reads `config/profiles/*.toml`.
-pub(super) fn read(
-    sources: &super::Sources,
-    sink: &super::finding::Sink,
-    names: &mut super::compile::Names,
-) -> Vec<Profile> {
-    let _ = (sources, sink, names);
-    Vec::new()
 }

@@ -2,7 +2,7 @@
 //! first: a table remembers which of its keys were asked for, and the rest are findings.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::finding::Sink;
 use super::{Finding, FindingKind, Name, Origin};
-use crate::vocabulary::{DateError, Timestamp, VlanId};
+use crate::vocabulary::{DateError, Mac, MacError, Timestamp, VlanId};
 
 /// Longest id in characters.
 const ID_CHARACTERS_MAX: usize = 64;
@@ -273,6 +273,15 @@ impl<'a> Table<'a> {
         if self.has(key) { self.integer(key, range).map(Some) } else { Some(None) }
     }
 
+    /// A number within bounds, in the type that the bounds fit.
+    pub(super) fn number<T: TryFrom<i64>>(
+        &self,
+        key: &'static str,
+        range: (i64, i64),
+    ) -> Option<T> {
+        T::try_from(self.integer(key, range)?.value).ok() // OK because callers' bounds fit the type
+    }
+
     fn within(&self, number: Located<i64>, (min, max): (i64, i64)) -> Option<Located<i64>> {
         if (min..=max).contains(&number.value) {
             return Some(number);
@@ -302,14 +311,12 @@ impl<'a> Table<'a> {
         self.choose(&text, choices)
     }
 
-    /// A list of words, each one of a few.
-    pub(super) fn choices<T: Copy>(
+    /// One of a few words for each text, so that every wrong word is reported.
+    pub(super) fn choose_all<T: Copy>(
         &self,
-        key: &'static str,
+        texts: &[Located<String>],
         choices: &[(&'static str, T)],
     ) -> Option<Vec<T>> {
-        let texts = self.texts(key)?;
-        // Collected first, so that every wrong word is reported.
         let chosen: Vec<_> = texts.iter().map(|text| self.choose(text, choices)).collect();
         chosen.into_iter().collect()
     }
@@ -469,6 +476,15 @@ impl<'a> Table<'a> {
             .collect()
     }
 
+    /// Cuts a list of `key` down to its greatest length, with a finding when it was longer.
+    pub(super) fn at_most<T>(&self, key: &str, items: &mut Vec<T>, max: usize) {
+        if items.len() > max {
+            let finding = self.finding(FindingKind::TooMany, key).fact("count", items.len());
+            self.sink.push(finding.fact("max", max));
+            items.truncate(max);
+        }
+    }
+
     /// Every key of this table with its value as text or number: for tables whose keys are
     /// names, as `assign`.
     pub(super) fn vlan_by_name(
@@ -547,14 +563,40 @@ fn distance(left: &str, right: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// An address without a prefix.
-pub(super) fn to_address(text: &Located<String>, sink: &Sink) -> Option<IpAddr> {
-    match text.value.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
-            sink.push(finding.fact("cause", "not an IP address"));
-            None
+/// An address with a port.
+pub(super) fn to_socket(text: &Located<String>, sink: &Sink) -> Option<SocketAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        sink.push(text.finding(FindingKind::BadSocket).fact("value", &text.value));
+    }
+    address
+}
+
+/// The address of one station in any spelling. A locally administered one is read, with a
+/// warning: phones make them up.
+pub(super) fn to_mac(text: &Located<String>, sink: &Sink) -> Option<Mac> {
+    let why = match Mac::parse(&text.value) {
+        Ok(mac) => {
+            if mac.is_local() {
+                sink.push(text.finding(FindingKind::LocalMac).fact("value", mac));
+            }
+            return Some(mac);
+        }
+        Err(MacError::Spelling) => "spelling",
+        Err(MacError::Zero) => "all zero",
+        Err(MacError::Group) => "multicast or broadcast",
+    };
+    let finding = text.finding(FindingKind::BadMac).fact("value", &text.value);
+    sink.push(finding.fact("why", why));
+    None
+}
+
+/// Reports every value that a list has twice.
+pub(super) fn distinct<T: PartialEq + std::fmt::Display>(items: &[Located<T>], sink: &Sink) {
+    for (index, item) in items.iter().enumerate() {
+        if let Some(first) = items.iter().take(index).find(|first| first.value == item.value) {
+            let finding = item.finding(FindingKind::Duplicate).fact("value", &item.value);
+            sink.push(finding.fact("other", &first.at));
         }
     }
 }

@@ -1,8 +1,14 @@
 //! `config/server.toml`: this node.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use rustls::pki_types::DnsName;
+
+use super::compile::required;
+use super::finding::Sink;
+use super::read::{Located, Table, distinct, document, to_socket};
+use super::{FindingKind, Sources};
 use crate::vocabulary::Language;
 
 /// How this node serves.
@@ -42,8 +48,101 @@ pub struct EapSettings {
     pub session_lifetime: Option<Duration>,
 }
 
+/// RADIUS listeners on one node.
+const LISTENERS_MAX: usize = 16;
+const CONVERSATIONS_MAX: i64 = 1_000_000;
+const CONVERSATIONS_PER_PORT_MAX: i64 = 1024;
+/// Longer than a supplicant takes in the field, shorter than an attacker would like.
+const CONVERSATION_TIMEOUT_S: (i64, i64) = (5, 600);
+const SESSION_LIFETIME_H: (i64, i64) = (0, 168);
+const HOUR_S: u64 = 3600;
+
 /// Reads `config/server.toml`.
-pub(super) fn read(sources: &super::Sources, sink: &super::finding::Sink) -> Option<Server> {
-    let _ = (sources, sink);
-    None
+pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
+    let octets = required(&sources.config, "config", "server.toml", sink)?;
+    document("config/server.toml", octets, sink, |table| {
+        let node = table.table("node", |node| {
+            let name = node.id("name");
+            let state_number = node.number("state_number", (1, 255));
+            Some((name?.value, state_number?))
+        });
+        let radius = table.table("radius", |radius| {
+            let authentication = listeners(radius);
+            let workers = radius.number("workers", (1, 64));
+            let octets_max = radius.number("datagram_octets_max", (576, 4096));
+            Some((authentication?, workers?, octets_max?))
+        });
+        let metrics_listen = if table.has("metrics") {
+            table.table("metrics", |metrics| {
+                metrics
+                    .optional_text("listen")?
+                    .map_or(Some(None), |text| to_socket(&text, metrics.sink()).map(Some))
+            })
+        } else {
+            Some(None)
+        };
+        let eap = table.table("eap", eap);
+        let language = table.table("language", |language| {
+            language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
+        });
+        let (node_name, state_number) = node?;
+        let (authentication, workers, datagram_octets_max) = radius?;
+        Some(Server {
+            node_name,
+            state_number,
+            authentication,
+            workers,
+            datagram_octets_max,
+            metrics_listen: metrics_listen?,
+            eap: eap?,
+            language: language?,
+        })
+    })
+}
+
+fn listeners(radius: &Table<'_>) -> Option<Vec<SocketAddr>> {
+    let mut texts = radius.texts("authentication")?;
+    if texts.is_empty() {
+        radius.push(radius.finding(FindingKind::Empty, "authentication"));
+        return None;
+    }
+    radius.at_most("authentication", &mut texts, LISTENERS_MAX);
+    // Collected first, so that every wrong address is reported.
+    let read: Vec<_> = texts
+        .into_iter()
+        .map(|text| to_socket(&text, radius.sink()).map(|address| text.map(|_| address)))
+        .collect();
+    let read: Vec<_> = read.into_iter().collect::<Option<_>>()?;
+    distinct(&read, radius.sink());
+    Some(read.into_iter().map(|listener| listener.value).collect())
+}
+
+fn eap(eap: &Table<'_>) -> Option<EapSettings> {
+    let server_name = eap.text("server_name").and_then(|text| dns_name(&text, eap));
+    let conversations_max = eap.number("conversations_max", (1, CONVERSATIONS_MAX));
+    let per_port = eap.number("conversations_per_port_max", (1, CONVERSATIONS_PER_PORT_MAX));
+    let timeout_s = eap.number("conversation_timeout_s", CONVERSATION_TIMEOUT_S);
+    let lifetime_h: Option<u64> = eap.number("session_lifetime_h", SESSION_LIFETIME_H);
+    Some(EapSettings {
+        server_name: server_name?,
+        conversations_max: conversations_max?,
+        conversations_per_port_max: per_port?,
+        conversation_timeout: Duration::from_secs(timeout_s?),
+        session_lifetime: match lifetime_h? {
+            0 => None,
+            hours => Some(Duration::from_secs(hours * HOUR_S)),
+        },
+    })
+}
+
+/// A DNS name, lower-cased. Supplicants compare it with the names in the certificate, so that
+/// neither an address nor a root dot would ever match.
+fn dns_name(text: &Located<String>, table: &Table<'_>) -> Option<String> {
+    let name = text.value.to_ascii_lowercase();
+    let address = name.parse::<IpAddr>().is_ok();
+    if address || name.ends_with('.') || DnsName::try_from(name.as_str()).is_err() {
+        table.push(text.finding(FindingKind::BadDnsName).fact("value", &text.value));
+        return None;
+    }
+    Some(name)
 }

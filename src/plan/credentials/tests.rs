@@ -1,0 +1,216 @@
+use std::net::IpAddr;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, SerialNumber, date_time_ymd,
+};
+
+use super::*;
+use crate::plan::Severity;
+use crate::plan::tests::{NOW, plan_of_two_switches};
+use crate::vocabulary::Language;
+
+const GOOD: &str = "kT7vQ2mXz9LwR4pB8cNd";
+const OTHER: &str = "Ue5yHs3jWq6GfA1oVx0Z";
+
+/// A certificate and key as PEM.
+fn signed(params: CertificateParams, issuer: Option<&Issuer<'_, KeyPair>>) -> (String, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = match issuer {
+        Some(issuer) => params.signed_by(&key, issuer),
+        None => params.self_signed(&key),
+    };
+    (certificate.unwrap().pem(), key)
+}
+
+fn params(name: &str, year_end: i32) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(year_end, 12, 20);
+    params
+}
+
+fn authority_params(name: &str) -> CertificateParams {
+    let mut params = params(name, 2030);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+}
+
+/// A revocation list in DER by an authority of that name.
+fn list(name: &str, year_next: i32) -> Vec<u8> {
+    let issuer = Issuer::new(authority_params(name), KeyPair::generate().unwrap());
+    CertificateRevocationListParams {
+        this_update: date_time_ymd(2025, 1, 1),
+        next_update: date_time_ymd(year_next, 1, 1),
+        crl_number: SerialNumber::from_slice(&[1]),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    }
+    .signed_by(&issuer)
+    .unwrap()
+    .der()
+    .to_vec()
+}
+
+/// A directory without any fault for [`plan_of_two_switches`].
+fn good_files() -> BTreeMap<String, Secret> {
+    let (chain, key) = signed(params("radius.city.example", 2030), None);
+    let (authority, _) = signed(authority_params("city"), None);
+    [
+        ("client/sw-a.secret", format!("{GOOD}\n").into_bytes()),
+        ("client/sw-b.secret", format!("{OTHER}\r\n").into_bytes()),
+        ("client/sw-b.mab", b"fixed-word".to_vec()),
+        ("server/chain.pem", chain.into_bytes()),
+        ("server/key.pem", key.serialize_pem().into_bytes()),
+        ("authority/city.pem", authority.into_bytes()),
+        ("authority/city.crl", list("city", 2030)),
+    ]
+    .into_iter()
+    .map(|(path, octets)| (path.to_owned(), Secret::new(octets)))
+    .collect()
+}
+
+fn found(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<(String, String)>) {
+    let (credentials, findings) = credentials(&plan_of_two_switches(), files, NOW);
+    let shown = |finding: &Finding| {
+        let at = finding.at.as_ref().map_or_else(String::new, ToString::to_string);
+        (finding.kind.id().to_owned(), at)
+    };
+    for finding in &findings {
+        for secret in files.iter().filter(|(path, _)| !path.ends_with(".crl")) {
+            let secret = String::from_utf8_lossy(secret.1.expose()).trim().to_owned();
+            let mut said = format!("{finding:?}");
+            for language in [Language::Japanese, Language::English] {
+                said += &finding.text(language);
+                said += &finding.remedy(language);
+            }
+            assert!(secret.len() < 4 || !said.contains(&secret), "a secret is in {finding:?}");
+        }
+    }
+    (credentials, findings.iter().map(shown).collect())
+}
+
+#[test]
+fn a_complete_directory_is_taken_without_a_word() {
+    let (credentials, findings) = found(&good_files());
+    assert_eq!(findings, []);
+    let credentials = credentials.unwrap();
+    let plan = plan_of_two_switches();
+    let client = &credentials.clients[&plan.switch_by_id("sw-b").unwrap()];
+    assert_eq!(client.current.expose(), OTHER.as_bytes(), "the newline is no part of the secret");
+    assert_eq!(client.mab_word.as_ref().unwrap().expose(), b"fixed-word");
+    assert_eq!(credentials.authorities.len(), 1);
+    assert!(credentials.authorities[0].crl_next_update.is_some_and(|next| next > NOW));
+    assert!(plan.client_by_address(IpAddr::from([10, 0, 0, 2])).is_some());
+}
+
+#[test]
+fn an_empty_directory_is_warned_of_once_for_each_kind() {
+    let (credentials, findings) = found(&BTreeMap::new());
+    assert!(credentials.is_none());
+    let ids: Vec<&str> = findings.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(
+        ids,
+        [
+            "secret.client-absent",
+            "secret.mab-word-absent",
+            "credential.absent",
+            "credential.absent",
+            "credential.absent",
+        ]
+    );
+    let (_, findings) = credentials_of(&BTreeMap::new());
+    assert!(findings.iter().all(|finding| finding.severity() == Severity::Warning));
+    let text = findings[0].text(Language::English);
+    assert!(text.contains("secret: 2 (") && text.contains("secrets/client/sw-a.secret"), "{text}");
+}
+
+fn credentials_of(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<Finding>) {
+    credentials(&plan_of_two_switches(), files, NOW)
+}
+
+/// What one changed file brings about: finding, the file it is about, whether `serve` goes on.
+#[test]
+fn every_fault_of_the_directory_is_found() {
+    let secret = |text: &str| Some(text.as_bytes().to_vec());
+    let pem = |params| Some(signed(params, None).0.into_bytes());
+    let key = || Some(KeyPair::generate().unwrap().serialize_pem().into_bytes());
+    let cases: Vec<(&str, Option<Vec<u8>>, &str, bool)> = vec![
+        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4p"), "secret.too-short", false),
+        ("client/sw-a.secret", secret("testing123testing123"), "secret.weak", false),
+        ("client/sw-a.secret", secret("Cisco-Radius-Secret1"), "secret.weak", false),
+        ("client/sw-a.secret", secret("abababababababababab"), "secret.weak", false),
+        ("client/sw-a.secret", secret("kT7vQ2mX z9LwR4pB8cNd"), "secret.characters", false),
+        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4pB8cé"), "secret.characters", false),
+        ("client/sw-a.secret", secret("\n"), "file.empty-value", false),
+        ("client/sw-b.secret", secret(GOOD), "secret.shared", false),
+        ("client/sw-b.next", secret(GOOD), "secret.shared", false),
+        ("client/sw-a.next", secret(GOOD), "secret.next-is-current", true),
+        ("client/sw-c.secret", secret(GOOD), "secret.unknown-file", true),
+        ("authority/town.pem", secret("x"), "secret.unknown-file", true),
+        ("client/sw-a.secret", None, "secret.client-absent", false),
+        ("client/sw-b.mab", None, "secret.mab-word-absent", true),
+        ("server/chain.pem", secret("x"), "credential.unreadable-certificate", false),
+        ("server/key.pem", secret("x"), "credential.unreadable-key", false),
+        ("server/key.pem", key(), "credential.key-mismatch", false),
+        ("server/key.pem", None, "credential.absent", false),
+        ("authority/city.pem", None, "credential.absent", false),
+        ("authority/city.pem", pem(params("city", 2030)), "credential.not-an-authority", false),
+        ("authority/city.crl", secret("x"), "credential.unreadable-crl", false),
+        ("authority/city.crl", Some(list("town", 2030)), "credential.foreign-crl", false),
+        ("authority/city.crl", Some(list("city", 2026)), "credential.stale-crl", true),
+        ("authority/city.crl", None, "credential.crl-absent", true),
+    ];
+    for (path, content, id, served) in cases {
+        let mut files = good_files();
+        let present = content.is_some();
+        match content {
+            Some(content) => files.insert(path.to_owned(), Secret::new(content)),
+            None => files.remove(path),
+        };
+        let (credentials, findings) = found(&files);
+        let at = if present { format!("secrets/{path}:1") } else { String::new() };
+        assert_eq!(findings, [(id.to_owned(), at)], "{path}");
+        assert_eq!(credentials.is_some(), served, "{path} {id}");
+    }
+}
+
+#[test]
+fn certificates_are_warned_of_by_their_dates_and_refused_by_their_name() {
+    for (name, from, until, id, served) in [
+        ("radius.city.example", 2025, 2025, "credential.certificate-expired", true),
+        ("radius.city.example", 2025, 2026, "credential.certificate-expiring", true),
+        ("radius.city.example", 2028, 2030, "credential.certificate-not-yet", true),
+        ("*.city.example", 2025, 2030, "credential.server-name", false),
+    ] {
+        let mut files = good_files();
+        let mut params = params(name, until);
+        params.not_before = date_time_ymd(from, 1, 1);
+        let (chain, key) = signed(params, None);
+        files.insert("server/chain.pem".to_owned(), Secret::new(chain.into_bytes()));
+        files.insert("server/key.pem".to_owned(), Secret::new(key.serialize_pem().into_bytes()));
+        let (credentials, findings) = found(&files);
+        assert_eq!(findings, [(id.to_owned(), "secrets/server/chain.pem:1".to_owned())]);
+        assert_eq!(credentials.is_some(), served, "{id}");
+    }
+}
+
+/// Every octet of every file flipped and every file cut short: findings, never a panic.
+#[test]
+fn no_spoilt_directory_panics() {
+    let plan = plan_of_two_switches();
+    let good = good_files();
+    for (path, content) in &good {
+        for at in 0..content.expose().len() {
+            let mut flipped = content.expose().to_vec();
+            flipped[at] ^= 0x15;
+            for spoilt in [flipped, content.expose()[..at].to_vec()] {
+                let mut files = good.clone();
+                files.insert(path.clone(), Secret::new(spoilt));
+                let _ = credentials(&plan, &files, NOW);
+            }
+        }
+    }
+}
