@@ -84,7 +84,14 @@ impl Attempt<'_> {
             "-t",
             "10",
         ]);
-        command.args(["-p", &port.to_string(), "-s", &self.secret, "-M", self.mac]);
+        command.args([
+            "-p",
+            &port.to_string(),
+            "-s",
+            &self.secret,
+            "-M",
+            &self.mac.replace('-', ":"),
+        ]);
         command.args(["-N61:d:15", "-N87:s:GigabitEthernet1/0/5"]).args(self.arguments);
         if self.again > 0 {
             command.arg(format!("-r{}", self.again));

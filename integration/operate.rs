@@ -70,7 +70,7 @@ fn a_reload_swaps_the_plan_and_a_broken_file_changes_nothing() {
     assert!(server.stop().success());
     let mut server = city.serve();
     let fallback = server.wait_for("fallback", |line| line["event"] == "CFG-plan-fallback");
-    assert_eq!(fallback["generation"], (first + 1).to_string());
+    assert_eq!(fallback["generation"], first + 1);
     server.wait_for("finding", |line| line["finding"] == "file.unknown-key");
     assert_eq!(generation(&city), first + 1);
     assert!(server.stop().success());

@@ -216,7 +216,7 @@ fn tshark_finds_our_replies_valid() {
             "-s",
             &secret,
             "-M",
-            mac,
+            &mac.replace('-', ":"),
             "-N87:s:GigabitEthernet1/0/5",
         ]);
         run(&mut command);

@@ -16,7 +16,8 @@ fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str) ->
         .stderr(Stdio::piped())
         .spawn()
         .expect("radclient must be installed");
-    let request = format!("{lines}\nPacket-Src-IP-Address = {address}\n");
+    // An empty line would end the request.
+    let request = format!("{}\nPacket-Src-IP-Address = {address}\n", lines.replace("\n\n", "\n"));
     child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
     printed(&child.wait_with_output().unwrap())
 }
@@ -268,7 +269,7 @@ fn mac_authentication_by_eap_md5_where_the_profile_says_so() {
         "-s",
         &secret("tos-sw01"),
         "-M",
-        "E8-0F-5E-06-86-B4",
+        "e8:0f:5e:06:86:b4",
     ]);
     let output = run(command.args(["-N61:d:15", "-N87:s:ge-0/0/0.0"]));
     let decision = server.decision("E8-0F-5E-06-86-B4", 1);
