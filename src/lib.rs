@@ -20,6 +20,8 @@ pub mod plan;
 pub mod policy;
 pub mod eap;
 pub mod authority;
+pub mod client;
 pub mod access;
+pub mod simulation;
 pub mod shell;
 pub mod commands;
