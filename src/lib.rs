@@ -21,7 +21,9 @@ pub mod plan;
 pub mod policy;
 pub mod eap;
 pub mod authority;
+pub mod client;
 pub mod access;
+pub mod simulation;
 #[expect(clippy::disallowed_methods, reason = "the one room that touches the world")]
 pub mod shell;
 pub mod commands;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 
-use super::random::Random;
-use crate::vocabulary::Place;
+use crate::vocabulary::{Place, Random};
 
 /// The State attribute (RFC 2865 §5.24): which node, worker and conversation, and a number that
 /// changes with every challenge, so that each State is used once (RFC 3579 §2.6.1).

@@ -10,7 +10,6 @@ mod conversations;
 mod dialogue;
 mod duplicates;
 mod event;
-mod random;
 mod reason;
 mod request;
 mod snapshot;
@@ -30,12 +29,11 @@ use backoff::Backoff;
 use conversations::{Conversations, Limits, State};
 use dialogue::Dialogue;
 use duplicates::{Duplicates, Key as DuplicateKey, Reply};
-use random::Random;
 use request::Request;
 use snapshot::Client;
 
 use crate::plan::MessageAuthenticator as Requirement;
-use crate::vocabulary::{Moment, SwitchIndex};
+use crate::vocabulary::{Moment, Random, SwitchIndex};
 use crate::wire::radius::{Code, Key, MessageAuthenticator, Packet, Writer, attribute};
 
 /// Answers held back at once; beyond that they go out at once.

@@ -349,6 +349,39 @@ impl Plan {
         self.link()
     }
 
+    /// A plan of these parts and nothing else, for tests of other rooms.
+    #[cfg(test)]
+    pub(crate) fn of_parts(
+        server: Server,
+        environments: Vec<Environment>,
+        profiles: Vec<Profile>,
+        sites: Vec<Site>,
+        switches: Vec<Switch>,
+    ) -> Self {
+        let plan = Self {
+            content_hash: [0; 32],
+            server,
+            edition: Edition::R7_3,
+            environments,
+            quarantine: EnvironmentIndex(0),
+            pairs: Vec::new(),
+            authorities: Vec::new(),
+            classes: Vec::new(),
+            rules: Vec::new(),
+            exceptions: Vec::new(),
+            grants: Vec::new(),
+            profiles,
+            sites,
+            switches,
+            devices: Vec::new(),
+            rings: Vec::new(),
+            links: Vec::new(),
+            gateways: Vec::new(),
+            lookup: Lookup::default(),
+        };
+        plan.link()
+    }
+
     /// Fills the lookups from the lists.
     pub(super) fn link(mut self) -> Self {
         let mut lookup = Lookup::default();

@@ -8,6 +8,7 @@ mod language;
 mod mac;
 mod mark;
 mod network;
+mod random;
 mod reason;
 mod secret;
 mod time;
@@ -20,6 +21,7 @@ pub use network::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Place, Point, PortIndex, RuleIndex,
     SiteIndex, SwitchIndex, VlanId,
 };
+pub use random::Random;
 pub use reason::{Because, Outcome, Reason};
 pub use secret::Secret;
 pub use time::{DateError, Moment, Timestamp};
