@@ -395,13 +395,16 @@ impl AwaitService {
 }
 
 /// The supplicant says nothing, or nothing more. Who is in by address stays: silence takes
-/// nothing over. Who is in by 802.1X is out.
+/// nothing over. Who is in by 802.1X is out; who is in for want of a server stays until the
+/// address was asked about, where that may be.
 fn no_word(desk: &mut Desk<'_>) -> Pae {
     desk.tell(Change::SupplicantSilent);
     if desk.takes_over() {
         return Pae::Settled(Settled);
     }
-    if desk.inside.take().is_some() {
+    let critical = matches!(desk.inside, Some((_, Method::Critical)));
+    if desk.inside.is_some() && !(critical && desk.rules.order != Order::Dot1xOnly) {
+        desk.inside = None;
         desk.put(Effect::Close(TerminateCause::ReauthenticationFailure));
     }
     desk.fall_back()
