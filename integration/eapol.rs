@@ -256,7 +256,11 @@ fn every_refusal_has_its_reason() {
 
     let mut server = city.serve();
     let cases: &[(&str, Attempt<'_>, &str)] = &[
-        ("no certificate", Attempt { certificate: None, ..Attempt::default() }, "-"),
+        (
+            "no certificate",
+            Attempt { certificate: None, ..Attempt::default() },
+            "eap.no-common-method",
+        ),
         (
             "wrong CA",
             Attempt { certificate: Some("foreign"), ..Attempt::default() },
@@ -331,9 +335,6 @@ fn every_refusal_has_its_reason() {
     for (what, attempt, reason) in cases {
         let (passed, text) = attempt.run(&city, server.port);
         assert!(!passed, "{what} was let in");
-        if *reason == "-" {
-            continue; // eapol_test refuses to start EAP-TLS without a certificate
-        }
         seen += 1;
         let decision = server.decision(MAC, seen);
         assert_eq!(decision["reason"], *reason, "{what}: {decision}\n{text}");

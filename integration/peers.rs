@@ -217,10 +217,13 @@ fn tshark_finds_our_replies_valid() {
             &secret,
             "-M",
             &mac.replace('-', ":"),
+            "-N61:d:15",
             "-N87:s:GigabitEthernet1/0/5",
         ]);
-        run(&mut command);
-        server.decision(mac, 1);
+        let output = run(&mut command);
+        let decision = server.decision(mac, 1);
+        let expected = if mac == "D4-1E-F9-0D-B6-CE" { "admit" } else { "refuse" };
+        assert_eq!(decision["outcome"], expected, "{decision}\n{}", printed(&output));
     }
     std::thread::sleep(Duration::from_millis(500));
     run(Command::new("kill").args(["-INT", &dumping.id().to_string()]));

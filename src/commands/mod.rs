@@ -8,6 +8,8 @@ mod authority_directory;
 mod certificate;
 mod check;
 mod console;
+mod demo;
+mod example;
 mod explain;
 mod init;
 mod operate;
@@ -43,6 +45,7 @@ struct Verb {
 
 /// Every command, in the order that `--help` lists them.
 const VERBS: &[Verb] = &[
+    Verb { define: demo::define, run: demo::run },
     Verb { define: serve::define, run: serve::run },
     Verb { define: check::define, run: check::run },
     Verb { define: explain::define, run: explain::run },
