@@ -109,7 +109,7 @@ fn every_spoilt_file_is_refused_with_file_line_field_and_remedy() {
         let path = directory.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         let at = text.find(from).unwrap_or_else(|| panic!("{file} has no {from}"));
-        let line = text[..at].matches('\n').count() + 1;
+        let line = text.split_at(at).0.matches('\n').count() + 1;
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         let (code, result) = check(directory.path());
         assert_eq!(code, Some(1), "{file} {to}: {result:#}");
