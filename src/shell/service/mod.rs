@@ -74,7 +74,7 @@ pub struct Service {
     inputs: Receiver<Input>,
     sender: Sender<Input>,
     /// Serves HTTP, the control socket and signals; ends with the service.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Service {
@@ -158,7 +158,7 @@ impl Service {
             since: now.wall,
             inputs,
             sender,
-            _runtime: runtime,
+            runtime,
         };
         for (event, facts) in &events {
             service.log.event(now.wall, *event, facts);
@@ -203,7 +203,7 @@ impl Service {
     pub fn obey_signals(&self) -> Result<(), Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let refused = |cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        let _context = self._runtime.enter();
+        let _context = self.runtime.enter();
         for (kind, name) in [
             (SignalKind::terminate(), "SIGTERM"),
             (SignalKind::interrupt(), "SIGINT"),
@@ -211,7 +211,7 @@ impl Service {
         ] {
             let mut signals = signal(kind).map_err(refused)?;
             let sender = self.sender.clone();
-            self._runtime.spawn(async move {
+            self.runtime.spawn(async move {
                 while signals.recv().await.is_some() {
                     let by = name.to_owned();
                     let input = if kind == SignalKind::hangup() {
