@@ -167,11 +167,9 @@ fn merge(subject: &Subject, because: Because) -> Because {
 
 fn out_of_validity(certificate: &Certificate, now: Timestamp) -> Option<Because> {
     if now < certificate.not_before {
-        let from = certificate.not_before.wareki();
-        Some(Because::new(Reason::CertificateNotYetValid).fact("from", from))
+        Some(Because::new(Reason::CertificateNotYetValid).day("from", certificate.not_before))
     } else if now > certificate.not_after {
-        let until = certificate.not_after.wareki();
-        Some(Because::new(Reason::CertificateExpired).fact("until", until))
+        Some(Because::new(Reason::CertificateExpired).day("until", certificate.not_after))
     } else {
         None
     }
@@ -262,8 +260,8 @@ fn to_grant(
         return Some(
             Because::new(Reason::GrantEnded)
                 .fact("grant", &grant.id)
-                .fact("from", grant.from.wareki())
-                .fact("until", grant.until.wareki()),
+                .day("from", grant.from)
+                .day("until", grant.until.just_before()),
         );
     }
     let certificate_required =

@@ -77,12 +77,12 @@ fn exception(
     let finding = |at: &Located<Timestamp>, kind| at.finding(kind).fact("exception", &id.value);
     if now < approved.value {
         let finding = finding(&approved, FindingKind::ExceptionNotYet);
-        table.push(finding.fact("from", approved.value));
+        table.push(finding.day("from", approved.value));
     }
     let days = days_left(now, expires.value);
     if days <= 0 {
         let finding = finding(&expires, FindingKind::ExceptionExpired);
-        table.push(finding.fact("until", expires.value));
+        table.push(finding.day("until", expires.value.just_before()));
     } else if days <= EXCEPTION_WARNING_DAYS {
         table.push(finding(&expires, FindingKind::ExceptionExpiring).fact("days", days));
     }
@@ -137,8 +137,8 @@ fn object(
 
 fn in_order(from: &Located<Timestamp>, until: &Located<Timestamp>, sink: &Sink) {
     if from.value >= until.value {
-        let finding = until.finding(FindingKind::TimesReversed).fact("from", from.value);
-        sink.push(finding.fact("until", until.value));
+        let finding = until.finding(FindingKind::TimesReversed).day("from", from.value);
+        sink.push(finding.day("until", until.value.just_before()));
     }
 }
 
@@ -252,7 +252,7 @@ fn duration(
     }
     let days = days_left(now, until.value);
     if days <= 0 {
-        sink.push(finding(FindingKind::GrantEnded).fact("until", until.value));
+        sink.push(finding(FindingKind::GrantEnded).day("until", until.value.just_before()));
     } else if days <= GRANT_WARNING_DAYS {
         sink.push(finding(FindingKind::GrantEnding).fact("days", days));
     }
