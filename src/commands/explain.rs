@@ -14,7 +14,7 @@ use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::access::{Snapshot, session_seconds};
 use crate::eap::certificate;
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::policy::{self, Decision, Evidence};
 use crate::shell::control::{self, Command as Ask, Request};
 use crate::shell::service::{Directories, Material as _, hex, mark_subject};
@@ -85,7 +85,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
 fn explain(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
     let language = console.language;
     let directories = site::directories(matches);
-    let plan = compile(&directories, console)?;
+    let plan = site::compile(&directories, console)?;
     let now = match matches.get_one::<String>("at") {
         None => clock::now(),
         Some(text) => Timestamp::parse(text).map_err(|_| {
@@ -131,18 +131,6 @@ fn explain(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
         }
     }
     Ok(DONE)
-}
-
-fn compile(directories: &Directories, console: &mut Console) -> Result<Plan, u8> {
-    let sources = directories.sources().map_err(|failure| {
-        console.complain(failure.message(console.language));
-        WRONG
-    })?;
-    let compiled = plan::compile(&sources, clock::now());
-    compiled.plan.ok_or_else(|| {
-        site::print_findings(console, &compiled.findings);
-        WRONG
-    })
 }
 
 fn mac(matches: &ArgMatches, name: &str, console: &mut Console) -> Result<Option<Mac>, u8> {

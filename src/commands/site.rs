@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
 
-use super::Console;
 use super::arguments::Words;
-use crate::plan::{Finding, Severity};
-use crate::shell::service::{Directories, Refused};
+use super::{Console, WRONG};
+use crate::plan::{self, Finding, Plan, Severity};
+use crate::shell::clock;
+use crate::shell::service::{Directories, Material as _, Refused};
 use crate::vocabulary::Text;
 
 /// Adds `--config` and `--topology`.
@@ -62,6 +63,22 @@ pub(super) fn directories(matches: &ArgMatches) -> Directories {
         topology: path(matches, "topology"),
         secrets: path(matches, "secrets"),
     }
+}
+
+/// The plan of a site's files; findings are printed only when there is none.
+///
+/// # Errors
+/// The exit code, after the reason was printed.
+pub(super) fn compile(directories: &Directories, console: &mut Console) -> Result<Plan, u8> {
+    let sources = directories.sources().map_err(|failure| {
+        console.complain(failure.message(console.language));
+        WRONG
+    })?;
+    let compiled = plan::compile(&sources, clock::now());
+    compiled.plan.ok_or_else(|| {
+        print_findings(console, &compiled.findings);
+        WRONG
+    })
 }
 
 /// Prints findings, two lines each: what is wrong where, and what to do about it.
