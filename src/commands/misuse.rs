@@ -92,6 +92,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_command_is_well_formed_in_both_languages() {
+        super::super::define(Language::Japanese).debug_assert();
+        super::super::define(Language::English).debug_assert();
+    }
+
+    #[test]
     fn wrong_use_is_told_in_the_reader_s_language_with_what_was_typed() {
         for (arguments, typed) in [
             (&["sekisho", "chek"][..], "check"),

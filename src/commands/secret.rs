@@ -66,7 +66,9 @@ pub(super) fn define(language: Language) -> Command {
         )
         .subcommand(site::with_files(
             generate
-                .mut_arg("switch", |switch| switch.num_args(1..).required_unless_present("missing"))
+                .mut_arg("switch", |switch| {
+                    switch.num_args(1..).required(false).required_unless_present("missing")
+                })
                 .arg(missing.conflicts_with("switch")),
             words,
         ))

@@ -177,7 +177,7 @@ pub(super) fn resolve<T: Copy>(
         Some(found) => *found,
         None => {
             let hint = nearest(&text.value, names.keys().map(String::as_str));
-            let finding = text.finding(FindingKind::UnknownReference).fact("what", what);
+            let finding = text.finding(FindingKind::UnknownReference).term("what", what);
             sink.push(finding.fact("value", &text.value).fact("hint", hint));
             None
         }

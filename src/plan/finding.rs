@@ -62,6 +62,13 @@ impl Finding {
         self
     }
 
+    /// Adds one of the words that files are described with.
+    #[must_use]
+    pub(super) fn term(mut self, name: &'static str, word: &'static str) -> Self {
+        self.facts.push((name, Fact::Both(Text { ja: japanese(word), en: word })));
+        self
+    }
+
     /// How much it matters.
     #[must_use]
     pub const fn severity(&self) -> Severity {
@@ -78,6 +85,32 @@ impl Finding {
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {
         self.kind.remedy().tell(language, &self.facts)
+    }
+}
+
+/// The Japanese for a word that files are described with; the word itself where Japanese has no
+/// other.
+fn japanese(word: &'static str) -> &'static str {
+    match word {
+        "site" => "拠点",
+        "switch" => "スイッチ",
+        "port" => "ポート",
+        "ring" => "リング",
+        "environment" => "環境",
+        "profile" => "プロファイル",
+        "class" => "端末区分",
+        "device, class" => "端末または端末区分",
+        "authority" => "認証局",
+        "ssid" => "無線ネットワーク",
+        "string" => "文字列",
+        "integer" => "整数",
+        "float" => "小数",
+        "boolean" => "true または false",
+        "datetime" => "日時",
+        "array" => "配列",
+        "table" => "テーブル",
+        "array of tables" => "テーブルの配列",
+        word => word,
     }
 }
 

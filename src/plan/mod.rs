@@ -39,6 +39,7 @@ pub use profile::{
     RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
     VlanTag, VlanText, VlansPerPort,
 };
+pub use read::nearest;
 pub use server::{EapSettings, Server};
 pub use topology::{
     AccessPoint, Cable, Gateway, Interface, Link, LinkEnd, Port, PortRole, Ring, RingIndex, Site,

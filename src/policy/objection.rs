@@ -56,6 +56,9 @@ pub(super) fn to_place(plan: &Plan, evidence: &Evidence, place: &Place) -> Optio
             if matches!(evidence, Evidence::Mac(_)) {
                 return Some(Because::new(Reason::WirelessMac));
             }
+            if switch.networks.is_empty() {
+                return Some(Because::new(Reason::WirelessFromWired).fact("switch", &switch.id));
+            }
             if switch.network(ssid).is_none() {
                 return Some(Because::new(Reason::WirelessNetworkUnknown).fact("ssid", ssid));
             }

@@ -102,6 +102,8 @@ pub enum Fact {
     Word(String),
     /// The day in Japan that holds an instant.
     Day(Timestamp),
+    /// A word that each language has its own for.
+    Both(Text),
 }
 
 impl Fact {
@@ -110,6 +112,7 @@ impl Fact {
     pub fn get(&self, language: Language) -> String {
         match (self, language) {
             (Self::Word(word), _) => word.clone(),
+            (Self::Both(text), _) => text.get(language).to_owned(),
             (Self::Day(time), Language::Japanese) => time.wareki(),
             (Self::Day(time), Language::English) => time.day(),
         }

@@ -199,6 +199,9 @@ reasons! {
     WirelessForbidden "wireless.forbidden"
         ["環境 {environment} の無線利用は認められていません(版 {edition})。", "environment {environment} may not be used over wireless (edition {edition})"]
         ["有線で接続してください。", "use a wired port"]
+    WirelessFromWired "wireless.not-a-controller"
+        ["有線のスイッチ {switch} から無線の要求が来ました(NAS-Port-Type)。", "the wired switch {switch} says that the device is on wireless (NAS-Port-Type)"]
+        ["スイッチの NAS-Port-Type を Ethernet(15)にするか、site.toml に ssid を書いてください。", "set NAS-Port-Type to Ethernet (15) on the switch, or list its ssid in site.toml"]
     WirelessNetworkUnknown "wireless.unknown-ssid"
         ["登録されていない無線ネットワークです({ssid})。", "the wireless network {ssid} is not registered"]
         ["site.toml の ssids を確認してください。", "check ssids in site.toml"]

@@ -48,6 +48,6 @@ pub(in crate::plan) fn area(
 }
 
 fn unknown(text: &Located<String>, what: &'static str, value: &str, hint: String, sink: &Sink) {
-    let finding = text.finding(FindingKind::UnknownReference).fact("what", what);
+    let finding = text.finding(FindingKind::UnknownReference).term("what", what);
     sink.push(finding.fact("value", value).fact("hint", hint));
 }

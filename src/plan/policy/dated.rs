@@ -125,7 +125,7 @@ fn object(
     }
     if rule == RULE_CERTIFICATE {
         let known = names.classes.keys().chain(names.assets.keys()).map(String::as_str);
-        let finding = text.finding(FindingKind::UnknownReference).fact("what", "device, class");
+        let finding = text.finding(FindingKind::UnknownReference).term("what", "device, class");
         sink.push(finding.fact("value", name).fact("hint", nearest(name, known)));
         return None;
     }

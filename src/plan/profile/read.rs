@@ -462,7 +462,7 @@ fn server_dead(text: &Located<String>, table: &Table<'_>, names: &Names) -> Opti
         Some(_) | None => {
             let numbers: Vec<String> = known.map(ToString::to_string).collect();
             let hint = nearest(number, numbers.iter().map(String::as_str));
-            let finding = text.finding(FindingKind::UnknownReference).fact("what", "VLAN");
+            let finding = text.finding(FindingKind::UnknownReference).term("what", "VLAN");
             finding.fact("value", number).fact("hint", hint)
         }
     };

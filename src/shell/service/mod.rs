@@ -35,7 +35,7 @@ use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Snapshot, worker_of};
-use crate::plan::{Finding, Plan, Severity};
+use crate::plan::{self, Finding, Plan, Severity};
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Findings of one refusal that are logged; the rest is counted.
@@ -66,6 +66,8 @@ pub struct Service {
     workers: Workers<Snapshot>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
+    /// What the plan said of this node when it started.
+    started_as: plan::Server,
     snapshot: Arc<Snapshot>,
     ends: Arc<Mutex<Ends>>,
     healthy: Arc<AtomicBool>,
@@ -151,6 +153,7 @@ impl Service {
             workers,
             addresses: sockets.addresses(),
             metrics_address,
+            started_as: server,
             snapshot,
             ends,
             healthy,
@@ -303,6 +306,7 @@ impl Service {
             Ok(json!({
                 "generation": self.snapshot.generation,
                 "changed": !unchanged,
+                "needs_restart": self.needs_restart(),
                 "findings": findings_json(&candidate.findings, language),
             }))
         });
@@ -310,7 +314,13 @@ impl Service {
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double exactly")]
         self.metrics.reload_timestamp_seconds.set(now.seconds() as f64);
         if let Err(refused) = &outcome {
-            self.log_refusal(now, log::Event::PlanRefused, self.snapshot.generation, refused);
+            let facts = [
+                ("generation", self.snapshot.generation.to_string()),
+                ("by", by.to_owned()),
+                ("cause", refused.failure.message(self.snapshot.plan.server.language)),
+            ];
+            self.log.event(now, log::Event::PlanRefused, &facts);
+            self.log_findings(now, &refused.findings);
         }
         outcome
     }
@@ -365,14 +375,19 @@ impl Service {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         *ends = Ends::of(plan, &candidate.credentials);
         drop(ends);
-        let asked = &plan.server.authentication;
-        let same = asked.len() == self.addresses.len()
-            && asked.iter().zip(&self.addresses).all(|(asked, bound)| {
-                asked.ip() == bound.ip() && (asked.port() == bound.port() || asked.port() == 0)
-            });
-        if !same {
-            self.log.event(self.clock.now().wall, log::Event::AddressesChanged, &[]);
+        if self.needs_restart() {
+            self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
         }
+    }
+
+    /// Whether the plan in force says something that only a restart can follow: addresses,
+    /// workers, and the name and language of the log.
+    fn needs_restart(&self) -> bool {
+        let of = |server: &plan::Server| {
+            let addresses = (server.authentication.clone(), server.metrics_listen);
+            (addresses, server.workers, server.node_name.clone(), server.language)
+        };
+        of(&self.snapshot.plan.server) != of(&self.started_as)
     }
 
     /// When this returns, every worker decides by the marks now in force.
@@ -388,13 +403,6 @@ impl Service {
         self.store.as_mut().ok_or(Failure::new(FailureKind::StateAbsent))
     }
 
-    fn log_refusal(&self, now: Timestamp, event: log::Event, generation: u64, refused: &Refused) {
-        let cause = refused.failure.message(self.snapshot.plan.server.language);
-        let facts = [("generation", generation.to_string()), ("cause", cause)];
-        self.log.event(now, event, &facts);
-        self.log_findings(now, &refused.findings);
-    }
-
     fn log_findings(&self, now: Timestamp, findings: &[Finding]) {
         let language = self.snapshot.plan.server.language;
         let grave = findings.iter().filter(|finding| finding.severity() > Severity::Notice);
@@ -405,7 +413,11 @@ impl Service {
                 ("file", finding.at.as_ref().map(ToString::to_string).unwrap_or_default()),
                 ("field", finding.field.clone()),
             ];
-            self.log.event(now, log::Event::Finding, &facts);
+            let event = match finding.severity() {
+                Severity::Error => log::Event::FindingError,
+                Severity::Warning | Severity::Notice => log::Event::Finding,
+            };
+            self.log.event(now, event, &facts);
         }
     }
 }

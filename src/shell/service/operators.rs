@@ -137,7 +137,14 @@ impl Service {
         };
         let mark = self.store()?.add_mark(&mark)?;
         self.take_marks(now)?;
-        let facts = [("mark", mark.id.to_string()), ("by", by.to_owned())];
+        let facts = [
+            ("mark", mark.id.to_string()),
+            ("subject", subject_text(&mark.subject)),
+            ("kind", kind_id(mark.kind).to_owned()),
+            ("reason", mark.reason.clone()),
+            ("until", mark.until.map(Timestamp::rfc3339).unwrap_or_default()),
+            ("by", by.to_owned()),
+        ];
         self.log.event(now, log::Event::MarkAdded, &facts);
         Ok(mark_json(&mark))
     }
@@ -180,15 +187,18 @@ pub fn mark_subject(plan: &Plan, text: &str) -> Result<MarkSubject, Failure> {
     }
 }
 
-fn mark_json(mark: &Mark) -> Value {
-    let subject = match &mark.subject {
+fn subject_text(subject: &MarkSubject) -> String {
+    match subject {
         MarkSubject::Mac(mac) => mac.to_string(),
         MarkSubject::Asset(asset) => asset.clone(),
         MarkSubject::Port(switch, port) => format!("{switch}:{port}"),
-    };
+    }
+}
+
+fn mark_json(mark: &Mark) -> Value {
     json!({
         "mark": mark.id,
-        "subject": subject,
+        "subject": subject_text(&mark.subject),
         "kind": kind_id(mark.kind),
         "reason": mark.reason,
         "by": mark.by,
