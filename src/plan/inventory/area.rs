@@ -2,8 +2,8 @@
 
 use super::Area;
 use crate::plan::FindingKind;
-use crate::plan::compile::{Names, resolve};
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, resolve};
 use crate::plan::read::{Located, nearest};
 use crate::plan::topology::Topology;
 

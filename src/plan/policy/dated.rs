@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Exception, ExceptionObject, Grant};
-use crate::plan::compile::{Names, declare, resolve};
 use crate::plan::environment::{Admission, Environments, Role};
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, declare, resolve};
 use crate::plan::read::{Located, Table, document, nearest, to_mac};
 use crate::plan::topology::Topology;
 use crate::plan::{Area, FindingKind, Sources, inventory};

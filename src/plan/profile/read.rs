@@ -10,9 +10,10 @@ use super::{
     Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
     VlanText, VlansPerPort,
 };
-use crate::plan::compile::{Names, declare, is_profile};
 use crate::plan::finding::{Sink, some_of};
+use crate::plan::names::{Names, declare};
 use crate::plan::read::{Located, Table, distinct, document, nearest};
+use crate::plan::sources::is_profile;
 use crate::plan::{Finding, FindingKind, Sources};
 use crate::vocabulary::{MacSpelling, VlanId};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::read::Ground;
 use super::{Cable, Gateway, Interface, Link, LinkEnd, PortRole, Ring, RingIndex, Topology};
 use crate::plan::FindingKind;
-use crate::plan::compile::{declare, resolve};
+use crate::plan::names::{declare, resolve};
 use crate::plan::read::{Located, Table, document, nearest};
 use crate::vocabulary::VlanId;
 
