@@ -1,1 +1,210 @@
 //! Every shipped file, and deliberately bad ones, through the real binary.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::city::{City, copy_tree, printed, root, run, sekisho};
+
+fn check(directory: &std::path::Path) -> (Option<i32>, Value) {
+    let mut command = sekisho(&["check", "--json", "--lang", "en"]);
+    let output = run(command.current_dir(directory));
+    let value = serde_json::from_slice(&output.stdout);
+    (output.status.code(), value.unwrap_or_else(|_| panic!("{}", printed(&output))))
+}
+
+#[test]
+fn the_shipped_city_has_no_errors_and_what_it_lacks_are_its_secrets() {
+    let (code, result) = check(root());
+    assert_eq!((code, &result["errors"]), (Some(0), &0.into()), "{result:#}");
+    assert_eq!(result["plan"]["devices"], 3118);
+    for finding in result["findings"].as_array().unwrap() {
+        let id = finding["id"].as_str().unwrap();
+        let known = ["secret.client-absent", "credential.absent", "profile.unproven"];
+        assert!(known.contains(&id), "{finding:#}");
+    }
+}
+
+#[test]
+fn a_new_site_can_be_checked_as_it_is() {
+    let parent = tempfile::tempdir().unwrap();
+    let site = parent.path().join("site");
+    let output = run(&mut sekisho(&["init", site.to_str().unwrap()]));
+    assert!(output.status.success(), "{}", printed(&output));
+    let (code, result) = check(&site);
+    let numbers = (&result["errors"], &result["warnings"]);
+    assert_eq!((code, numbers), (Some(0), (&0.into(), &0.into())), "{result:#}");
+}
+
+/// What is changed in which file, and the finding that says so.
+const SPOILT: &[(&str, &str, &str, &str)] = &[
+    ("config/server.toml", "[eap]", "[eap]\nfoo = 1", "file.unknown-key"),
+    ("config/server.toml", "workers = 2", "workers = 0", "file.out-of-range"),
+    ("config/server.toml", "workers = 2", "workers 2", "file.syntax"),
+    ("config/environments.toml", "{ id = 120,", "{ id = 110,", "file.duplicate"),
+    (
+        "config/environments.toml",
+        "\"10.2.0.0/16\"",
+        "\"10.1.0.0/16\"",
+        "environment.prefix-overlap",
+    ),
+    (
+        "config/environments.toml",
+        "admission = \"certificate\"",
+        "admission = \"mac\"",
+        "file.not-a-choice",
+    ),
+    ("config/policy.toml", "vlan = \"B-PRINTER\"", "vlan = \"A-HONCHO\"", "policy.vlan-elsewhere"),
+    (
+        "config/policy.toml",
+        "classes = [\"printer\"]",
+        "classes = [\"printre\"]",
+        "file.unknown-reference",
+    ),
+    ("config/grants.toml", "until = \"2026-12-25\"", "until = \"2027-12-25\"", "grant.too-long"),
+    ("config/grants.toml", "until = \"2026-12-25\"", "until = \"令和8年2月30日\"", "file.bad-date"),
+    (
+        "config/exceptions.toml",
+        "objects = [\"S-0001\"]",
+        "objects = [\"S-9999\"]",
+        "file.unknown-reference",
+    ),
+    (
+        "config/profiles/cisco-ibns.toml",
+        "id = \"cisco-ibns\"",
+        "id = \"cisco\"",
+        "profile.file-name",
+    ),
+    ("config/inventory.csv", "D4-1E-F9-94-6B-5E", "D4-1E-F8-2F-60-B6", "inventory.mac-twice"),
+    ("config/inventory.csv", "D4-1E-F8-2F-60-B6", "1.23457E+11", "inventory.mac-exponent"),
+    ("config/inventory.csv", "D4-1E-F8-2F-60-B6", "24103", "inventory.mac-zeros-lost"),
+    (
+        "config/inventory.csv",
+        ",社会教育課,B,kyoiku,",
+        ",社会教育課,B,kyoku,",
+        "file.unknown-reference",
+    ),
+    ("topology/honcho/site.toml", "A = 110", "A = 120", "topology.vlan-of-another-environment"),
+    (
+        "topology/kenko/site.toml",
+        "vlans = [110, 120, 130, 900, 990]\nport = [\n  { names = \"GigabitEthernet1/0/1-48\"",
+        "vlans = [110, 120, 900, 990]\nport = [\n  { names = \"GigabitEthernet1/0/1-48\"",
+        "topology.assignable-vlan-absent",
+    ),
+    (
+        "topology/network.toml",
+        "\"hon-core1:1/1/3\", \"hon-core2:1/1/3\"",
+        "\"hon-core1:9/9/9\", \"hon-core2:1/1/3\"",
+        "file.unknown-reference",
+    ),
+];
+
+#[test]
+fn every_spoilt_file_is_refused_with_file_line_field_and_remedy() {
+    for (file, from, to, id) in SPOILT {
+        let directory = tempfile::tempdir().unwrap();
+        for tree in ["config", "topology"] {
+            copy_tree(&root().join(tree), &directory.path().join(tree));
+        }
+        let path = directory.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let at = text.find(from).unwrap_or_else(|| panic!("{file} has no {from}"));
+        let line = text.split_at(at).0.matches('\n').count() + 1;
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let (code, result) = check(directory.path());
+        assert_eq!(code, Some(1), "{file} {to}: {result:#}");
+        assert_eq!(result["plan"], Value::Null);
+        let findings = result["findings"].as_array().unwrap();
+        let found =
+            findings.iter().find(|finding| finding["id"] == *id && finding["file"] == *file);
+        let found = found.unwrap_or_else(|| panic!("{file} {to}: no {id} in {result:#}"));
+        assert_eq!(found["severity"], "error");
+        let told = found["line"].as_u64().unwrap();
+        // Within the lines of what was changed.
+        let last = line + to.matches('\n').count();
+        assert!(
+            (line as u64..=last as u64).contains(&told),
+            "{file} {to}: line {told}, not {line}"
+        );
+        assert!(
+            !found["text"].as_str().unwrap().is_empty()
+                && !found["remedy"].as_str().unwrap().is_empty()
+        );
+    }
+}
+
+#[test]
+fn every_finding_is_told_at_once_and_in_both_languages() {
+    let city = City::new();
+    city.edit("config/server.toml", |text| text.replace("workers = 2", "workers = 0"));
+    city.edit("config/policy.toml", |text| text.replace("id = \"P-10\"", "idd = \"P-10\""));
+    city.edit("config/inventory.csv", |text| text.replace("D4-1E-F8-2F-60-B6", "24103"));
+    city.edit("topology/ose/site.toml", |text| text.replace("B = 123", "B = 133"));
+    for (language, word) in [("ja", "誤り"), ("en", "error")] {
+        let output = run(&mut city.sekisho(&["check", "--lang", language]));
+        assert_eq!(output.status.code(), Some(1));
+        let text = printed(&output);
+        for file in [
+            "config/server.toml:",
+            "config/policy.toml:",
+            "config/inventory.csv:2:",
+            "topology/ose/site.toml:",
+        ] {
+            assert!(text.contains(file), "{language} {file}: {text}");
+        }
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn secrets_are_judged_and_never_shown() {
+    let city = City::new();
+    let shared = b"Kq3-shared-Wm8zXc5v";
+    for switch in ["hon-sw01", "hon-sw02"] {
+        city.write(&format!("secrets/client/{switch}.secret"), shared, 0o600);
+    }
+    city.write("secrets/client/hon-sw03.secret", b"testing123", 0o600);
+    city.write("secrets/client/hon-sw04.secret", b"Xy7-open-Pq4nTb6k", 0o644);
+    let (code, result) = check(city.directory.path());
+    assert_eq!(code, Some(1));
+    let text = result.to_string();
+    for id in ["secret.shared", "secret.too-short", "secrets.open-to-everyone"] {
+        assert!(text.contains(id), "{id}: {result:#}");
+    }
+    for secret in ["Kq3-shared", "testing123", "Xy7-open"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn wrong_use_is_told_apart_from_wrong_files() {
+    for arguments in [
+        &["chek"][..],
+        &["check", "--colour"],
+        &["explain"],
+        &["plan"],
+        &["--lang", "fr", "check"],
+        &[],
+    ] {
+        let output = run(&mut sekisho(arguments));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", printed(&output));
+    }
+    let output = run(sekisho(&["check"]).current_dir("/"));
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    for language in ["ja", "en"] {
+        let output = run(&mut sekisho(&["--help", "--lang", language]));
+        assert!(output.status.success());
+        assert!(printed(&output).contains("demo"));
+    }
+}
+
+/// The main job on the embedded default, from a directory without any file.
+#[test]
+fn the_demonstration_answers_every_device_as_the_inventory_says() {
+    let empty = tempfile::tempdir().unwrap();
+    let output = run(sekisho(&["demo", "--once", "--json"]).current_dir(empty.path()));
+    assert!(output.status.success(), "{}", printed(&output));
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&result["right"], &result["devices"]), (&true.into(), &3118.into()), "{result:#}");
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "nothing is left behind");
+}

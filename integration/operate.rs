@@ -137,8 +137,8 @@ fn who_cannot_be_served_is_told_why() {
     assert!(run(&mut city.sekisho(&["check"])).status.success());
 
     let city = City::new();
-    let text = refused(&city, &["serve", "--lang", "ja", "--state", "nowhere"]);
-    assert!(text.contains("nowhere"), "{text}");
+    let text = refused(&city, &["serve", "--lang", "ja", "--state", "config/server.toml"]);
+    assert!(text.contains("config/server.toml"), "{text}");
     let text = refused(&city, &["status", "--lang", "ja"]);
     assert!(text.contains("sekisho serve"), "{text}");
     break_policy(&city);

@@ -74,7 +74,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill(); // OK when it has ended already
+        // Asked first, so that it can end what it started itself; both OK when it has ended.
+        let _ = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
@@ -181,12 +184,9 @@ fn tshark_finds_our_replies_valid() {
     let capture = city.path("replies.pcapng");
     let mut dumping = Command::new("tshark");
     dumping.args(["-i", "lo", "-f", &format!("udp port {port}"), "-w"]).arg(&capture);
-    let mut dumping = dumping
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tshark must be installed");
-    let mut said = BufReader::new(dumping.stderr.take().unwrap()).lines();
+    let dumping = dumping.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut dumping = Running(dumping.expect("tshark must be installed"));
+    let mut said = BufReader::new(dumping.0.stderr.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap().contains("Capturing")), "tshark captures");
     std::thread::sleep(Duration::from_millis(500));
 
@@ -217,14 +217,17 @@ fn tshark_finds_our_replies_valid() {
             &secret,
             "-M",
             &mac.replace('-', ":"),
+            "-N61:d:15",
             "-N87:s:GigabitEthernet1/0/5",
         ]);
-        run(&mut command);
-        server.decision(mac, 1);
+        let output = run(&mut command);
+        let decision = server.decision(mac, 1);
+        let expected = if mac == "D4-1E-F9-0D-B6-CE" { "admit" } else { "refuse" };
+        assert_eq!(decision["outcome"], expected, "{decision}\n{}", printed(&output));
     }
     std::thread::sleep(Duration::from_millis(500));
-    run(Command::new("kill").args(["-INT", &dumping.id().to_string()]));
-    dumping.wait().unwrap();
+    run(Command::new("kill").args(["-INT", &dumping.0.id().to_string()]));
+    dumping.0.wait().unwrap();
 
     let fields = [
         "radius.code",

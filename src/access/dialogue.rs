@@ -432,8 +432,8 @@ pub(super) fn failure_to(message: &[u8]) -> Option<Vec<u8>> {
 /// A refusal of the conversation in the words of the record.
 pub(super) fn refusal_because(refusal: Refusal) -> Because {
     let reason = match refusal {
-        Refusal::CertificateExpired => Reason::CertificateExpired,
-        Refusal::CertificateNotYetValid => Reason::CertificateNotYetValid,
+        Refusal::CertificateExpired(_) => Reason::CertificateExpired,
+        Refusal::CertificateNotYetValid(_) => Reason::CertificateNotYetValid,
         Refusal::CertificateRevoked => Reason::CertificateRevoked,
         Refusal::IssuerUntrusted
         | Refusal::CertificateSignature
@@ -462,5 +462,10 @@ pub(super) fn refusal_because(refusal: Refusal) -> Because {
         Refusal::TooManyRounds | Refusal::TooManyOctets | Refusal::TooSlow => Reason::EapLimit,
         Refusal::Decision | Refusal::Internal => Reason::ServerFault,
     };
-    Because::new(reason).fact("fault", refusal.id()).fact("alert", refusal.id())
+    let because = Because::new(reason).fact("fault", refusal.id()).fact("alert", refusal.id());
+    match refusal {
+        Refusal::CertificateExpired(until) => because.day("until", until),
+        Refusal::CertificateNotYetValid(from) => because.day("from", from),
+        _ => because,
+    }
 }

@@ -86,6 +86,7 @@ impl AuthorityDirectory {
             Ok(()) => Ok((list, path)),
             Err(error) => Err(Refusal::Unwritten {
                 kind: FailureKind::ListNotWritten,
+                ca: self.path.clone(),
                 serial: String::new(),
                 error,
             }),

@@ -226,8 +226,8 @@ fn issue(matches: &ArgMatches, now: Timestamp, console: &mut Console) -> Result<
         }
     };
     files::write_new(&path, issued.pem.as_bytes(), files::PUBLIC_FILE).map_err(|error| {
-        let serial = issued.serial.clone();
-        Refusal::Unwritten { kind: FailureKind::CertificateNotWritten, serial, error }
+        let (ca, serial) = (required(matches, "ca").to_owned(), issued.serial.clone());
+        Refusal::Unwritten { kind: FailureKind::CertificateNotWritten, ca, serial, error }
     })?;
     report(console, &issued, &path);
     Ok(())

@@ -67,11 +67,11 @@ fn summary(plan: Option<&Plan>, errors: usize, warnings: usize, language: Langua
     let text = match plan {
         Some(_) => Text {
             ja: "環境 {environments}、拠点 {sites}、スイッチ {switches}、端末 {devices}。誤り {errors} 件、警告 {warnings} 件。",
-            en: "{environments} environments, {sites} sites, {switches} switches, {devices} devices: {errors} errors, {warnings} warnings",
+            en: "environments {environments}, sites {sites}, switches {switches}, devices {devices}; errors: {errors}, warnings: {warnings}",
         },
         None => Text {
             ja: "誤り {errors} 件、警告 {warnings} 件。この設定は使えません。",
-            en: "{errors} errors, {warnings} warnings: no plan can be made of these files",
+            en: "errors: {errors}, warnings: {warnings}; no plan can be made of these files",
         },
     };
     let mut facts = vec![("errors", errors.to_string()), ("warnings", warnings.to_string())];

@@ -85,7 +85,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
 fn explain(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
     let language = console.language;
     let directories = site::directories(matches);
-    let plan = compile(&directories, console)?;
+    let plan = site::compile(&directories, console)?;
     let now = match matches.get_one::<String>("at") {
         None => clock::now(),
         Some(text) => Timestamp::parse(text).map_err(|_| {
@@ -127,22 +127,11 @@ fn explain(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
     } else {
         print(&shown, &decision, console);
         for remark in remarks {
-            console.line(format!("※ {remark}"));
+            let note = console.say(Text { ja: "※", en: "note:" });
+            console.line(format!("{note} {remark}"));
         }
     }
     Ok(DONE)
-}
-
-fn compile(directories: &Directories, console: &mut Console) -> Result<Plan, u8> {
-    let sources = directories.sources().map_err(|failure| {
-        console.complain(failure.message(console.language));
-        WRONG
-    })?;
-    let compiled = plan::compile(&sources, clock::now());
-    compiled.plan.ok_or_else(|| {
-        site::print_findings(console, &compiled.findings);
-        WRONG
-    })
 }
 
 fn mac(matches: &ArgMatches, name: &str, console: &mut Console) -> Result<Option<Mac>, u8> {
@@ -166,11 +155,12 @@ fn place(matches: &ArgMatches, plan: &Plan, console: &mut Console) -> Result<Pla
     };
     let id = word("switch");
     let switch = plan.switch_by_id(&id).ok_or_else(|| {
+        let hint = plan::nearest(&id, plan.switches.iter().map(|switch| switch.id.as_str()));
         let text = Text {
-            ja: "スイッチ `{value}` は topology にありません",
-            en: "the topology has no switch `{value}`",
+            ja: "スイッチ {value} は topology にありません",
+            en: "the topology has no switch {value}",
         };
-        unknown(console, text, id)
+        unknown(console, text, format!("`{id}`: {hint}"))
     })?;
     if matches.contains_id("ssid") {
         let access_point = mac(matches, "access-point", console)?;
@@ -181,11 +171,13 @@ fn place(matches: &ArgMatches, plan: &Plan, console: &mut Console) -> Result<Pla
     }
     let name = word("port");
     let port = plan.port_by_name(switch, &name).ok_or_else(|| {
+        let known = plan.switch(switch).map_or(&[][..], |switch| &switch.ports);
+        let hint = plan::nearest(&name, known.iter().map(|port| port.name.as_str()));
         let text = Text {
-            ja: "このスイッチにポート `{value}` はありません",
-            en: "the switch has no port `{value}`",
+            ja: "このスイッチにポート {value} はありません",
+            en: "the switch has no port {value}",
         };
-        unknown(console, text, name)
+        unknown(console, text, format!("`{name}`: {hint}"))
     })?;
     Ok(Place { switch, point: Point::Port(port) })
 }
@@ -295,7 +287,7 @@ fn facts(
         json!({
             "asset": device.asset,
             "computer": device.computer,
-            "class": plan.class(device.class).map(|class| class.id.clone()),
+            "class": plan.class(device.class).map(|class| class.name.get(language).to_owned()),
             "section": device.section,
             "environment": plan.environment(device.environment).map(|found| found.id.clone()),
             "certificate": device.certificate,

@@ -8,8 +8,11 @@ mod authority_directory;
 mod certificate;
 mod check;
 mod console;
+mod demo;
+mod example;
 mod explain;
 mod init;
+mod misuse;
 mod operate;
 mod refusal;
 mod secret;
@@ -21,6 +24,7 @@ pub use console::Console;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::vocabulary::{Language, Text};
@@ -43,6 +47,7 @@ struct Verb {
 
 /// Every command, in the order that `--help` lists them.
 const VERBS: &[Verb] = &[
+    Verb { define: demo::define, run: demo::run },
     Verb { define: serve::define, run: serve::run },
     Verb { define: check::define, run: check::run },
     Verb { define: explain::define, run: explain::run },
@@ -64,10 +69,20 @@ pub fn run(arguments: &[OsString], locale: &[Option<String>]) -> ExitCode {
     let matches = match define(language).try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            let help = !error.use_stderr();
-            // OK because nobody is left to tell when even this cannot be printed.
-            let _ = error.print();
-            return ExitCode::from(if help { DONE } else { WRONG_USE });
+            return ExitCode::from(match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    console.part(error.render());
+                    DONE
+                }
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                    console.complain(error.render());
+                    WRONG_USE
+                }
+                _ => {
+                    console.complain(misuse::text(&error, language));
+                    WRONG_USE
+                }
+            });
         }
     };
     let Some((name, inner)) = matches.subcommand() else { return ExitCode::from(WRONG_USE) };

@@ -74,9 +74,15 @@ pub(super) fn define_mark(language: Language) -> Command {
     ));
     let kind = Arg::new("kind")
         .long("kind")
+        .value_name("KIND")
+        .hide_possible_values(true)
+        .hide_default_value(true)
         .value_parser(["quarantine", "refuse"])
         .default_value("quarantine")
-        .help(words.say("隔離するか拒否するか", "what the mark demands"));
+        .help(
+            words
+                .say("quarantine(隔離、既定)または refuse(拒否)", "quarantine (default) or refuse"),
+        );
     let reason = Arg::new("reason")
         .long("reason")
         .value_name("TEXT")
@@ -126,6 +132,12 @@ pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
             },
         };
         console.line(text.fill(console.language, &[("generation", shown(&result["generation"]))]));
+        if result["needs_restart"] == true {
+            console.line(console.say(Text {
+                ja: "アドレス、ワーカー数、ノード名またはログの言語の変更は、再起動すると有効になります",
+                en: "changes of addresses, workers, node name or log language take effect after a restart",
+            }));
+        }
     })
 }
 
@@ -249,7 +261,7 @@ fn print_found(console: &mut Console, result: &Value) {
             continue;
         }
         let place = match &finding["file"] {
-            Value::String(file) => format!("{file}:{}: ", part("line")),
+            Value::String(file) => format!("{file}:{}: {}: ", part("line"), part("field")),
             _ => String::new(),
         };
         console.line(format!("{place}{} [{}] {}", part("severity"), part("id"), part("text")));

@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     Unwritten {
         /// What that means.
         kind: FailureKind,
+        /// The authority's directory.
+        ca: PathBuf,
         /// The serial number concerned, where there is one.
         serial: String,
         /// Why.
@@ -42,8 +44,9 @@ impl Refusal {
             Self::File(error) => error.text(language),
             Self::Failure(failure) => failure.message(language),
             Self::Authority(error) | Self::Argument(error) => error.text(language),
-            Self::Unwritten { kind, serial, error } => {
-                let facts = [("serial", serial.clone()), ("cause", error.text(language))];
+            Self::Unwritten { kind, ca, serial, error } => {
+                let cause = error.text(language);
+                let facts = [("ca", shown(ca)), ("serial", serial.clone()), ("cause", cause)];
                 kind.text().fill(language, &facts)
             }
             Self::Register(path, error) => {

@@ -9,8 +9,10 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
+use super::site;
 use super::{Console, DONE, WRONG_USE};
 use crate::shell::files::{self, FileCause, FileError};
+use crate::shell::service::Directories;
 use crate::shell::{Failure, FailureKind, random};
 use crate::vocabulary::{Language, Secret, Text, escape};
 
@@ -51,13 +53,25 @@ pub(super) fn define(language: Language) -> Command {
         "スイッチに入力する共有鍵を表示する",
         "shows the secret to be typed into the switch",
     );
+    let missing = words.flag(
+        "missing",
+        "鍵のないスイッチすべてに作る",
+        "one for every switch of the plan that has none",
+    );
     words
         .group(
             "secret",
             "スイッチとの共有鍵を作り、入れ替える",
             "makes and changes the secrets shared with switches",
         )
-        .subcommand(generate.mut_arg("switch", |switch| switch.num_args(1..)))
+        .subcommand(site::with_files(
+            generate
+                .mut_arg("switch", |switch| {
+                    switch.num_args(1..).required(false).required_unless_present("missing")
+                })
+                .arg(missing.conflicts_with("switch")),
+            words,
+        ))
         .subcommand(rotate)
         .subcommand(promote)
         .subcommand(
@@ -70,14 +84,20 @@ pub(super) fn define(language: Language) -> Command {
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let Some((verb, inner)) = matches.subcommand() else { return WRONG_USE };
     let secrets = inner.get_one::<PathBuf>("secrets").cloned().unwrap_or_default();
-    let switches = inner.get_many::<String>("switch").into_iter().flatten();
-    let switches: Vec<&str> = switches.map(String::as_str).collect();
+    let switches = inner.get_many::<String>("switch").into_iter().flatten().cloned();
+    let mut switches: Vec<String> = switches.collect();
+    if verb == "generate" && inner.get_flag("missing") {
+        match missing(&site::directories(inner), console) {
+            Ok(found) => switches = found,
+            Err(code) => return code,
+        }
+    }
     let (next, yes) = match verb {
         "show" => (inner.get_flag("next"), inner.get_flag("yes")),
         _ => (false, false),
     };
     let mut worst = DONE;
-    for switch in switches {
+    for switch in &switches {
         let done = Client::of(&secrets, switch).and_then(|client| match verb {
             "generate" => client.generate(console),
             "rotate" => client.rotate(console),
@@ -87,6 +107,14 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         worst = worst.max(conclude(done, console));
     }
     worst
+}
+
+/// The switches of the plan that ask the server and have no secret yet.
+fn missing(directories: &Directories, console: &mut Console) -> Result<Vec<String>, u8> {
+    let plan = site::compile(directories, console)?;
+    let clients = plan.switches.iter().filter(|switch| switch.is_client());
+    let file = |id: &str| directories.secrets.join("client").join(format!("{id}.secret"));
+    Ok(clients.map(|switch| switch.id.clone()).filter(|id| !file(id).exists()).collect())
 }
 
 /// A new secret for a switch.

@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG};
+use crate::shell::files;
 use crate::shell::service::Service;
 use crate::vocabulary::Language;
 
@@ -21,6 +22,10 @@ pub(super) fn define(language: Language) -> Command {
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let state = site::path(matches, "state");
+    if let Err(error) = files::make_directory(&state, files::PRIVATE_DIRECTORY) {
+        console.complain(error.text(console.language));
+        return WRONG;
+    }
     let material = Box::new(site::directories(matches));
     let service = match Service::start(material, Some(&state), std::io::stdout()) {
         Ok(service) => service,

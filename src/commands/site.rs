@@ -4,23 +4,30 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
 
-use super::Console;
 use super::arguments::Words;
-use crate::plan::{Finding, Severity};
-use crate::shell::service::{Directories, Refused};
+use super::{Console, WRONG};
+use crate::plan::{self, Finding, Plan, Severity};
+use crate::shell::clock;
+use crate::shell::service::{Directories, Material as _, Refused};
 use crate::vocabulary::Text;
 
 /// Adds `--config` and `--topology`.
 pub(super) fn with_files(command: Command, words: Words) -> Command {
-    let config =
-        words.path("config", "DIR", "設定のディレクトリ", "directory of the configuration");
+    let config = words.path(
+        "config",
+        "DIR",
+        "設定のディレクトリ[既定: config]",
+        "directory of the configuration [default: config]",
+    );
     let topology = words.path(
         "topology",
         "DIR",
-        "拠点・スイッチ・リンクのディレクトリ",
-        "directory of sites, switches and links",
+        "拠点・スイッチ・リンクのディレクトリ[既定: topology]",
+        "directory of sites, switches and links [default: topology]",
     );
-    command.arg(config.default_value("config")).arg(topology.default_value("topology"))
+    command
+        .arg(config.default_value("config").hide_default_value(true))
+        .arg(topology.default_value("topology").hide_default_value(true))
 }
 
 /// Adds `--secrets`.
@@ -28,10 +35,10 @@ pub(super) fn with_secrets(command: Command, words: Words) -> Command {
     let secrets = words.path(
         "secrets",
         "DIR",
-        "秘密情報のディレクトリ",
-        "directory of keys, certificates and shared secrets",
+        "秘密情報のディレクトリ[既定: secrets]",
+        "directory of keys, certificates and shared secrets [default: secrets]",
     );
-    command.arg(secrets.default_value("secrets"))
+    command.arg(secrets.default_value("secrets").hide_default_value(true))
 }
 
 /// Adds `--state`.
@@ -39,10 +46,10 @@ pub(super) fn with_state(command: Command, words: Words) -> Command {
     let state = words.path(
         "state",
         "DIR",
-        "状態ディレクトリ(制御ソケットもここにある)",
-        "directory of what outlives a restart, and of the control socket",
+        "状態ディレクトリ(制御ソケットもここにある)[既定: state]",
+        "directory of what outlives a restart, and of the control socket [default: state]",
     );
-    command.arg(state.default_value("state"))
+    command.arg(state.default_value("state").hide_default_value(true))
 }
 
 /// Adds `--json`.
@@ -62,6 +69,22 @@ pub(super) fn directories(matches: &ArgMatches) -> Directories {
         topology: path(matches, "topology"),
         secrets: path(matches, "secrets"),
     }
+}
+
+/// The plan of a site's files; findings are printed only when there is none.
+///
+/// # Errors
+/// The exit code, after the reason was printed.
+pub(super) fn compile(directories: &Directories, console: &mut Console) -> Result<Plan, u8> {
+    let sources = directories.sources().map_err(|failure| {
+        console.complain(failure.message(console.language));
+        WRONG
+    })?;
+    let compiled = plan::compile(&sources, clock::now());
+    compiled.plan.ok_or_else(|| {
+        print_findings(console, &compiled.findings);
+        WRONG
+    })
 }
 
 /// Prints findings, two lines each: what is wrong where, and what to do about it.

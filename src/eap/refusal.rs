@@ -1,8 +1,10 @@
 //! Why a conversation drops a packet, and why it ends in refusal.
 
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
 use super::framing::FramingViolation;
+use crate::vocabulary::Timestamp;
 use crate::wire::eap::PacketError;
 
 /// Why a packet was dropped without any effect: anyone on the port could have sent it
@@ -57,6 +59,10 @@ macro_rules! refusals {
             Framing(FramingViolation),
             /// The peer refused us: the alert it sent.
             PeerAlert(PeerAlert),
+            /// The client's certificate, or its issuer's, has expired: when.
+            CertificateExpired(Timestamp),
+            /// The client's certificate is not valid yet: from when it is.
+            CertificateNotYetValid(Timestamp),
             $(#[doc = $meaning] $name,)*
         }
 
@@ -67,6 +73,8 @@ macro_rules! refusals {
                 match self {
                     Self::Framing(violation) => violation.id(),
                     Self::PeerAlert(alert) => alert.id(),
+                    Self::CertificateExpired(_) => "certificate-expired",
+                    Self::CertificateNotYetValid(_) => "certificate-not-yet-valid",
                     $(Self::$name => $id,)*
                 }
             }
@@ -75,8 +83,6 @@ macro_rules! refusals {
 }
 
 refusals! {
-    CertificateExpired "certificate-expired" "The client's certificate, or its issuer's, has expired."
-    CertificateNotYetValid "certificate-not-yet-valid" "The client's certificate is not valid yet."
     CertificateRevoked "certificate-revoked" "The client's certificate, or its issuer's, is revoked."
     IssuerUntrusted "issuer-untrusted" "No configured anchor issued the client's certificate."
     CertificateUsage "certificate-usage" "The certificate is not meant for client authentication."
@@ -180,7 +186,7 @@ impl PeerAlert {
 
 impl Refusal {
     /// Says in our words why the TLS library gave up.
-    pub(super) const fn from_tls(error: &Error) -> Self {
+    pub(super) fn from_tls(error: &Error) -> Self {
         match error {
             Error::InvalidCertificate(error) => Self::from_certificate(error),
             Error::InvalidCertRevocationList(_) => Self::RevocationListInvalid,
@@ -199,13 +205,13 @@ impl Refusal {
         }
     }
 
-    const fn from_certificate(error: &CertificateError) -> Self {
+    fn from_certificate(error: &CertificateError) -> Self {
         match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                Self::CertificateExpired
+            CertificateError::ExpiredContext { not_after, .. } => {
+                Self::CertificateExpired(at(*not_after))
             }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                Self::CertificateNotYetValid
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                Self::CertificateNotYetValid(at(*not_before))
             }
             CertificateError::Revoked => Self::CertificateRevoked,
             CertificateError::UnknownIssuer => Self::IssuerUntrusted,
@@ -246,4 +252,8 @@ impl Refusal {
             _ => Self::TlsIncompatible,
         }
     }
+}
+
+fn at(time: UnixTime) -> Timestamp {
+    Timestamp::from_seconds(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }

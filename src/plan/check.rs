@@ -139,8 +139,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::compile::Names;
     use crate::plan::inventory::tests::classes;
+    use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
     use crate::plan::{EapSettings, Edition, Grant, Server, inventory};
     use crate::vocabulary::{Language, Mac};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::Origin;
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::{Fact, Language, Text, Timestamp};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +38,7 @@ pub struct Finding {
     /// The field, as `environment[2].vlan[0].id`, a column's heading, or empty.
     pub field: String,
     /// What the texts want filled in.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(&'static str, Fact)>,
 }
 
 impl Finding {
@@ -51,7 +51,21 @@ impl Finding {
     /// Adds a fact.
     #[must_use]
     pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, value.to_string()));
+        self.facts.push((name, Fact::Word(value.to_string())));
+        self
+    }
+
+    /// Adds a day.
+    #[must_use]
+    pub fn day(mut self, name: &'static str, time: Timestamp) -> Self {
+        self.facts.push((name, Fact::Day(time)));
+        self
+    }
+
+    /// Adds one of the words that files are described with.
+    #[must_use]
+    pub(super) fn term(mut self, name: &'static str, word: &'static str) -> Self {
+        self.facts.push((name, Fact::Both(Text { ja: japanese(word), en: word })));
         self
     }
 
@@ -64,13 +78,39 @@ impl Finding {
     /// What is wrong, for an operator.
     #[must_use]
     pub fn text(&self, language: Language) -> String {
-        self.kind.text().fill(language, &self.facts)
+        self.kind.text().tell(language, &self.facts)
     }
 
     /// What to do about it, for an operator.
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {
-        self.kind.remedy().fill(language, &self.facts)
+        self.kind.remedy().tell(language, &self.facts)
+    }
+}
+
+/// The Japanese for a word that files are described with; the word itself where Japanese has no
+/// other.
+fn japanese(word: &'static str) -> &'static str {
+    match word {
+        "site" => "拠点",
+        "switch" => "スイッチ",
+        "port" => "ポート",
+        "ring" => "リング",
+        "environment" => "環境",
+        "profile" => "プロファイル",
+        "class" => "端末区分",
+        "device, class" => "端末または端末区分",
+        "authority" => "認証局",
+        "ssid" => "無線ネットワーク",
+        "string" => "文字列",
+        "integer" => "整数",
+        "float" => "小数",
+        "boolean" => "true または false",
+        "datetime" => "日時",
+        "array" => "配列",
+        "table" => "テーブル",
+        "array of tables" => "テーブルの配列",
+        word => word,
     }
 }
 

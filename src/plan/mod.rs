@@ -12,15 +12,17 @@ mod environment;
 mod finding;
 mod inventory;
 mod model;
+mod names;
 mod policy;
 mod profile;
 mod read;
 mod server;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod topology;
 
-pub use compile::{Compiled, Sources, compile};
+pub use compile::{Compiled, compile};
 pub use credentials::{AuthorityMaterial, ClientSecrets, Credentials, credentials};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
@@ -39,7 +41,9 @@ pub use profile::{
     RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
     VlanTag, VlanText, VlansPerPort,
 };
+pub use read::nearest;
 pub use server::{EapSettings, Server};
+pub use sources::Sources;
 pub use topology::{
     AccessPoint, Cable, Gateway, Interface, Link, LinkEnd, Port, PortRole, Ring, RingIndex, Site,
     Switch, SwitchRole, Transmission, WirelessNetwork,

@@ -184,7 +184,7 @@ impl<'a> Table<'a> {
         let at = Some(self.file.at(value.span().start));
         let finding = Finding::new(FindingKind::WrongType, at, field);
         self.sink
-            .push(finding.fact("expected", expected).fact("found", value.get_ref().type_str()));
+            .push(finding.term("expected", expected).term("found", value.get_ref().type_str()));
     }
 
     fn as_text(&self, value: &Spanned<DeValue<'_>>, field: String) -> Option<Located<String>> {
@@ -526,23 +526,41 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A word of the list that is one or two letters away: `did you mean …`; else what is known.
-pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+/// A word of the list that is one or two letters away, or ends in the same digits (`Gi1/0/5` for
+/// `GigabitEthernet1/0/5`): `` `word`? ``; else the first few of the list.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let close = known
         .clone()
         .map(|other| (distance(word, other), other))
         .filter(|(distance, _)| *distance <= 2)
         .min();
-    match close {
-        Some((_, other)) => format!("`{other}` ?"),
-        None => {
-            let mut known: Vec<&str> = known.collect();
-            known.sort_unstable();
-            known.dedup();
-            known.truncate(12);
-            known.join(", ")
+    let tail = word.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let same_tail = || known.clone().find(|other| !tail.is_empty() && ends_in(other, tail));
+    if let Some(other) = close.map(|(_, other)| other).or_else(same_tail) {
+        return format!("`{other}`?");
+    }
+    let mut listed: Vec<&str> = Vec::new();
+    for other in known {
+        if !listed.contains(&other) {
+            listed.push(other);
+        }
+        if listed.len() > LISTED_MAX {
+            break;
         }
     }
+    let more = if listed.len() > LISTED_MAX { ", …" } else { "" };
+    listed.truncate(LISTED_MAX);
+    format!("({}{more})", listed.join(", "))
+}
+
+/// Known words shown when none is near.
+const LISTED_MAX: usize = 12;
+
+/// Whether a name ends in these digits, and not within a longer number.
+fn ends_in(name: &str, tail: &str) -> bool {
+    let before = name.strip_suffix(tail).and_then(|rest| rest.chars().next_back());
+    before.is_some_and(|letter| !letter.is_ascii_digit())
 }
 
 /// Letters to insert, remove or replace (Levenshtein).

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rustls::pki_types::DnsName;
 
-use super::compile::required;
 use super::finding::Sink;
 use super::read::{Located, Table, distinct, document, to_socket};
+use super::sources::required;
 use super::{FindingKind, Sources};
 use crate::vocabulary::Language;
 

@@ -150,14 +150,14 @@ fn admit(
         return Decision::refuse(because);
     };
     let mut because = because.fact("environment", environment_id);
-    let grant_end = match subject {
+    let grant = match subject {
         Subject::Device(_) => None,
-        Subject::Grant(index) => plan.grant(*index).map(|grant| {
-            because.facts.push(("grant", grant.id.clone()));
-            because.facts.push(("until", grant.until.wareki()));
-            grant.until
-        }),
+        Subject::Grant(index) => plan.grant(*index),
     };
+    if let Some(grant) = grant {
+        because = because.fact("grant", &grant.id).day("until", grant.until.just_before());
+    }
+    let grant_end = grant.map(|grant| grant.until);
     let entry = entry(environment, vlan, evidence, grant_end, Some(rule));
     Decision { verdict: Verdict::Admit(entry), because }
 }

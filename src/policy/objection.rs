@@ -56,6 +56,9 @@ pub(super) fn to_place(plan: &Plan, evidence: &Evidence, place: &Place) -> Optio
             if matches!(evidence, Evidence::Mac(_)) {
                 return Some(Because::new(Reason::WirelessMac));
             }
+            if switch.networks.is_empty() {
+                return Some(Because::new(Reason::WirelessFromWired).fact("switch", &switch.id));
+            }
             if switch.network(ssid).is_none() {
                 return Some(Because::new(Reason::WirelessNetworkUnknown).fact("ssid", ssid));
             }
@@ -167,11 +170,9 @@ fn merge(subject: &Subject, because: Because) -> Because {
 
 fn out_of_validity(certificate: &Certificate, now: Timestamp) -> Option<Because> {
     if now < certificate.not_before {
-        let from = certificate.not_before.wareki();
-        Some(Because::new(Reason::CertificateNotYetValid).fact("from", from))
+        Some(Because::new(Reason::CertificateNotYetValid).day("from", certificate.not_before))
     } else if now > certificate.not_after {
-        let until = certificate.not_after.wareki();
-        Some(Because::new(Reason::CertificateExpired).fact("until", until))
+        Some(Because::new(Reason::CertificateExpired).day("until", certificate.not_after))
     } else {
         None
     }
@@ -262,8 +263,8 @@ fn to_grant(
         return Some(
             Because::new(Reason::GrantEnded)
                 .fact("grant", &grant.id)
-                .fact("from", grant.from.wareki())
-                .fact("until", grant.until.wareki()),
+                .day("from", grant.from)
+                .day("until", grant.until.just_before()),
         );
     }
     let certificate_required =

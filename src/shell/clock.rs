@@ -1,6 +1,6 @@
 //! The machine's clocks.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::vocabulary::{Moment, Timestamp};
 
@@ -27,12 +27,16 @@ impl Clock {
 /// The wall clock's time; before 1970 it counts backwards.
 #[must_use]
 pub fn now() -> Timestamp {
-    let milliseconds =
-        |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let milliseconds = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => Timestamp(milliseconds(since)),
         Err(before) => Timestamp(milliseconds(before.duration()).saturating_neg()),
     }
+}
+
+/// Waits.
+pub fn rest(span: Duration) {
+    std::thread::sleep(span);
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ registry! {
     /// The kinds of failure.
     FailureKind {
         DirectoryAbsent "file.no-directory"
-            ["ディレクトリがありません: `{path}`", "no such directory: `{path}`"]
+            ["ディレクトリがありません: `{path}`(別の場所であれば --config などで指定します)", "no such directory: `{path}`; if it is elsewhere, name it by --config and so on"]
         FileUnreadable "file.unreadable"
             ["`{path}` を読めません: {cause}", "cannot read `{path}`: {cause}"]
         FileUnwritable "file.unwritable"
@@ -116,9 +116,9 @@ registry! {
         KeyExposed "key.exposed"
             ["秘密鍵 `{path}` を所有者以外も読めます(モード {mode})。`chmod 600 {path}` で直してください。他人に読まれたおそれがあれば認証局を作り直してください", "the private key `{path}` is open to others (mode {mode}); run `chmod 600 {path}`, and make a new authority if someone may have read it"]
         CertificateNotWritten "certificate.not-written"
-            ["証明書(シリアル番号 {serial})は台帳に記録しましたが、書き出せませんでした: {cause}。`sekisho certificate revoke --serial {serial}` で失効させ、発行し直してください", "the certificate {serial} is in the register but could not be written: {cause}; run `sekisho certificate revoke --serial {serial}` and issue it again"]
+            ["証明書(シリアル番号 {serial})は台帳に記録しましたが、書き出せませんでした: {cause}。`sekisho certificate revoke --ca {ca} --serial {serial} --reason superseded` で失効させ、発行し直してください", "the certificate {serial} is in the register but could not be written: {cause}; run `sekisho certificate revoke --ca {ca} --serial {serial} --reason superseded` and issue it again"]
         ListNotWritten "certificate.list-not-written"
-            ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl`"]
+            ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl --ca {ca}` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl --ca {ca}`"]
         SwitchNameMalformed "secret.name-malformed"
             ["`{name}` はスイッチの名前になりません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` names no switch; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
         SecretAbsent "secret.absent"

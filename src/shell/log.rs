@@ -68,19 +68,21 @@ registry! {
         PlanUnchanged "CFG-plan-unchanged"
             ["計画に変更はありません。秘密情報と失効リストを読み直しました({by})", "the plan is unchanged; secrets and CRLs were read again, by {by}"]
         PlanRefused "CFG-plan-refused"
-            ["新しい計画を拒否しました。世代 {generation} のまま続けます: {cause}", "refused the new plan; going on with generation {generation}: {cause}"]
+            ["新しい計画を拒否しました({by})。世代 {generation} のまま続けます: {cause}", "refused the new plan, asked by {by}; going on with generation {generation}: {cause}"]
         PlanFallback "CFG-plan-fallback"
             ["設定を受け入れられないため、最後に受け入れた世代 {generation} で起動します: {cause}", "the files are refused; starting from the last accepted generation {generation}: {cause}"]
         PlanSetAside "CFG-plan-set-aside"
             ["設定ファイルは巻き戻しで外されたままです。世代 {generation} を使います", "the files on disk were set aside by a rollback; using generation {generation}"]
         PlanRolledBack "CFG-plan-rolled-back"
             ["世代 {restored} に巻き戻しました(新しい世代 {generation}、{by})", "rolled back to generation {restored} as generation {generation}, by {by}"]
-        AddressesChanged "CFG-addresses-changed"
-            ["待ち受けアドレスまたはワーカー数の変更は再起動後に有効になります", "changed addresses or workers take effect after a restart"]
+        RestartNeeded "CFG-restart-needed"
+            ["アドレス、ワーカー数、ノード名またはログの言語の変更は再起動後に有効になります", "changes of addresses, workers, node name or log language take effect after a restart"]
         Finding "CFG-finding"
             ["{message}", "{message}"]
+        FindingError "CFG-finding-error"
+            ["{message}", "{message}"]
         MarkAdded "OPS-mark-added"
-            ["印 {mark} を付けました({by})", "set mark {mark}, by {by}"]
+            ["印 {mark} を {subject} に付けました({kind}、{by}): {reason}", "set mark {mark} on {subject} ({kind}, by {by}): {reason}"]
         MarkReleased "OPS-mark-released"
             ["印 {mark} を解除しました({by})", "released mark {mark}, by {by}"]
         ControlRequest "OPS-control"
@@ -111,13 +113,14 @@ impl Event {
             Self::LinesMissing
             | Self::PlanSetAside
             | Self::PlanRolledBack
-            | Self::AddressesChanged
+            | Self::RestartNeeded
             | Self::Finding
             | Self::Complaint
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::WorkerFailed
             | Self::SocketFailed
+            | Self::FindingError
             | Self::PlanRefused
             | Self::PlanFallback => Severity::Error,
         }

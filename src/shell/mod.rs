@@ -39,6 +39,7 @@ pub mod clock;
 pub mod control;
 mod failure;
 pub mod files;
+pub mod fleet;
 pub mod http;
 pub mod log;
 pub mod metrics;

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
 use super::archive;
+use super::files::{self, FileCause};
 use super::{Failure, FailureKind};
 use crate::plan::Sources;
-use crate::vocabulary::{Mac, Mark, MarkKind, MarkSubject, Timestamp};
+use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Timestamp};
 
 /// How many of the newest generations keep their files; older ones keep hash, time and author.
 pub const GENERATIONS_CONTENT_MAX: u64 = 100;
@@ -94,6 +95,16 @@ impl Store {
     /// A damaged, foreign, newer or busy file.
     pub fn open(directory: &Path) -> Result<Self, Failure> {
         let path = directory.join(STORE_FILE);
+        // SQLite would make it readable for everyone the umask lets.
+        match files::write_new(&path, &[], files::PRIVATE_FILE) {
+            Ok(()) => {}
+            Err(error) if error.cause == FileCause::Exists => {}
+            Err(error) => {
+                let cause = error.text(Language::English);
+                let failure = Failure::new(FailureKind::StoreFailed);
+                return Err(failure.fact("path", path.display()).fact("cause", cause));
+            }
+        }
         let connection = Connection::open(&path).map_err(|cause| failure(&path, &cause))?;
         let mut store = Self { connection, path };
         store.prepare().map_err(|cause| failure(&store.path, &cause))?;

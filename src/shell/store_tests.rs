@@ -1,6 +1,7 @@
 //! What the store keeps, forgets and refuses.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;
 
@@ -34,6 +35,8 @@ fn marks_outlive_a_restart_until_they_end_or_are_released() {
     let second = store.add_mark(&mark(port, Some(later(10)))).unwrap();
     let third = store.add_mark(&mark(asset, None)).unwrap();
     drop(store);
+    let mode = std::fs::metadata(directory.path().join(STORE_FILE)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 
     let mut store = Store::open(directory.path()).unwrap();
     assert_eq!(store.marks(NOW).unwrap(), [first.clone(), second, third.clone()]);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::Timestamp;
+
 /// A language of operators' texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -79,9 +81,41 @@ impl Text {
         filled
     }
 
+    /// The same with facts that may read differently in each language.
+    #[must_use]
+    pub fn tell(self, language: Language, facts: &[(&'static str, Fact)]) -> String {
+        let facts: Vec<_> = facts.iter().map(|(name, fact)| (*name, fact.get(language))).collect();
+        self.fill(language, &facts)
+    }
+
     /// The names of the facts this text wants, in order of appearance.
     pub fn wants(self, language: Language) -> impl Iterator<Item = &'static str> {
         self.get(language).split('{').skip(1).filter_map(|part| part.split('}').next())
+    }
+}
+
+/// What a text wants filled in: the same for everybody, or a day that each language writes in
+/// its own calendar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A word or number.
+    Word(String),
+    /// The day in Japan that holds an instant.
+    Day(Timestamp),
+    /// A word that each language has its own for.
+    Both(Text),
+}
+
+impl Fact {
+    /// The fact as people write it.
+    #[must_use]
+    pub fn get(&self, language: Language) -> String {
+        match (self, language) {
+            (Self::Word(word), _) => word.clone(),
+            (Self::Both(text), _) => text.get(language).to_owned(),
+            (Self::Day(time), Language::Japanese) => time.wareki(),
+            (Self::Day(time), Language::English) => time.day(),
+        }
     }
 }
 

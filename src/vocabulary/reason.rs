@@ -3,7 +3,7 @@
 //! An id once published keeps its meaning; it is what logs are searched by and what metrics
 //! are labelled with.
 
-use super::{DeviceIndex, GrantIndex, Language, RuleIndex, Text};
+use super::{DeviceIndex, Fact, GrantIndex, Language, RuleIndex, Text, Timestamp};
 
 /// What was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ pub struct Because {
     /// The admission grant that applied, where one did.
     pub grant: Option<GrantIndex>,
     /// What the reason's texts want filled in.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(&'static str, Fact)>,
 }
 
 impl Because {
@@ -53,20 +53,27 @@ impl Because {
     /// Adds a fact.
     #[must_use]
     pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, value.to_string()));
+        self.facts.push((name, Fact::Word(value.to_string())));
+        self
+    }
+
+    /// Adds a day.
+    #[must_use]
+    pub fn day(mut self, name: &'static str, time: Timestamp) -> Self {
+        self.facts.push((name, Fact::Day(time)));
         self
     }
 
     /// What happened, for an operator.
     #[must_use]
     pub fn text(&self, language: Language) -> String {
-        self.reason.text().fill(language, &self.facts)
+        self.reason.text().tell(language, &self.facts)
     }
 
     /// What would have to change, for an operator.
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {
-        self.reason.remedy().fill(language, &self.facts)
+        self.reason.remedy().tell(language, &self.facts)
     }
 }
 
@@ -192,6 +199,9 @@ reasons! {
     WirelessForbidden "wireless.forbidden"
         ["環境 {environment} の無線利用は認められていません(版 {edition})。", "environment {environment} may not be used over wireless (edition {edition})"]
         ["有線で接続してください。", "use a wired port"]
+    WirelessFromWired "wireless.not-a-controller"
+        ["有線のスイッチ {switch} から無線の要求が来ました(NAS-Port-Type)。", "the wired switch {switch} says that the device is on wireless (NAS-Port-Type)"]
+        ["スイッチの NAS-Port-Type を Ethernet(15)にするか、site.toml に ssid を書いてください。", "set NAS-Port-Type to Ethernet (15) on the switch, or list its ssid in site.toml"]
     WirelessNetworkUnknown "wireless.unknown-ssid"
         ["登録されていない無線ネットワークです({ssid})。", "the wireless network {ssid} is not registered"]
         ["site.toml の ssids を確認してください。", "check ssids in site.toml"]

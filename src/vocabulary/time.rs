@@ -93,6 +93,20 @@ impl Timestamp {
         format!("{era}{year}年{}月{}日", u8::from(date.month()), date.day())
     }
 
+    /// The day in Japan as ISO 8601 writes it: `2026-11-23`.
+    #[must_use]
+    pub fn day(self) -> String {
+        let Some(time) = self.civil(JST) else { return self.0.to_string() };
+        format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
+    }
+
+    /// The last instant before this one: what is over from midnight on held through the day
+    /// before.
+    #[must_use]
+    pub const fn just_before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// Reads a point in time: RFC 3339, or a day (see [`Timestamp::parse_day`]) as its first
     /// instant in Japan.
     ///
@@ -278,6 +292,11 @@ mod tests {
         let exact = "2026-11-23T12:00:00+09:00";
         assert_eq!(Timestamp::parse_end(exact), Timestamp::parse(exact));
         assert_eq!(Timestamp::parse(exact).unwrap().rfc3339(), "2026-11-23T03:00:00.000Z");
+        let end = Timestamp::parse_end("2026-11-23").unwrap();
+        assert_eq!(
+            (end.day(), end.just_before().day()),
+            ("2026-11-24".into(), "2026-11-23".into())
+        );
     }
 
     proptest::proptest! {

@@ -161,7 +161,7 @@ const NEXT_STEPS: Text = Text {
      sekisho check
      sekisho serve
 
-2. 試験用の端末証明書を出し、別の画面から試す(eapol_test は hostapd / wpa_supplicant に付属)
+2. 試験用の端末証明書を出し、別の画面から試す(eapol_test は Debian では eapoltest パッケージ)
      sekisho certificate issue --ca ca --new-key --name pc0001.example.test --out bench
      eapol_test -c bench/eapol_test.conf -a 127.0.0.1 -s \"$(sekisho secret show bench --yes)\" \\
        -M 00:00:5e:00:53:01 -N 61:d:15 -N 87:s:eth1
@@ -175,7 +175,7 @@ const NEXT_STEPS: Text = Text {
 4. 認証局の鍵を移す
      ca/ をサーバーではない機械(普段は電源を切っておけるもの)に移し、ここから消してください。
      サーバーが侵害されても、端末の証明書を偽造されないためです。
-     失効リストは30日ごとに `sekisho certificate crl` で作り直し、secrets/authority/city.crl に写してください。",
+     失効リストは30日ごとに `sekisho certificate crl --ca ca` で作り直し、ca/authority.crl を secrets/authority/city.crl に写してください。",
     en: "wrote a new site to {directory}; next steps:
 
 1. check and run it
@@ -183,7 +183,7 @@ const NEXT_STEPS: Text = Text {
      sekisho check
      sekisho serve
 
-2. issue a test certificate and try it from another terminal (eapol_test comes with wpa_supplicant)
+2. issue a test certificate and try it from another terminal (eapol_test: Debian's package eapoltest)
      sekisho certificate issue --ca ca --new-key --name pc0001.example.test --out bench
      eapol_test -c bench/eapol_test.conf -a 127.0.0.1 -s \"$(sekisho secret show bench --yes)\" \\
        -M 00:00:5e:00:53:01 -N 61:d:15 -N 87:s:eth1
@@ -197,7 +197,7 @@ const NEXT_STEPS: Text = Text {
 4. move the authority's key
      Move ca/ to a machine that is not the server, one that can stay switched off, and remove it here,
      so that whoever breaks into the server cannot forge device certificates.
-     Every 30 days renew the revocation list by `sekisho certificate crl` and copy it to
+     Every 30 days renew the revocation list by `sekisho certificate crl --ca ca`; copy ca/authority.crl to
      secrets/authority/city.crl.",
 };
 

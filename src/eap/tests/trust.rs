@@ -31,12 +31,12 @@ fn tls_12_refusals_come_from_the_certificate_and_reach_the_peer_as_alerts() {
     for (leaf, refusal, alert) in [
         (
             Some(authority.issue(4, |params| params.not_after = date_time_ymd(2026, 5, 1))),
-            Refusal::CertificateExpired,
+            Refusal::CertificateExpired(at("2026-05-01T00:00:00Z").wall),
             PeerAlert::CertificateExpired,
         ),
         (
             Some(authority.issue(5, |params| params.not_before = date_time_ymd(2026, 8, 1))),
-            Refusal::CertificateNotYetValid,
+            Refusal::CertificateNotYetValid(at("2026-08-01T00:00:00Z").wall),
             PeerAlert::CertificateExpired,
         ),
         (
@@ -178,7 +178,7 @@ fn res_1_who_was_revoked_or_expired_since_is_refused_on_resumption() {
         let last = run(&before, &device, at("2026-06-01T23:59:59Z"), 1000, true);
         assert!(last.evidence.as_ref().unwrap().resumed);
         let expired = run(&before, &device, at("2026-06-02T00:00:01Z"), 1000, true);
-        assert_eq!(expired.refusal(), Refusal::CertificateExpired);
+        assert_eq!(expired.refusal().id(), "certificate-expired");
     }
 }
 

@@ -151,7 +151,7 @@ fn revocation_list(
     }
     let next = list.next_update().map(|time| Timestamp::from_seconds(time.timestamp()));
     if let Some(next) = next.filter(|next| *next < now) {
-        sink.push(finding(FindingKind::CrlStale, &path).fact("until", next));
+        sink.push(finding(FindingKind::CrlStale, &path).day("until", next));
     }
     Some((der.clone(), next))
 }
@@ -233,9 +233,9 @@ fn validity(
     let end = Timestamp::from_seconds(validity.not_after.timestamp());
     let days = now.seconds_until(end).div_euclid(DAY_S);
     if now < start {
-        sink.push(finding(FindingKind::CertificateNotYet, path).fact("from", start));
+        sink.push(finding(FindingKind::CertificateNotYet, path).day("from", start));
     } else if end < now {
-        sink.push(finding(FindingKind::CertificateExpired, path).fact("until", end));
+        sink.push(finding(FindingKind::CertificateExpired, path).day("until", end));
     } else if days <= WARNING_DAYS {
         sink.push(finding(FindingKind::CertificateExpiring, path).fact("days", days));
     }

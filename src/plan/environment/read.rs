@@ -8,9 +8,10 @@ use super::{
     Admission, Authority, AuthorityIndex, Environment, Environments, Flows, Guideline, Pair,
     Revocation, Role, Vlan, WhenStale, WirelessRule,
 };
-use crate::plan::compile::{Names, declare, required, resolve, resolve_all};
 use crate::plan::finding::{Sink, some_of};
+use crate::plan::names::{Names, declare, resolve, resolve_all};
 use crate::plan::read::{Located, Table, document};
+use crate::plan::sources::required;
 use crate::plan::{FindingKind, Sources};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
 

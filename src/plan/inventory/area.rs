@@ -2,8 +2,8 @@
 
 use super::Area;
 use crate::plan::FindingKind;
-use crate::plan::compile::{Names, resolve};
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, resolve};
 use crate::plan::read::{Located, nearest};
 use crate::plan::topology::Topology;
 
@@ -48,6 +48,6 @@ pub(in crate::plan) fn area(
 }
 
 fn unknown(text: &Located<String>, what: &'static str, value: &str, hint: String, sink: &Sink) {
-    let finding = text.finding(FindingKind::UnknownReference).fact("what", what);
+    let finding = text.finding(FindingKind::UnknownReference).term("what", what);
     sink.push(finding.fact("value", value).fact("hint", hint));
 }

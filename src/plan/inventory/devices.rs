@@ -5,9 +5,10 @@ use std::hash::Hash;
 
 use super::cells::{self, Column, Row};
 use super::{Device, area, decode, mac};
-use crate::plan::compile::{Names, required, resolve};
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, resolve};
 use crate::plan::read::Located;
+use crate::plan::sources::required;
 use crate::plan::topology::Topology;
 use crate::plan::{Admission, Class, Environment, FindingKind, MacAdmission, Origin, Sources};
 use crate::vocabulary::{ClassIndex, DeviceIndex, EnvironmentIndex, Mac};

@@ -4,8 +4,8 @@ use encoding_rs::SHIFT_JIS;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::compile::Names;
 use crate::plan::finding::Sink;
+use crate::plan::names::Names;
 use crate::plan::topology::tests::{environments, lines, sources, topology};
 use crate::plan::{Class, MacAdmission, Name, Origin, Severity, Sources};
 

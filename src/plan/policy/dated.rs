@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Exception, ExceptionObject, Grant};
-use crate::plan::compile::{Names, declare, resolve};
 use crate::plan::environment::{Admission, Environments, Role};
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, declare, resolve};
 use crate::plan::read::{Located, Table, document, nearest, to_mac};
 use crate::plan::topology::Topology;
 use crate::plan::{Area, FindingKind, Sources, inventory};
@@ -77,12 +77,12 @@ fn exception(
     let finding = |at: &Located<Timestamp>, kind| at.finding(kind).fact("exception", &id.value);
     if now < approved.value {
         let finding = finding(&approved, FindingKind::ExceptionNotYet);
-        table.push(finding.fact("from", approved.value));
+        table.push(finding.day("from", approved.value));
     }
     let days = days_left(now, expires.value);
     if days <= 0 {
         let finding = finding(&expires, FindingKind::ExceptionExpired);
-        table.push(finding.fact("until", expires.value));
+        table.push(finding.day("until", expires.value.just_before()));
     } else if days <= EXCEPTION_WARNING_DAYS {
         table.push(finding(&expires, FindingKind::ExceptionExpiring).fact("days", days));
     }
@@ -125,7 +125,7 @@ fn object(
     }
     if rule == RULE_CERTIFICATE {
         let known = names.classes.keys().chain(names.assets.keys()).map(String::as_str);
-        let finding = text.finding(FindingKind::UnknownReference).fact("what", "device, class");
+        let finding = text.finding(FindingKind::UnknownReference).term("what", "device, class");
         sink.push(finding.fact("value", name).fact("hint", nearest(name, known)));
         return None;
     }
@@ -137,8 +137,8 @@ fn object(
 
 fn in_order(from: &Located<Timestamp>, until: &Located<Timestamp>, sink: &Sink) {
     if from.value >= until.value {
-        let finding = until.finding(FindingKind::TimesReversed).fact("from", from.value);
-        sink.push(finding.fact("until", until.value));
+        let finding = until.finding(FindingKind::TimesReversed).day("from", from.value);
+        sink.push(finding.day("until", until.value.just_before()));
     }
 }
 
@@ -252,7 +252,7 @@ fn duration(
     }
     let days = days_left(now, until.value);
     if days <= 0 {
-        sink.push(finding(FindingKind::GrantEnded).fact("until", until.value));
+        sink.push(finding(FindingKind::GrantEnded).day("until", until.value.just_before()));
     } else if days <= GRANT_WARNING_DAYS {
         sink.push(finding(FindingKind::GrantEnding).fact("days", days));
     }

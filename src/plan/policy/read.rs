@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::{Action, Class, Edition, MacAdmission, Medium, Method, Policy, Rule, dated};
-use crate::plan::compile::{Names, declare, required, resolve, resolve_all};
 use crate::plan::environment::Environments;
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, declare, resolve, resolve_all};
 use crate::plan::read::{Located, Table, document};
+use crate::plan::sources::required;
 use crate::plan::topology::Topology;
 use crate::plan::{FindingKind, Name, Sources};
 use crate::vocabulary::{ClassIndex, Timestamp, VlanId};

@@ -10,9 +10,10 @@ use super::{
     Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
     VlanText, VlansPerPort,
 };
-use crate::plan::compile::{Names, declare, is_profile};
 use crate::plan::finding::{Sink, some_of};
+use crate::plan::names::{Names, declare};
 use crate::plan::read::{Located, Table, distinct, document, nearest};
+use crate::plan::sources::is_profile;
 use crate::plan::{Finding, FindingKind, Sources};
 use crate::vocabulary::{MacSpelling, VlanId};
 
@@ -462,7 +463,7 @@ fn server_dead(text: &Located<String>, table: &Table<'_>, names: &Names) -> Opti
         Some(_) | None => {
             let numbers: Vec<String> = known.map(ToString::to_string).collect();
             let hint = nearest(number, numbers.iter().map(String::as_str));
-            let finding = text.finding(FindingKind::UnknownReference).fact("what", "VLAN");
+            let finding = text.finding(FindingKind::UnknownReference).term("what", "VLAN");
             finding.fact("value", number).fact("hint", hint)
         }
     };

@@ -2,7 +2,7 @@
 
 use super::{NOW, found, shipped};
 use crate::plan::{Finding, FindingKind, Severity, compile};
-use crate::vocabulary::Timestamp;
+use crate::vocabulary::{Fact, Timestamp};
 
 /// File, what is replaced once, by what (`§` marks the line of the finding), id, field.
 type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
@@ -162,8 +162,9 @@ fn files_that_may_be_absent_are_and_others_are_missed_once() {
         ("policy.toml", 1),
     ] {
         sources.config.remove(path);
-        let absent =
-            |finding: &Finding| finding.facts.contains(&("path", format!("config/{path}")));
+        let absent = |finding: &Finding| {
+            finding.facts.contains(&("path", Fact::Word(format!("config/{path}"))))
+        };
         let count = found(&sources, NOW).iter().filter(|finding| absent(finding)).count();
         assert_eq!(count, missed, "{path}");
     }

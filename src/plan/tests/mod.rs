@@ -2,8 +2,8 @@
 
 mod faults;
 
-use super::compile::Names;
 use super::finding::Sink;
+use super::names::Names;
 use super::*;
 use crate::vocabulary::{DeviceIndex, EnvironmentIndex, SiteIndex, Timestamp};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::read::Ground;
 use super::{Cable, Gateway, Interface, Link, LinkEnd, PortRole, Ring, RingIndex, Topology};
 use crate::plan::FindingKind;
-use crate::plan::compile::{declare, resolve};
+use crate::plan::names::{declare, resolve};
 use crate::plan::read::{Located, Table, document, nearest};
 use crate::vocabulary::VlanId;
 
@@ -105,14 +105,14 @@ fn end(
     let switch = topology.switches.get(usize::from(index.0))?;
     let Some(port) = switch.port(port_name) else {
         let hint = nearest(port_name, switch.ports.iter().map(|port| port.name.as_str()));
-        let finding = finding(FindingKind::UnknownReference).fact("what", "port");
+        let finding = finding(FindingKind::UnknownReference).term("what", "port");
         ground.sink.push(finding.fact("hint", hint));
         return None;
     };
     match &switch.ports.get(usize::from(port.0))?.role {
         PortRole::Trunk { vlans: there, native: untagged } => {
             let differs = |what: &'static str, link: String, port: String| {
-                let finding = table.finding(FindingKind::LinkDiffers, what).fact("what", what);
+                let finding = table.finding(FindingKind::LinkDiffers, what).term("what", what);
                 let finding = finding.fact("link", link).fact("port", port);
                 ground.sink.push(finding.fact("end", &text.value));
             };

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::read::Ground;
 use super::{Port, PortRole, Site};
-use crate::plan::compile::resolve;
+use crate::plan::names::resolve;
 use crate::plan::read::{Located, Table};
 use crate::plan::{Finding, FindingKind, HostMode, Origin, Profile, VlanMeans};
 use crate::vocabulary::{EnvironmentIndex, VlanId};

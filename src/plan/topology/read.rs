@@ -7,10 +7,11 @@ use ipnetwork::IpNetwork;
 
 use super::site::{SiteDraft, SwitchDraft};
 use super::{Switch, Topology, network, site, wireless};
-use crate::plan::compile::{Names, declare, is_site, required};
 use crate::plan::environment::Environments;
 use crate::plan::finding::Sink;
+use crate::plan::names::{Names, declare};
 use crate::plan::read::Located;
+use crate::plan::sources::{is_site, required};
 use crate::plan::{Environment, Finding, FindingKind, Profile, Role, Sources, Vlan};
 use crate::vocabulary::{EnvironmentIndex, SiteIndex, SwitchIndex, VlanId};
 

@@ -4,7 +4,7 @@ use super::port::{self, Surroundings};
 use super::read::Ground;
 use super::wireless::{self, PointDraft};
 use super::{PortRole, Site, Switch, SwitchRole, Transmission};
-use crate::plan::compile::resolve;
+use crate::plan::names::resolve;
 use crate::plan::read::{Located, Table, document};
 use crate::plan::{
     CalledCarries, FindingKind, MessageAuthenticator, Profile, Role, ServerDead, VlansPerPort,

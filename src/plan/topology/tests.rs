@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::compile::Names;
 use crate::plan::environment::Environments;
 use crate::plan::finding::Sink;
+use crate::plan::names::Names;
 use crate::plan::*;
 use crate::vocabulary::MacSpelling;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::port::forbids;
 use super::read::Ground;
 use super::{AccessPoint, Switch, Topology, WirelessNetwork};
-use crate::plan::compile::resolve;
+use crate::plan::names::resolve;
 use crate::plan::read::{Located, Table};
 use crate::plan::{Finding, FindingKind, Origin};
 use crate::vocabulary::{Mac, MacError, SiteIndex, SwitchIndex};

@@ -1,0 +1,181 @@
+//! From a site's files to something that can be put in force: compiled, its credentials read.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::access::Snapshot;
+use crate::plan::{self, Credentials, Finding, Plan, Severity, Sources};
+use crate::shell::store::Store;
+use crate::shell::{Failure, FailureKind, log, sources};
+use crate::vocabulary::{Marks, Timestamp};
+
+/// Where a site's files and secrets come from.
+pub trait Material: Send {
+    /// The files of `config/` and `topology/`.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn sources(&self) -> Result<Sources, Failure>;
+
+    /// The secrets that a plan needs, and what is wrong with them; `None` when the plan cannot
+    /// be served with what is there.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn credentials(
+        &self,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<(Option<Credentials>, Vec<Finding>), Failure>;
+
+    /// Fits a plan to the machine; the files themselves stay what they are.
+    fn fit(&self, plan: Plan) -> Plan {
+        plan
+    }
+}
+
+/// A site in three directories, as every real one is.
+#[derive(Clone, Debug)]
+pub struct Directories {
+    /// `config/`.
+    pub config: PathBuf,
+    /// `topology/`.
+    pub topology: PathBuf,
+    /// `secrets/`.
+    pub secrets: PathBuf,
+}
+
+impl Material for Directories {
+    fn sources(&self) -> Result<Sources, Failure> {
+        let config = sources::read_tree(&self.config)?;
+        let topology = sources::read_tree(&self.topology)?;
+        Ok(Sources { config, topology })
+    }
+
+    fn credentials(
+        &self,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<(Option<Credentials>, Vec<Finding>), Failure> {
+        let (files, mut findings) = sources::read_secrets(&self.secrets)?;
+        let (credentials, more) = plan::credentials(plan, &files, now);
+        findings.extend(more);
+        let refused = findings.iter().any(|finding| finding.severity() == Severity::Error);
+        Ok((credentials.filter(|_| !refused), findings))
+    }
+}
+
+/// Why a plan was not put into service.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// In one sentence.
+    pub failure: Failure,
+    /// In detail.
+    pub findings: Vec<Finding>,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, findings: Vec::new() }
+    }
+}
+
+/// A plan and everything needed to serve it, not yet in force.
+pub(super) struct Candidate {
+    pub(super) sources: Sources,
+    pub(super) plan: Arc<Plan>,
+    pub(super) credentials: Credentials,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What happened while the first plan was chosen, to be logged once there is a log.
+pub(super) struct Start {
+    pub(super) candidate: Candidate,
+    pub(super) generation: u64,
+    pub(super) events: Vec<(log::Event, Vec<(&'static str, String)>)>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Compiles files and reads the credentials of the plan they make.
+pub(super) fn load(
+    material: &dyn Material,
+    sources: Sources,
+    now: Timestamp,
+) -> Result<Candidate, Refused> {
+    let compiled = plan::compile(&sources, now);
+    let mut findings = compiled.findings;
+    let Some(plan) = compiled.plan else {
+        let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
+        let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
+        return Err(Refused { failure, findings });
+    };
+    let plan = material.fit(plan);
+    let (credentials, more) = material.credentials(&plan, now)?;
+    let count = more.len();
+    findings.extend(more);
+    let Some(credentials) = credentials else {
+        let failure = Failure::new(FailureKind::CredentialsRefused).fact("count", count);
+        return Err(Refused { failure, findings });
+    };
+    Ok(Candidate { sources, plan: Arc::new(plan), credentials, findings })
+}
+
+/// The plan to start with: the files if they can be served and were not set aside by a rollback,
+/// else the last one accepted, loudly.
+pub(super) fn choose(
+    material: &dyn Material,
+    store: Option<&mut Store>,
+    now: Timestamp,
+) -> Result<Start, Refused> {
+    let fresh = material.sources().map_err(Refused::from);
+    let fresh = fresh.and_then(|sources| load(material, sources, now));
+    let Some(store) = store else {
+        let mut candidate = fresh?;
+        let findings = std::mem::take(&mut candidate.findings);
+        return Ok(Start { candidate, generation: 1, events: Vec::new(), findings });
+    };
+    let newest = store.newest()?;
+    let aside = store.set_aside()?;
+    let (event, cause, findings) = match (fresh, &newest) {
+        (Ok(candidate), Some(_)) if aside == Some(candidate.plan.content_hash) => {
+            (log::Event::PlanSetAside, None, candidate.findings)
+        }
+        (Ok(mut candidate), newest) => {
+            let known =
+                newest.as_ref().filter(|newest| newest.content_hash == candidate.plan.content_hash);
+            let generation = match known {
+                Some(newest) => newest.generation,
+                None => store.accept(&candidate.sources, "start", now)?.generation,
+            };
+            let findings = std::mem::take(&mut candidate.findings);
+            return Ok(Start { candidate, generation, events: Vec::new(), findings });
+        }
+        (Err(refused), None) => return Err(refused),
+        (Err(refused), Some(_)) => {
+            (log::Event::PlanFallback, Some(refused.failure), refused.findings)
+        }
+    };
+    let Some(newest) = newest else {
+        return Err(Failure::new(FailureKind::GenerationUnknown).fact("generation", 0).into());
+    };
+    let (_, sources) = store.load(newest.generation)?;
+    let mut candidate = load(material, sources, now)?;
+    candidate.findings.clear();
+    let mut facts = vec![("generation", newest.generation.to_string())];
+    facts.extend(cause.map(|cause| ("cause", cause.message(candidate.plan.server.language))));
+    let events = vec![(event, facts)];
+    Ok(Start { candidate, generation: newest.generation, events, findings })
+}
+
+pub(super) fn snapshot(
+    generation: u64,
+    candidate: &Candidate,
+    marks: Marks,
+    learned: &HashSet<String>,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, Failure> {
+    let plan = Arc::clone(&candidate.plan);
+    Snapshot::new(generation, plan, &candidate.credentials, marks, learned, previous)
+        .map_err(|cause| Failure::new(FailureKind::SnapshotRefused).fact("cause", cause))
+}

@@ -1,0 +1,423 @@
+//! The running service: which plan is in force, how another takes its place, and what operators
+//! ask of it. Everything here happens on one thread, one input after the other, and off the path
+//! of admission.
+//!
+//! A change is applied whole or not at all: compiled, its credentials read, the snapshot built,
+//! its generation made durable, and only then handed to the workers.
+
+mod candidate;
+mod operators;
+mod outlook;
+
+pub use candidate::{Directories, Material, Refused};
+pub use operators::{findings_json, hex, mark_subject};
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+use candidate::{Candidate, Start, choose, load, snapshot};
+use outlook::{Ends, pages, report};
+
+use super::admission::Admission;
+use super::clock::Clock;
+use super::control::{self, Reply, Request};
+use super::log::{self, Log};
+use super::metrics::Metrics;
+use super::store::Store;
+use super::workers::{Sockets, Workers};
+use super::{Failure, FailureKind, http, notify, random};
+use crate::access::{Access, Snapshot, worker_of};
+use crate::plan::{self, Finding, Plan, Severity};
+use crate::vocabulary::{Language, Marks, Timestamp};
+
+/// Findings of one refusal that are logged; the rest is counted.
+const FINDINGS_LOGGED_MAX: usize = 50;
+
+/// What reaches the service thread.
+#[derive(Debug)]
+pub enum Input {
+    /// An operator's request, who asks, and where the answer goes.
+    Control(Request, String, oneshot::Sender<Reply>),
+    /// A switch was seen to send Message-Authenticator.
+    Learned(String),
+    /// Read everything anew, as asked by.
+    Reload(String),
+    /// End, as asked by.
+    Stop(String),
+    /// A worker ended by a fault.
+    WorkerGone(usize),
+}
+
+/// The service and its threads.
+pub struct Service {
+    material: Box<dyn Material>,
+    store: Option<Store>,
+    log: Log,
+    writer: log::Writer,
+    metrics: Arc<Metrics>,
+    workers: Workers<Snapshot>,
+    addresses: Vec<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
+    /// What the plan said of this node when it started.
+    started_as: plan::Server,
+    snapshot: Arc<Snapshot>,
+    ends: Arc<Mutex<Ends>>,
+    healthy: Arc<AtomicBool>,
+    clock: Clock,
+    since: Timestamp,
+    inputs: Receiver<Input>,
+    sender: Sender<Input>,
+    /// Serves HTTP, the control socket and signals; ends with the service.
+    runtime: Runtime,
+}
+
+impl Service {
+    /// Chooses a plan, opens the sockets and starts the threads. `state` keeps what outlives a
+    /// restart; without it nothing does, and there is no control socket.
+    ///
+    /// # Errors
+    /// No plan can be served, or the machine refuses a socket, thread or file.
+    pub fn start(
+        material: Box<dyn Material>,
+        state: Option<&Path>,
+        output: impl Write + Send + 'static,
+    ) -> Result<Self, Refused> {
+        let clock = Clock::start();
+        let now = clock.now();
+        let mut store = state.map(Store::open).transpose()?;
+        let start = choose(material.as_ref(), store.as_mut(), now.wall)?;
+        let Start { candidate, generation, events, findings } = start;
+        let server = candidate.plan.server.clone();
+        let (marks, learned) = match &store {
+            Some(store) => (store.marks(now.wall)?, store.learned()?),
+            None => Default::default(),
+        };
+        let marks = Marks::new(marks);
+        let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
+        let snapshot = Arc::new(snapshot);
+        let sockets = Sockets::bind(&server.authentication)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("outside")
+            .enable_all()
+            .build()
+            .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
+        let listener = server.metrics_listen.map(|at| runtime.block_on(http::bind(at)));
+        let listener = listener.transpose()?;
+        let metrics_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+
+        let (log, writer) = Log::start(&server.node_name, server.language, output)?;
+        log.set_generation(generation);
+        let metrics = Arc::new(Metrics::new()?);
+        let (sender, inputs) = channel();
+        let mut workers = Vec::new();
+        for number in 0..server.workers.max(1) {
+            let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
+            let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
+            let language = server.language;
+            workers.push(Admission::new(number, access, language, log, metrics, sender));
+        }
+        let report = report(&log, &metrics, &sender);
+        let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+
+        let ends = Arc::new(Mutex::new(Ends::default()));
+        let healthy = Arc::new(AtomicBool::new(true));
+        if let Some(listener) = listener {
+            let pages = pages(&metrics, &log, &ends, &healthy);
+            runtime.spawn(http::serve(listener, pages));
+        }
+        if let Some(state) = state {
+            let listener = runtime.block_on(async { control::bind(state) })?;
+            let sender = sender.clone();
+            let carry = move |request, by| {
+                let (reply, receiver) = oneshot::channel();
+                sender.send(Input::Control(request, by, reply)).ok()?;
+                Some(receiver)
+            };
+            runtime.spawn(control::serve(listener, Arc::new(carry)));
+        }
+        let service = Self {
+            material,
+            store,
+            log,
+            writer,
+            metrics,
+            workers,
+            addresses: sockets.addresses(),
+            metrics_address,
+            started_as: server,
+            snapshot,
+            ends,
+            healthy,
+            clock,
+            since: now.wall,
+            inputs,
+            sender,
+            runtime,
+        };
+        for (event, facts) in &events {
+            service.log.event(now.wall, *event, facts);
+        }
+        service.log_findings(now.wall, &findings);
+        service.in_force(&candidate);
+        service.metrics.reload_success.set(i64::from(events.is_empty()));
+        let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
+        let facts = [("generation", generation.to_string()), ("addresses", addresses.join(", "))];
+        service.log.event(now.wall, log::Event::Started, &facts);
+        Ok(service)
+    }
+
+    /// Where RADIUS is answered, with real port numbers.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where metrics are served.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.snapshot.plan
+    }
+
+    /// A way to reach the service from other threads.
+    #[must_use]
+    pub fn sender(&self) -> Sender<Input> {
+        self.sender.clone()
+    }
+
+    /// Lets SIGTERM and SIGINT end the service and SIGHUP reload it.
+    ///
+    /// # Errors
+    /// The machine refuses a handler.
+    pub fn obey_signals(&self) -> Result<(), Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let refused = |cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
+        let _context = self.runtime.enter();
+        for (kind, name) in [
+            (SignalKind::terminate(), "SIGTERM"),
+            (SignalKind::interrupt(), "SIGINT"),
+            (SignalKind::hangup(), "SIGHUP"),
+        ] {
+            let mut signals = signal(kind).map_err(refused)?;
+            let sender = self.sender.clone();
+            self.runtime.spawn(async move {
+                while signals.recv().await.is_some() {
+                    let by = name.to_owned();
+                    let input = if kind == SignalKind::hangup() {
+                        Input::Reload(by)
+                    } else {
+                        Input::Stop(by)
+                    };
+                    if sender.send(input).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Serves until asked to stop; answers what was received before it returns.
+    ///
+    /// # Errors
+    /// A worker ended by a fault, or shutdown did not finish.
+    pub fn run(mut self) -> Result<(), Failure> {
+        notify::ready();
+        let mut faulty = None;
+        while let Ok(input) = self.inputs.recv() {
+            let now = self.clock.now().wall;
+            match input {
+                Input::Control(request, by, answer) => {
+                    let reply = self.control(now, &request, &by);
+                    let _ = answer.send(reply); // OK because an operator may have hung up
+                }
+                Input::Learned(switch) => {
+                    let stored = self.store.as_mut().map(|store| store.learn(&switch, now));
+                    if let Some(Err(failure)) = stored {
+                        self.log.event(
+                            now,
+                            log::Event::StoreFailed,
+                            &[("cause", failure.to_string())],
+                        );
+                    }
+                }
+                Input::Reload(by) => {
+                    // OK because the refusal was logged.
+                    let _ = self.reload(now, &by, Language::English);
+                }
+                Input::Stop(by) => {
+                    self.log.event(now, log::Event::Stopping, &[("by", by)]);
+                    break;
+                }
+                Input::WorkerGone(number) => {
+                    let facts = [("cause", format!("worker {number}"))];
+                    self.log.event(now, log::Event::WorkerFailed, &facts);
+                    faulty = Some(Failure::new(FailureKind::StopFailed).fact("cause", "worker"));
+                    break;
+                }
+            }
+        }
+        self.healthy.store(false, Ordering::Relaxed);
+        notify::stopping();
+        let stopped = self.workers.stop();
+        self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
+        self.writer.stop();
+        faulty.map_or(stopped, Err)
+    }
+
+    /// Reads everything anew and puts it in force, or leaves everything as it is.
+    fn reload(&mut self, now: Timestamp, by: &str, language: Language) -> Result<Value, Refused> {
+        let sources = self.material.sources().map_err(Refused::from);
+        let candidate = sources.and_then(|sources| load(self.material.as_ref(), sources, now));
+        let outcome = candidate.and_then(|candidate| {
+            let generation = self.snapshot.generation;
+            let unchanged = candidate.plan.content_hash == self.snapshot.plan.content_hash;
+            if unchanged {
+                self.replace(now, &candidate, |_| Ok(generation))?;
+                let facts = [("by", by.to_owned())];
+                self.log.event(now, log::Event::PlanUnchanged, &facts);
+            } else {
+                self.replace(now, &candidate, |store| {
+                    Ok(match store {
+                        Some(store) => store.accept(&candidate.sources, by, now)?.generation,
+                        None => generation + 1,
+                    })
+                })?;
+                let facts =
+                    [("generation", self.snapshot.generation.to_string()), ("by", by.to_owned())];
+                self.log.event(now, log::Event::PlanAccepted, &facts);
+            }
+            self.log_findings(now, &candidate.findings);
+            self.in_force(&candidate);
+            Ok(json!({
+                "generation": self.snapshot.generation,
+                "changed": !unchanged,
+                "needs_restart": self.needs_restart(),
+                "findings": findings_json(&candidate.findings, language),
+            }))
+        });
+        self.metrics.reload_success.set(i64::from(outcome.is_ok()));
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double exactly")]
+        self.metrics.reload_timestamp_seconds.set(now.seconds() as f64);
+        if let Err(refused) = &outcome {
+            let facts = [
+                ("generation", self.snapshot.generation.to_string()),
+                ("by", by.to_owned()),
+                ("cause", refused.failure.message(self.snapshot.plan.server.language)),
+            ];
+            self.log.event(now, log::Event::PlanRefused, &facts);
+            self.log_findings(now, &refused.findings);
+        }
+        outcome
+    }
+
+    /// Puts the files of an earlier generation in force as a new one.
+    fn rollback(&mut self, now: Timestamp, generation: u64, by: &str) -> Result<Value, Refused> {
+        let (_, sources) = self.store()?.load(generation)?;
+        let candidate = load(self.material.as_ref(), sources, now)?;
+        // Files on disk that cannot be read cannot come back by themselves either.
+        let aside = self.material.sources().ok().map(|sources| sources.content_hash());
+        self.replace(now, &candidate, |store| match store {
+            Some(store) => Ok(store.restore(generation, aside, by, now)?.generation),
+            None => Err(Failure::new(FailureKind::StateAbsent)),
+        })?;
+        let facts = [
+            ("restored", generation.to_string()),
+            ("generation", self.snapshot.generation.to_string()),
+            ("by", by.to_owned()),
+        ];
+        self.log.event(now, log::Event::PlanRolledBack, &facts);
+        self.in_force(&candidate);
+        Ok(json!({ "generation": self.snapshot.generation, "restored": generation }))
+    }
+
+    /// Builds the snapshot of a candidate, has it numbered by `number` (the durable step), and
+    /// hands it to every worker.
+    fn replace(
+        &mut self,
+        now: Timestamp,
+        candidate: &Candidate,
+        number: impl FnOnce(Option<&mut Store>) -> Result<u64, Failure>,
+    ) -> Result<(), Refused> {
+        let (marks, learned) = match &self.store {
+            Some(store) => (store.marks(now)?, store.learned()?),
+            None => Default::default(),
+        };
+        let marks = Marks::new(marks);
+        let next = snapshot(0, candidate, marks, &learned, Some(&self.snapshot))?;
+        let generation = number(self.store.as_mut())?;
+        let next = Arc::new(next.with_generation(generation));
+        self.workers.replace(&next)?;
+        self.snapshot = next;
+        self.log.set_generation(generation);
+        Ok(())
+    }
+
+    /// Shows the plan now in force in the metrics, and complains of what needs a restart.
+    fn in_force(&self, candidate: &Candidate) {
+        let plan = &self.snapshot.plan;
+        let generation = i64::try_from(self.snapshot.generation).unwrap_or(i64::MAX);
+        self.metrics.plan_generation.set(generation);
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        *ends = Ends::of(plan, &candidate.credentials);
+        drop(ends);
+        if self.needs_restart() {
+            self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
+        }
+    }
+
+    /// Whether the plan in force says something that only a restart can follow: addresses,
+    /// workers, and the name and language of the log.
+    fn needs_restart(&self) -> bool {
+        let of = |server: &plan::Server| {
+            let addresses = (server.authentication.clone(), server.metrics_listen);
+            (addresses, server.workers, server.node_name.clone(), server.language)
+        };
+        of(&self.snapshot.plan.server) != of(&self.started_as)
+    }
+
+    /// When this returns, every worker decides by the marks now in force.
+    fn take_marks(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let marks = Marks::new(self.store()?.marks(now)?);
+        let next = Arc::new(self.snapshot.with_marks(marks));
+        self.workers.replace(&next)?;
+        self.snapshot = next;
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<&mut Store, Failure> {
+        self.store.as_mut().ok_or(Failure::new(FailureKind::StateAbsent))
+    }
+
+    fn log_findings(&self, now: Timestamp, findings: &[Finding]) {
+        let language = self.snapshot.plan.server.language;
+        let grave = findings.iter().filter(|finding| finding.severity() > Severity::Notice);
+        for finding in grave.take(FINDINGS_LOGGED_MAX) {
+            let facts = [
+                ("message", finding.text(language)),
+                ("finding", finding.kind.id().to_owned()),
+                ("file", finding.at.as_ref().map(ToString::to_string).unwrap_or_default()),
+                ("field", finding.field.clone()),
+            ];
+            let event = match finding.severity() {
+                Severity::Error => log::Event::FindingError,
+                Severity::Warning | Severity::Notice => log::Event::Finding,
+            };
+            self.log.event(now, event, &facts);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What operators ask over the control socket.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Service;
+use crate::plan::{Finding, Plan};
+use crate::shell::control::{Command, MarkKindWord, Reply, Request};
+use crate::shell::store::{Generation, kind_id};
+use crate::shell::{Failure, FailureKind, log};
+use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Text, Timestamp};
+
+/// Longest reason of a mark in octets.
+const REASON_OCTETS_MAX: usize = 1000;
+impl Service {
+    /// Carries out what an operator asks.
+    pub(super) fn control(&mut self, now: Timestamp, request: &Request, by: &str) -> Reply {
+        let language = request.language();
+        let result = match &request.command {
+            Command::Reload => match self.reload(now, by, language) {
+                Ok(result) => Ok(result),
+                Err(refused) => {
+                    let findings = findings_json(&refused.findings, language);
+                    let reply = Reply::failed(&refused.failure, language);
+                    return Reply { result: json!({ "findings": findings }), ..reply };
+                }
+            },
+            Command::Status => Ok(self.status(now)),
+            Command::PlanList => self.plan_list(),
+            Command::PlanShow { generation } => self.plan_show(*generation),
+            Command::PlanRollback { generation } => {
+                self.rollback(now, *generation, by).map_err(|refused| refused.failure)
+            }
+            Command::MarkAdd { subject, kind, reason, until } => {
+                self.mark_add(now, subject, *kind, reason, until.as_deref(), by)
+            }
+            Command::MarkRelease { mark } => self.mark_release(now, *mark, by),
+            Command::MarkList => self.mark_list(now),
+        };
+        let command = ("command", request.command.name().to_owned());
+        match result {
+            Ok(result) => {
+                if request.command.changes() {
+                    let facts = [command, ("by", by.to_owned())];
+                    self.log.event(now, log::Event::ControlRequest, &facts);
+                }
+                let done = Text { ja: "実行しました", en: "done" };
+                Reply::done(done.get(language).to_owned(), result)
+            }
+            Err(failure) => {
+                let cause = ("cause", failure.message(Language::English));
+                let facts = [command, ("by", by.to_owned()), cause];
+                self.log.event(now, log::Event::ControlRefused, &facts);
+                Reply::failed(&failure, language)
+            }
+        }
+    }
+
+    fn status(&self, now: Timestamp) -> Value {
+        let plan = &self.snapshot.plan;
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "node": plan.server.node_name,
+            "generation": self.snapshot.generation,
+            "content_hash": hex(&plan.content_hash),
+            "since": self.since.rfc3339(),
+            "uptime_s": self.since.seconds_until(now),
+            "authentication": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "metrics": self.metrics_address.map(|address| address.to_string()),
+            "clients": plan.switches.iter().filter(|switch| switch.is_client()).count(),
+            "devices": plan.devices.len(),
+            "reload_success": self.metrics.reload_success.get() == 1,
+            "log_lines_missing": self.log.missing(),
+        })
+    }
+
+    fn plan_list(&mut self) -> Result<Value, Failure> {
+        let current = self.snapshot.generation;
+        let list = self.store()?.generations()?;
+        Ok(list.iter().map(|each| generation_json(each, current)).collect())
+    }
+
+    fn plan_show(&mut self, generation: u64) -> Result<Value, Failure> {
+        let current = self.snapshot.generation;
+        let (found, sources) = self.store()?.load(generation)?;
+        let mut value = generation_json(&found, current);
+        let files = |tree: &str, files: &BTreeMap<String, Vec<u8>>| {
+            let file = |(path, content): (&String, &Vec<u8>)| {
+                let content = match std::str::from_utf8(content) {
+                    Ok(text) => json!(text),
+                    Err(_) => json!({ "hex": hex(content) }),
+                };
+                (format!("{tree}/{path}"), content)
+            };
+            files.iter().map(file).collect::<Vec<_>>()
+        };
+        let all = [files("config", &sources.config), files("topology", &sources.topology)];
+        let all: serde_json::Map<String, Value> = all.into_iter().flatten().collect();
+        if let Value::Object(fields) = &mut value {
+            fields.insert("files".to_owned(), Value::Object(all));
+        }
+        Ok(value)
+    }
+
+    fn mark_add(
+        &mut self,
+        now: Timestamp,
+        subject: &str,
+        kind: MarkKindWord,
+        reason: &str,
+        until: Option<&str>,
+        by: &str,
+    ) -> Result<Value, Failure> {
+        if reason.trim().is_empty() {
+            return Err(Failure::new(FailureKind::TextEmpty).fact("field", "reason"));
+        }
+        if reason.len() > REASON_OCTETS_MAX {
+            let failure = Failure::new(FailureKind::TextTooLong).fact("field", "reason");
+            return Err(failure.fact("limit", REASON_OCTETS_MAX));
+        }
+        let until = until.map(|text| {
+            Timestamp::parse_end(text)
+                .map_err(|_| Failure::new(FailureKind::DateMalformed).fact("text", text))
+        });
+        let mark = Mark {
+            id: 0,
+            subject: mark_subject(&self.snapshot.plan, subject)?,
+            kind: match kind {
+                MarkKindWord::Quarantine => MarkKind::Quarantine,
+                MarkKindWord::Refuse => MarkKind::Refuse,
+            },
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+            since: now,
+            until: until.transpose()?,
+        };
+        let mark = self.store()?.add_mark(&mark)?;
+        self.take_marks(now)?;
+        let facts = [
+            ("mark", mark.id.to_string()),
+            ("subject", subject_text(&mark.subject)),
+            ("kind", kind_id(mark.kind).to_owned()),
+            ("reason", mark.reason.clone()),
+            ("until", mark.until.map(Timestamp::rfc3339).unwrap_or_default()),
+            ("by", by.to_owned()),
+        ];
+        self.log.event(now, log::Event::MarkAdded, &facts);
+        Ok(mark_json(&mark))
+    }
+
+    fn mark_release(&mut self, now: Timestamp, mark: i64, by: &str) -> Result<Value, Failure> {
+        self.store()?.release_mark(mark, by, now)?;
+        self.take_marks(now)?;
+        let facts = [("mark", mark.to_string()), ("by", by.to_owned())];
+        self.log.event(now, log::Event::MarkReleased, &facts);
+        Ok(json!({ "mark": mark }))
+    }
+
+    fn mark_list(&mut self, now: Timestamp) -> Result<Value, Failure> {
+        Ok(self.store()?.marks(now)?.iter().map(mark_json).collect())
+    }
+}
+
+/// Reads whom a mark concerns: a MAC address in any spelling, `switch:port`, or an asset number.
+///
+/// # Errors
+/// The plan knows no such thing.
+pub fn mark_subject(plan: &Plan, text: &str) -> Result<MarkSubject, Failure> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Failure::new(FailureKind::SubjectMalformed).fact("subject", text));
+    }
+    if let Ok(mac) = Mac::parse(text) {
+        return Ok(MarkSubject::Mac(mac));
+    }
+    if plan.device_by_asset(text).is_some() {
+        return Ok(MarkSubject::Asset(text.to_owned()));
+    }
+    let known = text.split_once(':').filter(|(switch, port)| {
+        let switch = plan.switch_by_id(switch);
+        switch.is_some_and(|switch| plan.port_by_name(switch, port).is_some())
+    });
+    match known {
+        Some((switch, port)) => Ok(MarkSubject::Port(switch.to_owned(), port.to_owned())),
+        None => Err(Failure::new(FailureKind::SubjectUnknown).fact("subject", text)),
+    }
+}
+
+fn subject_text(subject: &MarkSubject) -> String {
+    match subject {
+        MarkSubject::Mac(mac) => mac.to_string(),
+        MarkSubject::Asset(asset) => asset.clone(),
+        MarkSubject::Port(switch, port) => format!("{switch}:{port}"),
+    }
+}
+
+fn mark_json(mark: &Mark) -> Value {
+    json!({
+        "mark": mark.id,
+        "subject": subject_text(&mark.subject),
+        "kind": kind_id(mark.kind),
+        "reason": mark.reason,
+        "by": mark.by,
+        "since": mark.since.rfc3339(),
+        "until": mark.until.map(Timestamp::rfc3339),
+    })
+}
+
+fn generation_json(generation: &Generation, current: u64) -> Value {
+    json!({
+        "generation": generation.generation,
+        "content_hash": hex(&generation.content_hash),
+        "accepted": generation.accepted.rfc3339(),
+        "by": generation.by,
+        "restored_from": generation.restored_from,
+        "kept": generation.kept,
+        "in_force": generation.generation == current,
+    })
+}
+
+/// Findings as the control socket and `check --json` show them.
+#[must_use]
+pub fn findings_json(findings: &[Finding], language: Language) -> Value {
+    let one = |finding: &Finding| {
+        json!({
+            "id": finding.kind.id(),
+            "severity": finding.severity().id(),
+            "file": finding.at.as_ref().map(|at| at.file.to_string()),
+            "line": finding.at.as_ref().map(|at| at.line),
+            "field": finding.field,
+            "text": finding.text(language),
+            "remedy": finding.remedy(language),
+        })
+    };
+    findings.iter().map(one).collect()
+}
+
+/// Octets in lower-case hexadecimal.
+#[must_use]
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
