@@ -18,6 +18,8 @@ mod pae;
 mod port;
 mod settings;
 #[cfg(test)]
+mod stack_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
