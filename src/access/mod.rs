@@ -14,6 +14,8 @@ mod reason;
 mod request;
 mod snapshot;
 mod station;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;

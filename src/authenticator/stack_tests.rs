@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,8 @@ use super::*;
 use crate::access::{Access, Action as Admission, Snapshot};
 use crate::authority::Authority;
 use crate::eap::peer::{Peer, PeerStep};
-use crate::plan::{
-    AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, Sources, compile,
-};
-use crate::shell::sources::read_tree;
+use crate::plan::tests::shipped;
+use crate::plan::{AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, compile};
 use crate::simulation::{IssuingWallet, Paper, Wallet as _};
 use crate::vocabulary::{Mark, MarkKind, MarkSubject, Marks, Secret, Timestamp};
 
@@ -42,10 +39,7 @@ struct Stack {
 
 impl Stack {
     fn new() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let tree = |name| read_tree(&root.join(name)).unwrap();
-        let sources = Sources { config: tree("config"), topology: tree("topology") };
-        let plan = Arc::new(compile(&sources, now().wall).plan.unwrap());
+        let plan = Arc::new(compile(&shipped(), now().wall).plan.unwrap());
         let (authority, _) = Authority::create("Stack CA", now().wall, 90).unwrap();
         let server_name = plan.server.eap.server_name.clone();
         let server = authority.issue_server(&[&server_name], now().wall, 30).unwrap();

@@ -19,7 +19,7 @@ mod read;
 mod server;
 mod sources;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod topology;
 
 pub use compile::{Compiled, compile};

@@ -6,6 +6,8 @@
 
 mod decide;
 mod objection;
+#[cfg(test)]
+mod tests;
 
 pub use decide::decide;
 

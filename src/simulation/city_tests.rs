@@ -1,16 +1,15 @@
 //! The whole shipped city against the real admission, in memory: every registered device and
 //! every imposter, over the octets that switches would send.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AttemptResult, City, Credential, Expected, Fleet, IssuingWallet, Story};
 use crate::access::{Access, Action, Event, Snapshot};
 use crate::authority::Authority;
-use crate::plan::{AuthorityMaterial, ClientSecrets, Credentials, Plan, Sources, compile};
+use crate::plan::{AuthorityMaterial, ClientSecrets, Credentials, Plan, compile, tests};
 use crate::vocabulary::{Marks, Moment, Outcome as Verdict, Secret, SwitchIndex, Timestamp};
 
 const UNDER_WAY_MAX: usize = 64;
@@ -21,24 +20,8 @@ fn today() -> Timestamp {
     Timestamp::parse("2026-11-24T09:00:00+09:00").unwrap()
 }
 
-fn files(root: &Path, below: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
-    for entry in std::fs::read_dir(below).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(root, &path, into);
-        } else {
-            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            into.insert(name, std::fs::read(&path).unwrap());
-        }
-    }
-}
-
 fn shipped() -> Plan {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut sources = Sources::default();
-    files(&root.join("config"), &root.join("config"), &mut sources.config);
-    files(&root.join("topology"), &root.join("topology"), &mut sources.topology);
-    let compiled = compile(&sources, today());
+    let compiled = compile(&tests::shipped(), today());
     compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.findings))
 }
 

@@ -11,7 +11,7 @@ use crate::vocabulary::{DeviceIndex, EnvironmentIndex, SiteIndex, Timestamp};
 pub(super) const NOW: Timestamp = Timestamp(1_795_489_200_000);
 
 /// The shipped files.
-pub(super) fn shipped() -> Sources {
+pub(crate) fn shipped() -> Sources {
     fn tree(
         root: &std::path::Path,
         at: &str,
@@ -33,6 +33,16 @@ pub(super) fn shipped() -> Sources {
     tree(&root.join("config"), "", &mut sources.config);
     tree(&root.join("topology"), "", &mut sources.topology);
     sources
+}
+
+/// Changes a text of a file that must hold it.
+pub(crate) fn edit(sources: &mut Sources, path: &str, from: &str, to: &str) {
+    let (tree, path) = path.split_once('/').unwrap();
+    let files = if tree == "config" { &mut sources.config } else { &mut sources.topology };
+    let file = files.get_mut(path).unwrap();
+    let text = String::from_utf8(file.clone()).unwrap();
+    assert!(text.contains(from), "{path} has no {from}");
+    *file = text.replace(from, to).into_bytes();
 }
 
 /// Everything found in `config/`. The names of `topology/` and of the inventory that it uses are
