@@ -25,7 +25,7 @@ pub fn decide(
     if let Some(because) = objection::to_place(plan, evidence, place) {
         return Decision::refuse(because);
     }
-    let subject = match objection::identify(plan, evidence) {
+    let subject = match objection::identify(plan, evidence, now) {
         Ok(subject) => subject,
         Err(because) => return Decision::refuse(because),
     };

@@ -73,21 +73,37 @@ pub(super) fn to_place(plan: &Plan, evidence: &Evidence, place: &Place) -> Optio
 }
 
 /// Finds the one device or grant that the evidence names, MAC and certificate checked together.
-pub(super) fn identify(plan: &Plan, evidence: &Evidence) -> Result<Subject, Because> {
+pub(super) fn identify(
+    plan: &Plan,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Result<Subject, Because> {
     match evidence {
-        Evidence::Mac(mac) => identify_mac(plan, mac.0),
+        Evidence::Mac(mac) => identify_mac(plan, mac.0, now),
         Evidence::Certificate { mac, certificate } => {
-            identify_certificate(plan, mac.0, certificate.get())
+            identify_certificate(plan, mac.0, certificate.get(), now)
         }
     }
 }
 
-fn identify_mac(plan: &Plan, mac: Mac) -> Result<Subject, Because> {
+/// The grants that speak for these names: those in force, so that a renewed grant is not hidden
+/// by the one it follows; when none is, the one that ends last, for its reason.
+fn grants_at(plan: &Plan, mac: Option<Mac>, names: &[String], now: Timestamp) -> Vec<GrantIndex> {
+    let grants = || plan.grants_for(mac, names);
+    let in_force = |index: &GrantIndex| plan.grant(*index).is_some_and(|it| it.in_force(now));
+    let current: Vec<_> = grants().filter(in_force).collect();
+    if !current.is_empty() {
+        return current;
+    }
+    grants().max_by_key(|index| plan.grant(*index).map(|grant| grant.until)).into_iter().collect()
+}
+
+fn identify_mac(plan: &Plan, mac: Mac, now: Timestamp) -> Result<Subject, Because> {
     if let Some(device) = plan.device_by_mac(mac) {
         return Ok(Subject::Device(device));
     }
-    if let Some(grant) = plan.grants_for(Some(mac), &[]).next() {
-        return Ok(Subject::Grant(grant));
+    if let Some(grant) = grants_at(plan, Some(mac), &[], now).first() {
+        return Ok(Subject::Grant(*grant));
     }
     let reason = if mac.is_local() { Reason::DeviceUnknownRandom } else { Reason::DeviceUnknown };
     Err(Because::new(reason).fact("mac", mac))
@@ -97,9 +113,10 @@ fn identify_certificate(
     plan: &Plan,
     mac: Mac,
     certificate: &Certificate,
+    now: Timestamp,
 ) -> Result<Subject, Because> {
     let devices = certificate.identities.iter().filter_map(|name| plan.device_by_identity(name));
-    let grants = plan.grants_for(None, &certificate.identities);
+    let grants = grants_at(plan, None, &certificate.identities, now).into_iter();
     let mut subjects: Vec<Subject> =
         devices.map(Subject::Device).chain(grants.map(Subject::Grant)).collect();
     subjects.dedup();
