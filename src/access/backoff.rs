@@ -14,6 +14,10 @@ const FREE_REFUSALS: u32 = 2;
 /// The first delay; each further one doubles.
 const FIRST_DELAY_MS: u64 = 250;
 
+/// The longest delay: well below the time for which an answer is remembered, so that an awaited
+/// one is never forgotten before it leaves.
+const DELAY_MAX_S: u64 = 5;
+
 /// Refusals by address, and the delay the next one earns.
 ///
 /// A constant delay makes every refusal cost the same and some switches give up at one second;
@@ -42,7 +46,7 @@ impl Backoff {
         *last = now;
         let Some(doublings) = count.checked_sub(FREE_REFUSALS + 1) else { return Duration::ZERO };
         let delay = FIRST_DELAY_MS.saturating_mul(1 << doublings.min(16));
-        Duration::from_millis(delay).min(patience / 2)
+        Duration::from_millis(delay).min(patience / 2).min(Duration::from_secs(DELAY_MAX_S))
     }
 
     /// Forgets the refusals of a device that was let in.

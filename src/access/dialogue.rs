@@ -78,7 +78,7 @@ impl Access {
                 Ok(mac) => return self.open_md5(now, point, message, mac, reply),
                 Err(because) => {
                     let decision = Decision::refuse(*because);
-                    let proof = Proof { eap: failure_to(message), ..Proof::default() };
+                    let proof = Proof { eap: Some(failure_to(message)), ..Proof::default() };
                     let course = Course::at_once("none", now);
                     return self.conclude(now, point, &decision, proof, &course, reply);
                 }
@@ -127,7 +127,7 @@ impl Access {
             rounds: 1,
             switch: switch.clone().unwrap_or_default(),
             place: plan.place_name(&point.place),
-            mac: station::calling_mac(point.request.packet, point.profile),
+            mac: station::device_mac(point.request.packet, point.profile),
             raw_user: point.raw(attribute::USER_NAME),
         };
         let limits = self.limits();
@@ -160,7 +160,7 @@ impl Access {
         let held = state.and_then(|state| self.conversations.find(source, &state).map(|_| state));
         let Some(state) = held else {
             let decision = Decision::refuse(Because::new(Reason::EapConversationUnknown));
-            let proof = Proof { eap: failure_to(message), ..Proof::default() };
+            let proof = Proof { eap: Some(failure_to(message)), ..Proof::default() };
             let course = Course::at_once("eap-tls", now);
             return self.conclude(now, point, &decision, proof, &course, reply);
         };
@@ -216,7 +216,7 @@ impl Access {
                 // decision and the peer's confirmation counts.
                 let decision = certificate_decision(now, point, &handshake);
                 let proof = if decision.outcome() == Outcome::Refuse {
-                    Proof { eap: failure_to(&packet), ..Proof::default() }
+                    Proof { eap: Some(failure_to(&packet)), ..Proof::default() }
                 } else {
                     Proof { eap: Some(packet), keys: Some(keys), session_id }
                 };
@@ -396,7 +396,15 @@ fn mac_identity_objection(point: &Site<'_>, identity: &[u8]) -> Option<Result<Ma
         return Some(Err(Box::new(because)));
     }
     let mac = station::mab_identity(point.request.packet, point.profile, MabForm::EapMd5);
-    Some(mac.map_err(Box::new))
+    Some(mac.map_err(Box::new).and_then(|mac| {
+        // The identity inside EAP and the User-Name around it must be the same device.
+        let named = std::str::from_utf8(identity).ok().and_then(|it| Mac::parse(it.trim()).ok());
+        if named == Some(mac) {
+            return Ok(mac);
+        }
+        let because = Because::new(Reason::MabMacMismatch).fact("user", mac);
+        Err(Box::new(because.fact("calling", escape(identity))))
+    }))
 }
 
 fn looks_like_mac(identity: &[u8]) -> bool {
@@ -423,10 +431,10 @@ fn challenge(
     Ok(Answer { reason: ReplyReason::Challenge, delay: Duration::ZERO })
 }
 
-/// EAP-Failure with the Identifier of the packet it answers (RFC 3748 §4.2).
-pub(super) fn failure_to(message: &[u8]) -> Option<Vec<u8>> {
-    let packet = eap_wire::Packet::parse(message).ok()?;
-    Some(eap_wire::failure(packet.identifier()))
+/// EAP-Failure with the Identifier of the packet it answers (RFC 3748 §4.2); an EAP-Start has
+/// none, and its refusal still needs a Failure (RFC 3579 §2.6.3).
+pub(super) fn failure_to(message: &[u8]) -> Vec<u8> {
+    eap_wire::failure(message.get(1).copied().unwrap_or_default())
 }
 
 /// A refusal of the conversation in the words of the record.

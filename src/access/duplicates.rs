@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
-const REMEMBERED_S: u64 = 15;
+const REMEMBERED_S: u64 = 30;
 /// Answers remembered for one client, so that no switch can push out another's.
 const PER_CLIENT_ANSWERS_MAX: usize = 4096;
 
@@ -125,8 +125,8 @@ mod tests {
         let find =
             |s, key, auth| duplicates.find(NOW + Duration::from_secs(s), &key, [auth; 16]).cloned();
         assert_eq!(find(0, key(1, 7), 1), Some(Reply::Sent(vec![2])));
-        assert_eq!(find(14, key(1, 7), 1), Some(Reply::Sent(vec![2])));
-        assert_eq!(find(15, key(1, 7), 1), None);
+        assert_eq!(find(29, key(1, 7), 1), Some(Reply::Sent(vec![2])));
+        assert_eq!(find(30, key(1, 7), 1), None);
         assert_eq!(find(0, key(2, 7), 1), None, "another source port");
         assert_eq!(find(0, key(1, 8), 1), None, "another identifier");
     }

@@ -10,7 +10,7 @@ use super::snapshot::{Client, Snapshot};
 use super::{Access, answer, station};
 use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
-use crate::plan::Profile;
+use crate::plan::{Profile, ReplyOmit};
 use crate::policy::{self, Decision, Evidence};
 use crate::vocabulary::{
     Because, Certificate, Moment, Outcome, Place, Reason, SwitchIndex, escape,
@@ -78,7 +78,7 @@ impl Access {
                 let decision = Decision::refuse(Because::new(Reason::CredentialsMixed));
                 let mut message = Vec::new();
                 packet.joined(attribute::EAP_MESSAGE, &mut message);
-                let proof = Proof { eap: failure_to(&message), ..Proof::default() };
+                let proof = Proof { eap: Some(failure_to(&message)), ..Proof::default() };
                 let course = Course::at_once("none", now);
                 return self.conclude(now, &point, &decision, proof, &course, reply);
             }
@@ -106,7 +106,11 @@ impl Access {
             Outcome::Refuse => Code::AccessReject,
         };
         let mut writer = Writer::reply(reply, code, packet);
-        writer.message_authenticator_first();
+        let omitted = proof.eap.is_none()
+            && point.profile.reply.omit.contains(&ReplyOmit::MessageAuthenticator);
+        if !omitted {
+            writer.message_authenticator_first();
+        }
         if let Some(eap) = &proof.eap {
             writer.eap_message(eap);
         }
@@ -132,7 +136,7 @@ impl Access {
             .finish_reply(request.key, packet.authenticator())
             .map_err(|_| IgnoreReason::Unwritable)?;
         self.push(Event::Decision(Box::new(point.record(now, decision, course))));
-        let mac = station::calling_mac(packet, point.profile);
+        let mac = station::device_mac(packet, point.profile);
         let (reason, delay) = match decision.outcome() {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
             Outcome::Quarantine => (ReplyReason::Quarantine, Duration::ZERO),
@@ -185,7 +189,7 @@ impl Site<'_> {
             generation: snapshot.generation,
             switch: switch.unwrap_or_default(),
             place: plan.place_name(&self.place),
-            mac: station::calling_mac(self.request.packet, self.profile),
+            mac: station::device_mac(self.request.packet, self.profile),
             raw_user: self.raw(attribute::USER_NAME),
             raw_calling: self.raw(self.profile.request.calling.attribute),
             method: course.method,

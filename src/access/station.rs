@@ -23,6 +23,17 @@ pub(super) fn calling_mac(packet: &Packet<'_>, profile: &Profile) -> Option<Mac>
     Mac::parse(value).ok()
 }
 
+/// The device's address for record and back-off: Calling-Station-Id, or User-Name on switches
+/// that send none.
+pub(super) fn device_mac(packet: &Packet<'_>, profile: &Profile) -> Option<Mac> {
+    match packet.first(profile.request.calling.attribute) {
+        None if profile.request.calling.may_be_absent => {
+            profile.user_mac(text(packet, attribute::USER_NAME)?)
+        }
+        Some(_) | None => calling_mac(packet, profile),
+    }
+}
+
 /// Where the request comes from. What the plan does not know stays unknown, in the switch's own
 /// words; nothing is guessed.
 pub(super) fn place(
@@ -59,7 +70,7 @@ fn raw_port(packet: &Packet<'_>) -> String {
 
 /// `AP-MAC:SSID` (RFC 3580 §3.20). The SSID may hold colons, so the address is taken first.
 fn split_called(called: &[u8]) -> (Option<Mac>, &[u8]) {
-    for length in [17, 14, 12] {
+    for length in [17, 14, 13, 12] {
         if let Some((address, [b':', ssid @ ..])) = called.split_at_checked(length)
             && let Some(mac) =
                 std::str::from_utf8(address).ok().and_then(|address| Mac::parse(address).ok())
@@ -189,6 +200,7 @@ mod tests {
             ("00-11-22-AA-BB-CC:city-b", (mac, "city-b")),
             ("00:11:22:aa:bb:cc:a:b", (mac, "a:b")),
             ("001122aabbcc:city", (mac, "city")),
+            ("001122-aabbcc:city", (mac, "city")),
             ("0011.22aa.bbcc:", (mac, "")),
             ("city-b", (None, "city-b")),
             ("", (None, "")),

@@ -2,10 +2,10 @@
 
 use super::objection::{self, Subject};
 use super::{Decision, Entry, Evidence, Verdict};
-use crate::plan::{Action, Medium, Method, Plan, PortRole, Rule, VlanMeans};
+use crate::plan::{Action, FilterMeans, Medium, Method, Plan, PortRole, Rule, VlanMeans};
 use crate::vocabulary::{
-    Because, Certificate, EnvironmentIndex, MarkKind, MarkSubject, Marks, Place, Point, Reason,
-    RuleIndex, Timestamp, VlanId,
+    Because, Certificate, EnvironmentIndex, Mark, MarkKind, MarkSubject, Marks, Outcome, Place,
+    Point, Reason, RuleIndex, Timestamp, VlanId,
 };
 
 /// Decides whether the device behind `evidence` may join at `place`, and where.
@@ -29,20 +29,42 @@ pub fn decide(
         Ok(subject) => subject,
         Err(because) => return Decision::refuse(because),
     };
-    let mark = marks.strictest(&mark_subjects(plan, &subject, evidence, place), now);
-    if let Some(mark) = mark {
-        let reason = match mark.kind {
-            MarkKind::Quarantine => Reason::MarkedQuarantine,
-            MarkKind::Refuse => Reason::Marked,
-        };
-        let because = subject.because(reason).fact("why", &mark.reason).fact("by", &mark.by);
-        return match mark.kind {
-            MarkKind::Quarantine => quarantine(plan, evidence, place, None, because),
-            MarkKind::Refuse => Decision::refuse(because),
-        };
+    let decision = judge(plan, &subject, evidence, place, now);
+    match marks.strictest(&mark_subjects(plan, &subject, evidence, place), now) {
+        Some(mark) => marked(plan, &subject, evidence, place, decision, mark),
+        None => decision,
     }
-    let objection = objection::to_subject(plan, &subject, evidence, place, now);
-    let rule = matching_rule(plan, &subject, evidence, place);
+}
+
+/// What a mark leaves of a decision: never more than there was without it.
+fn marked(
+    plan: &Plan,
+    subject: &Subject,
+    evidence: &Evidence,
+    place: &Place,
+    decision: Decision,
+    mark: &Mark,
+) -> Decision {
+    let because = |reason| subject.because(reason).fact("why", &mark.reason).fact("by", &mark.by);
+    match (mark.kind, decision.outcome()) {
+        (MarkKind::Refuse, _) => Decision::refuse(because(Reason::Marked)),
+        (MarkKind::Quarantine, Outcome::Refuse) => decision,
+        (MarkKind::Quarantine, Outcome::Admit | Outcome::Quarantine) => {
+            quarantine(plan, evidence, place, None, because(Reason::MarkedQuarantine))
+        }
+    }
+}
+
+/// The decision without marks.
+fn judge(
+    plan: &Plan,
+    subject: &Subject,
+    evidence: &Evidence,
+    place: &Place,
+    now: Timestamp,
+) -> Decision {
+    let objection = objection::to_subject(plan, subject, evidence, place, now);
+    let rule = matching_rule(plan, subject, evidence, place);
     match (objection, rule) {
         (Some(because), Some((index, rule))) if rule.action == Action::Quarantine => {
             let because = Because { rule: Some(index), ..because };
@@ -66,7 +88,7 @@ pub fn decide(
                         Subject::Device(_) => Reason::Admitted,
                         Subject::Grant(_) => Reason::GrantAdmitted,
                     };
-                    admit(plan, &subject, evidence, place, rule, because(reason))
+                    admit(plan, subject, evidence, (place, now), rule, because(reason))
                 }
             }
         }
@@ -130,7 +152,7 @@ fn admit(
     plan: &Plan,
     subject: &Subject,
     evidence: &Evidence,
-    place: &Place,
+    (place, now): (&Place, Timestamp),
     rule: &Rule,
     because: Because,
 ) -> Decision {
@@ -149,6 +171,14 @@ fn admit(
             .fact("environment", environment_id);
         return Decision::refuse(because);
     };
+    // A filter that cannot be sent would silently be none.
+    if rule.filter.is_some()
+        && let Some(profile) = plan.profile_of(place.switch)
+        && matches!(profile.reply.filter, FilterMeans::None | FilterMeans::Vsa)
+    {
+        let because = subject.because(Reason::FilterUnsupported).fact("rule", &rule.id);
+        return Decision::refuse(because.fact("profile", &profile.id));
+    }
     let mut because = because.fact("environment", environment_id);
     let grant = match subject {
         Subject::Device(_) => None,
@@ -157,8 +187,15 @@ fn admit(
     if let Some(grant) = grant {
         because = because.fact("grant", &grant.id).day("until", grant.until.just_before());
     }
-    let grant_end = grant.map(|grant| grant.until);
-    let entry = entry(environment, vlan, evidence, grant_end, Some(rule));
+    let permission_end = match (subject, evidence) {
+        (Subject::Grant(_), _) => grant.map(|grant| grant.until),
+        // Who comes in by an exception leaves with it.
+        (Subject::Device(index), Evidence::Mac(_)) => {
+            plan.mac_exception(*index, now).map(|exception| exception.expires)
+        }
+        (Subject::Device(_), Evidence::Certificate { .. }) => None,
+    };
+    let entry = entry(environment, vlan, evidence, permission_end, Some(rule));
     Decision { verdict: Verdict::Admit(entry), because }
 }
 
@@ -169,7 +206,9 @@ fn quarantine(
     rule: Option<&Rule>,
     because: Because,
 ) -> Decision {
-    match vlan_at(plan, place, plan.quarantine) {
+    // Where the quarantine is not served, its VLAN is not among those the plan was proven for.
+    let served = plan.served(place).contains(&plan.quarantine);
+    match vlan_at(plan, place, plan.quarantine).filter(|_| served) {
         Some(vlan) => {
             let entry = entry(plan.quarantine, vlan, evidence, None, rule);
             Decision { verdict: Verdict::Quarantine(entry), because }
@@ -186,10 +225,11 @@ fn entry(
     environment: EnvironmentIndex,
     vlan: VlanId,
     evidence: &Evidence,
-    grant_end: Option<Timestamp>,
+    permission_end: Option<Timestamp>,
     rule: Option<&Rule>,
 ) -> Entry {
-    let ends = [grant_end, evidence.certificate().map(|Certificate { not_after, .. }| *not_after)];
+    let ends =
+        [permission_end, evidence.certificate().map(|Certificate { not_after, .. }| *not_after)];
     Entry {
         environment,
         vlan,

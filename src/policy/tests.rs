@@ -163,6 +163,45 @@ fn everything_dated_holds_until_its_end_and_not_a_moment_longer() {
     assert_eq!(seen(moment(at("2026-01-01"), -1)), Reason::CertificateNotYetValid);
 }
 
+/// A grant that follows an ended one is found, whichever is written first.
+#[test]
+fn a_renewed_grant_is_not_hidden_by_the_one_before_it() {
+    let renewed = |sources: &mut Sources| {
+        let text = String::from_utf8(sources.config["grants.toml"].clone()).unwrap();
+        let first = text.split("[[grant]]").nth(1).unwrap();
+        let again = format!("\n[[grant]]{first}")
+            .replace("G-2026-014", "G-2027-001")
+            .replace("2026-11-16", "2027-01-10")
+            .replace("2026-12-25", "2027-01-20");
+        sources.config.insert("grants.toml".to_owned(), (text.clone() + &again).into_bytes());
+    };
+    let plan = plan(renewed);
+    let seen = |day| decided(&plan, &by_mac(VISITOR), "hon-sw18/0/5", at(day)).0;
+    assert_eq!(seen("2026-12-01"), Reason::GrantAdmitted);
+    assert_eq!(seen("2027-01-05"), Reason::GrantEnded);
+    assert_eq!(seen("2027-01-15"), Reason::GrantAdmitted);
+}
+
+/// The permission's end goes out with the admission, so that no session outlives it.
+#[test]
+fn who_comes_in_by_an_exception_leaves_with_it() {
+    let place = place(&CITY, "hon-sw05/0/1");
+    let decision = decide(&CITY, &Marks::default(), &by_mac(PRINTER_A), &place, noon());
+    let end = Timestamp::parse_end("2027-03-31").unwrap();
+    assert_eq!(decision.entry().map(|entry| entry.until), Some(Some(end)));
+}
+
+/// An SSID that does not serve the quarantine gets no quarantine VLAN either.
+#[test]
+fn quarantine_is_only_where_it_is_served() {
+    let place = place(&CITY, "hon-wlc01/ssid:city-b");
+    let evidence = by_certificate(PC_B.0, &[PC_B.1]);
+    let marks = mark(MarkSubject::Mac(evidence.mac()), MarkKind::Quarantine);
+    let without = decide(&CITY, &Marks::default(), &evidence, &place, noon());
+    let with = decide(&CITY, &marks, &evidence, &place, noon());
+    assert_eq!(with.outcome(), Outcome::Refuse, "{:?} {:?}", without.because, with.because);
+}
+
 /// segmentation.md §2: the edition rules the air, and a by-law may be stricter or looser.
 #[test]
 fn wireless_in_the_my_number_environment_follows_edition_and_by_law() {
@@ -323,9 +362,8 @@ proptest! {
         if refuse {
             prop_assert_eq!(with.outcome(), Outcome::Refuse);
         }
-        if without.outcome() == Outcome::Refuse && with.outcome() == Outcome::Quarantine {
-            // Only a device that is known: the waiting room is no place for strangers.
-            prop_assert!(with.because.device.is_some() || with.because.grant.is_some());
+        if without.outcome() == Outcome::Refuse {
+            prop_assert_eq!(with.outcome(), Outcome::Refuse);
         }
     }
 }

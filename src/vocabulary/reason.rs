@@ -124,6 +124,9 @@ reasons! {
     RuleRefused "policy.refused"
         ["規則 {rule} により拒否しました。", "refused by rule {rule}"]
         ["意図しない場合は policy.toml の規則 {rule} を見直してください。", "if this is not intended, review rule {rule} in policy.toml"]
+    FilterUnsupported "policy.filter-unsupported"
+        ["規則 {rule} のフィルターを、このスイッチのプロファイル {profile} では送れないため拒否しました。", "refused because profile {profile} cannot carry the filter that rule {rule} demands"]
+        ["プロファイルの reply.filter を確認するか、規則の対象からこのスイッチを外してください。", "check reply.filter in the profile, or keep the rule from this switch"]
     NoRule "policy.no-rule"
         ["該当する規則がないため拒否しました。", "refused because no rule matches"]
         ["この端末区分・認証方式・場所に対する規則を policy.toml に追加してください。", "add a rule for this class, method and place to policy.toml"]

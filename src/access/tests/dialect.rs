@@ -1,6 +1,6 @@
 //! Each family of switches asks and is answered in its own way; the air has rules of its own.
 
-use super::fixture::{Answered, Desk, PC, PRINTER, Printer, code, text};
+use super::fixture::{Answered, Desk, LOCAL, PC, PRINTER, Printer, code, text};
 use crate::eap::peer::PeerVersions;
 use crate::plan::Sources;
 use crate::plan::tests::edit;
@@ -73,31 +73,50 @@ fn vlan_4_vlan_6_time_and_filter_in_the_form_of_the_profile() {
         let more = "vlan = \"B-PRINTER\"\nsession_timeout_s = 900\nfilter = \"printers\"";
         edit(sources, "config/policy.toml", vlan, more);
     };
-    for (form, filter_id, rule_text) in [
-        ("none", None, None),
-        ("filter-id", Some("printers"), None),
-        ("nas-filter-rule", None, Some("printers\0")),
+    for (form, kind, written) in [
+        ("filter-id", attribute::FILTER_ID, "printers"),
+        ("nas-filter-rule", attribute::NAS_FILTER_RULE, "printers"),
     ] {
         let mut desk = Desk::with(|sources| {
             rule(sources);
             edit(sources, ALAXALA, "filter = \"none\"", &format!("filter = \"{form}\""));
         });
         let reply = accepted(&mut desk);
-        assert_eq!(text(&reply, attribute::FILTER_ID).as_deref(), filter_id, "{form}");
-        let written = text(&reply, attribute::NAS_FILTER_RULE);
-        assert_eq!(
-            written.map(|text| text.trim_end_matches('\0').to_owned()),
-            rule_text.map(|text: &str| text.trim_end_matches('\0').to_owned())
-        );
         let packet = Packet::parse(&reply).unwrap();
+        let both = packet.count(attribute::FILTER_ID) + packet.count(attribute::NAS_FILTER_RULE);
+        assert_eq!(both, 1, "never the two together");
+        assert_eq!(text(&reply, kind).unwrap().trim_end_matches('\0'), written);
         assert_eq!(packet.integer(attribute::SESSION_TIMEOUT), Some(900));
         assert_eq!(packet.integer(attribute::TERMINATION_ACTION), Some(1));
     }
+    let mut desk = Desk::with(rule);
+    let request = desk.mab(&PRINTER);
+    assert_eq!(code(&desk.ask(PRINTER.switch, &request)), Code::AccessReject);
+    assert_eq!(desk.decision().because.reason, Reason::FilterUnsupported);
     let mut desk = Desk::with(|sources| {
         edit(sources, ALAXALA, "omit = []", "omit = [\"termination-action\"]");
     });
     let reply = accepted(&mut desk);
     assert_eq!(Packet::parse(&reply).unwrap().count(attribute::TERMINATION_ACTION), 0);
+}
+
+/// MA-5: models that discard it get none, except beside EAP.
+#[test]
+fn ma_5_message_authenticator_is_left_out_only_where_asked_and_never_with_eap() {
+    let mut desk = Desk::with(|sources| {
+        for file in [ALAXALA, "config/profiles/cisco-ibns.toml"] {
+            edit(sources, file, "omit = []", "omit = [\"message-authenticator\"]");
+        }
+    });
+    let request = desk.mab(&PRINTER);
+    let (source, mut reply) = (desk.source(PRINTER.switch), Vec::new());
+    desk.access.handle(desk.now, &request, source, LOCAL.into(), &mut reply);
+    let packet = Packet::parse(&reply).unwrap();
+    assert_eq!(packet.code(), Code::AccessAccept);
+    assert_eq!(packet.count(attribute::MESSAGE_AUTHENTICATOR), 0);
+    let (config, _) = desk.supplicant(PC.name, PeerVersions::Both);
+    // Every reply of the conversation is proven to begin with it.
+    desk.authenticate(&PC, &config, false, None, |_, _| {});
 }
 
 /// No session lasts beyond the end of the grant or certificate it rests on.
@@ -187,4 +206,30 @@ fn mac_authentication_over_the_air_is_always_refused() {
     };
     assert_eq!(code(&desk.ask(PRINTER.switch, &wired)), Code::AccessReject);
     assert_eq!(desk.decision().because.reason, Reason::WirelessMac);
+}
+
+/// dialects.md §2: a fixed word authenticates the switch, and only one that is stored counts.
+#[test]
+fn a_fixed_word_must_be_stored_and_right() {
+    let mut desk = Desk::with(profile("\"same-as-user\"", "\"fixed\""));
+    let index = desk.switch(PRINTER.switch);
+    let ask = |desk: &mut Desk, word: &[u8]| {
+        let request = desk.request(PRINTER.switch, |writer, key, authenticator| {
+            let mut hidden = Vec::new();
+            key.encode_user_password(authenticator, word, &mut hidden).unwrap();
+            writer
+                .text(attribute::USER_NAME, "e80f.5e60.eb41")
+                .attribute(attribute::USER_PASSWORD, &hidden)
+                .text(attribute::CALLING_STATION_ID, PRINTER.mac)
+                .integer(attribute::NAS_PORT, 1);
+        });
+        desk.ask(PRINTER.switch, &request);
+        desk.decision().because.reason
+    };
+    assert_eq!(ask(&mut desk, b"e80f.5e60.eb41"), Reason::MabWordMissing);
+    let word = crate::vocabulary::Secret::new(b"one word for the switch".to_vec());
+    desk.credentials.clients.get_mut(&index).unwrap().mab_word = Some(word);
+    desk.reload(None, crate::vocabulary::Marks::default());
+    assert_eq!(ask(&mut desk, b"e80f.5e60.eb41"), Reason::MabPassword);
+    assert_eq!(ask(&mut desk, b"one word for the switch"), Reason::Admitted);
 }
