@@ -22,6 +22,7 @@ pub mod policy;
 pub mod eap;
 pub mod authority;
 pub mod client;
+pub mod authenticator;
 pub mod access;
 pub mod simulation;
 #[expect(clippy::disallowed_methods, reason = "the one room that touches the world")]

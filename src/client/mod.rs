@@ -1,11 +1,12 @@
 //! Asks a RADIUS server and waits: unpredictable authenticators, retransmission of the same
 //! octets, replies believed only when they prove the secret.
 //!
-//! Knows no sockets, no clock and not who asks. Today it asks for admission (Access-Request) and
-//! for life (Status-Server) and one server only; accounting, CoA and Disconnect are further
-//! kinds of [`Kind`], fail-over is a choice among several values of [`Client`].
+//! Knows no sockets, no clock and not who asks. A [`Client`] asks one server for admission
+//! (Access-Request), for life (Status-Server) or hands it an account (Accounting-Request);
+//! [`Servers`] chooses among several of them. CoA and Disconnect are further kinds of [`Kind`].
 
 mod reason;
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use reason::{Action, IgnoreReason};
+pub use servers::{Asked, Outcome, ServerId, Servers};
 
 use crate::vocabulary::{Moment, Random};
 use crate::wire::radius::{Code, Key, Packet, Unwritable, Writer};
@@ -86,6 +88,7 @@ pub enum AskError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Access,
+    Accounting,
     Status,
 }
 
@@ -93,17 +96,27 @@ impl Kind {
     const fn request(self) -> Code {
         match self {
             Self::Access => Code::AccessRequest,
+            Self::Accounting => Code::AccountingRequest,
             Self::Status => Code::StatusServer,
         }
     }
 
-    /// RFC 2865 §4; RFC 5997 §4.2 for the authentication port.
+    /// RFC 2865 §4; RFC 2866 §4; RFC 5997 §4.2 for the authentication port.
     const fn is_answered_by(self, code: Code) -> bool {
         match self {
             Self::Access => {
                 matches!(code, Code::AccessAccept | Code::AccessReject | Code::AccessChallenge)
             }
+            Self::Accounting => matches!(code, Code::AccountingResponse),
             Self::Status => matches!(code, Code::AccessAccept),
+        }
+    }
+
+    /// An Accounting-Response holds nothing worth forging, and servers seldom sign it twice.
+    const fn wants_message_authenticator(self) -> bool {
+        match self {
+            Self::Access | Self::Status => true,
+            Self::Accounting => false,
         }
     }
 }
@@ -156,6 +169,18 @@ impl Client {
         self.ask(now, Kind::Access, fill)
     }
 
+    /// Hands over an account (RFC 2866). `fill` writes every attribute but Message-Authenticator.
+    ///
+    /// # Errors
+    /// [`AskError`]; then nothing was sent.
+    pub fn ask_accounting(
+        &mut self,
+        now: Moment,
+        fill: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<Ticket, AskError> {
+        self.ask(now, Kind::Accounting, |writer, _, _| fill(writer))
+    }
+
     /// Asks whether the server lives (RFC 5997).
     ///
     /// # Errors
@@ -183,6 +208,9 @@ impl Client {
             self.free.push_front(identifier);
             return Err(AskError::Unwritable(fault));
         }
+        // The authenticator of an account is keyed and known only now (RFC 2866 §3).
+        let authenticator =
+            Packet::parse(&octets).map_or(authenticator, |packet| packet.authenticator());
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let due = now.monotonic + self.settings.timeout;
@@ -214,7 +242,11 @@ impl Client {
         let identifier = packet.identifier();
         let question = self.open.get(&identifier).ok_or(IgnoreReason::NothingAsked)?;
         self.key
-            .check_reply(&packet, question.authenticator, true)
+            .check_reply(
+                &packet,
+                question.authenticator,
+                question.kind.wants_message_authenticator(),
+            )
             .map_err(IgnoreReason::Unproven)?;
         if !question.kind.is_answered_by(packet.code()) {
             return Err(IgnoreReason::WrongCode);
@@ -229,8 +261,18 @@ impl Client {
         Ok(())
     }
 
-    /// Sends again what was not answered in time, or gives it up.
-    pub fn handle_timeout(&mut self, now: Moment) {
+    /// No longer waits for the answer to a question; nothing more is heard of it.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        let found = self.open.iter().find(|(_, question)| question.ticket == ticket);
+        if let Some(identifier) = found.map(|(identifier, _)| *identifier) {
+            self.close(identifier);
+        }
+    }
+
+    /// Sends again what was not answered in time, or gives it up. Says whether an
+    /// Access-Request is among what is sent again.
+    pub fn handle_timeout(&mut self, now: Moment) -> bool {
+        let mut again = false;
         while let Some((due, identifier)) = self.due.first().copied()
             && due <= now.monotonic
         {
@@ -241,10 +283,12 @@ impl Client {
                 question.due = now.monotonic + self.settings.timeout;
                 self.due.insert((question.due, identifier));
                 self.outgoing.push_back(identifier);
+                again |= question.kind == Kind::Access;
             } else if let Some(question) = self.close(identifier) {
                 self.events.push_back(Event::TimedOut { ticket: question.ticket });
             }
         }
+        again
     }
 
     fn close(&mut self, identifier: u8) -> Option<Question> {

@@ -3,4 +3,5 @@
 //! Holds no state, reads no time, decides nothing and never panics, whatever the bytes.
 
 pub mod eap;
+pub mod frame;
 pub mod radius;
