@@ -14,7 +14,7 @@ mod inventory;
 mod model;
 mod policy;
 mod profile;
-mod read;
+pub(crate) mod read;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -26,6 +26,7 @@ pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,
 };
+pub(crate) use finding::Sink;
 pub use finding::{Finding, FindingKind, Severity};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};
