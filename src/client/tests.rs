@@ -157,3 +157,34 @@ fn a_question_that_cannot_be_written_leaves_nothing_behind() {
     assert!(matches!(error, Err(AskError::Unwritable(_))));
     assert_eq!((sent(&mut client), client.poll_timeout(), client.free.len()), (None, None, 256));
 }
+
+#[test]
+fn an_account_is_keyed_and_its_answer_needs_no_message_authenticator() {
+    let mut client = client();
+    let ticket = client
+        .ask_accounting(at(0), |writer| {
+            writer.integer(attribute::ACCT_STATUS_TYPE, 1);
+        })
+        .unwrap();
+    let request = sent(&mut client).unwrap();
+    assert!(key("correct horse").check_keyed_request(&Packet::parse(&request).unwrap()));
+    let accept = reply(&request, Code::AccessAccept, "correct horse", true);
+    let reason = IgnoreReason::WrongCode;
+    assert_eq!(client.handle(&accept, server()), Action::Ignored { reason });
+    let response = reply(&request, Code::AccountingResponse, "correct horse", false);
+    assert_eq!(client.handle(&response, server()), Action::Answered);
+    assert!(matches!(client.poll_event(), Some(Event::Reply { ticket: of, .. }) if of == ticket));
+}
+
+#[test]
+fn of_a_withdrawn_question_nothing_is_heard_again() {
+    let mut client = client();
+    let ticket = client.ask_access(at(0), |_, _, _| {}).unwrap();
+    let request = sent(&mut client).unwrap();
+    client.cancel(ticket);
+    let accept = reply(&request, Code::AccessAccept, "correct horse", true);
+    let reason = IgnoreReason::NothingAsked;
+    assert_eq!(client.handle(&accept, server()), Action::Ignored { reason });
+    client.handle_timeout(at(99));
+    assert_eq!((client.poll_event(), client.poll_timeout(), client.free.len()), (None, None, 256));
+}
