@@ -71,7 +71,8 @@ impl Wire {
         interface: &str,
         heard: impl Fn(Vec<u8>) -> bool + Send + 'static,
     ) -> Result<Self, Failure> {
-        let wire = Self { sending: Sending::default(), waiting: Arc::default(), lost: Arc::default() };
+        let wire =
+            Self { sending: Sending::default(), waiting: Arc::default(), lost: Arc::default() };
         let mut receiver = wire.open(interface).map_err(|cause| unusable(interface, &cause))?;
         let reader = Self {
             sending: Arc::clone(&wire.sending),
@@ -115,7 +116,8 @@ impl Wire {
         let found = find(interface)?;
         // Made here rather than there, so that the filter is in place before the first frame.
         let open = || {
-            let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(PROTOCOL_ALL)))?;
+            let socket =
+                Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(PROTOCOL_ALL)))?;
             socket.attach_filter(&INCOMING)?;
             let config = Config {
                 read_timeout: Some(TIMEOUT),

@@ -110,8 +110,7 @@ impl Connection {
         let wanted = count(results.last(), "next_cfg");
         let wanted = wanted.ok_or_else(|| self.malformed("next_cfg"))?;
         let deadline = Instant::now() + REPLY_TIMEOUT;
-        let look =
-            json!({"op": "select", "table": DATABASE, "where": [], "columns": ["cur_cfg"]});
+        let look = json!({"op": "select", "table": DATABASE, "where": [], "columns": ["cur_cfg"]});
         loop {
             let results = self.transact(std::slice::from_ref(&look))?;
             if count(results.first(), "cur_cfg").is_some_and(|current| current >= wanted) {
@@ -326,7 +325,10 @@ mod tests {
         assert_eq!(asked[0]["params"][2]["row"]["tag"], 120);
         for (line, kind) in [
             (r#"{"id":1,"result":null,"error":"unknown database"}"#, FailureKind::SwitchRefused),
-            (r#"{"id":1,"result":[{},{},{"error":"timed out","details":"x"}],"error":null}"#, FailureKind::SwitchRefused),
+            (
+                r#"{"id":1,"result":[{},{},{"error":"timed out","details":"x"}],"error":null}"#,
+                FailureKind::SwitchRefused,
+            ),
             (r#"{"id":1,"result":{},"error":null}"#, FailureKind::SwitchUnreachable),
             ("[[[[", FailureKind::SwitchUnreachable),
             ("", FailureKind::SwitchUnreachable),

@@ -252,10 +252,7 @@ fn seconds(table: &Table<'_>, key: &'static str, range: (i64, i64)) -> Option<Op
     Some(number.and_then(span))
 }
 
-fn optional_socket(
-    text: Option<Located<String>>,
-    table: &Table<'_>,
-) -> Option<Option<SocketAddr>> {
+fn optional_socket(text: Option<Located<String>>, table: &Table<'_>) -> Option<Option<SocketAddr>> {
     text.map_or(Some(None), |text| to_socket(&text, table.sink()).map(Some))
 }
 

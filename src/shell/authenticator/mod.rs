@@ -25,10 +25,8 @@ use super::control::{self, Command, Reply, Request};
 use super::eapol_port::{self, Wire};
 use super::log::{self, Log, Severity};
 use super::{Failure, FailureKind, http, notify, random};
-use crate::authenticator::{
-    Applied, Authenticator, Change, Event, PortId, PortStatus, Settings, Socket,
-};
-use crate::vocabulary::{Language, Moment, Text, Timestamp};
+use crate::authenticator::{Applied, Authenticator, Change, Event, PortId, PortStatus, Socket};
+use crate::vocabulary::{Moment, Text, Timestamp};
 use file::File;
 use metrics::Metrics;
 use switch::{Order, Place, Report, Switch};
@@ -164,7 +162,8 @@ impl Running {
         use tokio::signal::unix::{SignalKind, signal};
         let refused = |cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
         let _context = self.runtime.enter();
-        for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")]
+        for (kind, name) in
+            [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")]
         {
             let mut signals = signal(kind).map_err(refused)?;
             let sender = self.sender.clone();
@@ -343,8 +342,7 @@ impl Running {
         let language = request.language();
         match &request.command {
             Command::Status => {
-                let ports: Vec<Value> =
-                    self.authenticator.status().iter().map(port_json).collect();
+                let ports: Vec<Value> = self.authenticator.status().iter().map(port_json).collect();
                 let result = json!({
                     "switch": self.name,
                     "since": self.since.rfc3339(),

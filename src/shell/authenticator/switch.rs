@@ -101,12 +101,7 @@ impl Drop for Live {
 
 impl<R: Fn(Report) + Send> Switch<R> {
     /// A switch that is not connected yet. `sender` is the other end of `orders`.
-    pub fn new(
-        place: Place,
-        report: R,
-        orders: Receiver<Order>,
-        sender: Sender<Order>,
-    ) -> Self {
+    pub fn new(place: Place, report: R, orders: Receiver<Order>, sender: Sender<Order>) -> Self {
         let bouncing = HashMap::new();
         Self { place, report, orders, sender, live: None, connections: 0, bouncing }
     }
@@ -168,8 +163,14 @@ impl<R: Fn(Report) + Send> Switch<R> {
         let mut listener = ovsdb::Connection::open(database)?;
         let listening = listener.handle()?;
         let found = listener.monitor()?;
-        let mut live =
-            Live { database: asking, flows, listening, numbers: HashMap::new(), links: HashMap::new(), tags };
+        let mut live = Live {
+            database: asking,
+            flows,
+            listening,
+            numbers: HashMap::new(),
+            links: HashMap::new(),
+            tags,
+        };
         for update in &found {
             if let Update::Interface { name, up, number } = update {
                 live.links.insert(name.clone(), *up);
