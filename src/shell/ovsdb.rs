@@ -106,14 +106,14 @@ impl Connection {
         all.push(json!({"op": "mutate", "table": DATABASE, "where": [], "mutations": [["next_cfg", "+=", 1]]}));
         all.push(json!({"op": "select", "table": DATABASE, "where": [], "columns": ["next_cfg"]}));
         let results = self.transact(&all)?;
-        let count = |row: Option<&Value>, column| row?["rows"][0][column].as_i64();
-        let wanted = count(results.last(), "next_cfg");
+        let count = |row: Option<&Value>, column| at(row?, column).as_i64();
+        let wanted = count(results.last(), "/rows/0/next_cfg");
         let wanted = wanted.ok_or_else(|| self.malformed("next_cfg"))?;
         let deadline = Instant::now() + REPLY_TIMEOUT;
         let look = json!({"op": "select", "table": DATABASE, "where": [], "columns": ["cur_cfg"]});
         loop {
             let results = self.transact(std::slice::from_ref(&look))?;
-            if count(results.first(), "cur_cfg").is_some_and(|current| current >= wanted) {
+            if count(results.first(), "/rows/0/cur_cfg").is_some_and(|current| current >= wanted) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -131,7 +131,7 @@ impl Connection {
         let look = json!({"op": "select", "table": "Port", "where": [["name", "==", port]],
                           "columns": ["tag"]});
         let results = self.transact(&[look])?;
-        Ok(results.first().and_then(|result| number(&result["rows"][0]["tag"])))
+        Ok(results.first().and_then(|result| number(at(result, "/rows/0/tag"))))
     }
 
     /// Asks for a sign of life.
@@ -175,8 +175,8 @@ impl Connection {
         }
         let message = self.receive()?;
         self.doubtful = false;
-        match message["method"].as_str() {
-            Some("update") => Ok(updates(&message["params"][1])),
+        match at(&message, "/method").as_str() {
+            Some("update") => Ok(updates(at(&message, "/params/1"))),
             Some(_) | None => Ok(Vec::new()),
         }
     }
@@ -188,13 +188,13 @@ impl Connection {
         self.send(&json!({"method": method, "params": parameters, "id": id}))?;
         for _ in 0..STRAYS_MAX {
             let mut message = self.receive()?;
-            if message["id"] != id || message.get("method").is_some() {
+            if *at(&message, "/id") != id || message.get("method").is_some() {
                 continue;
             }
-            if !message["error"].is_null() {
+            if !at(&message, "/error").is_null() {
                 return Err(refused_by(&message));
             }
-            return Ok(message["result"].take());
+            return Ok(message.get_mut("result").map(Value::take).unwrap_or_default());
         }
         Err(self.malformed("no answer"))
     }
@@ -211,8 +211,8 @@ impl Connection {
         let mut reader = serde_json::Deserializer::from_reader(&mut bounded);
         let message = Value::deserialize(&mut reader)
             .map_err(|cause| lost(&self.path, &cause.to_string()))?;
-        if message["method"] == "echo" {
-            let reply = json!({"id": message["id"], "result": message["params"], "error": null});
+        if at(&message, "/method") == "echo" {
+            let reply = json!({"id": at(&message, "/id"), "result": at(&message, "/params"), "error": null});
             self.send(&reply)?;
         }
         Ok(message)
@@ -253,16 +253,22 @@ pub fn secure(bridge: &str) -> Vec<Value> {
 /// since what matters of them, the link, goes first.
 fn updates(tables: &Value) -> Vec<Update> {
     let rows = |table: &str| {
-        let rows = tables[table].as_object().into_iter().flat_map(serde_json::Map::values);
-        rows.map(|row| &row["new"]).filter(|row| row.is_object())
+        let rows = tables
+            .get(table)
+            .unwrap_or(&Value::Null)
+            .as_object()
+            .into_iter()
+            .flat_map(serde_json::Map::values);
+        rows.map(|row| at(row, "/new")).filter(|row| row.is_object())
     };
-    let name = |row: &Value| row["name"].as_str().unwrap_or_default().to_owned();
+    let name = |row: &Value| at(row, "/name").as_str().unwrap_or_default().to_owned();
     let interfaces = rows("Interface").map(|row| Update::Interface {
         name: name(row),
-        up: row["link_state"] == "up",
-        number: number(&row["ofport"]).filter(|number| *number > 0),
+        up: at(row, "/link_state") == "up",
+        number: number(at(row, "/ofport")).filter(|number| *number > 0),
     });
-    let ports = rows("Port").map(|row| Update::Port { name: name(row), tag: number(&row["tag"]) });
+    let ports =
+        rows("Port").map(|row| Update::Port { name: name(row), tag: number(at(row, "/tag")) });
     interfaces.chain(ports).collect()
 }
 
@@ -271,13 +277,18 @@ fn number(value: &Value) -> Option<u16> {
     value.as_i64().and_then(|number| u16::try_from(number).ok())
 }
 
+/// What a JSON pointer leads to; null when there is nothing.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 fn lost(path: &Path, cause: &str) -> Failure {
     Failure::new(FailureKind::SwitchUnreachable).fact("path", path.display()).fact("cause", cause)
 }
 
 fn refused_by(answer: &Value) -> Failure {
-    let detail = answer["details"].as_str().unwrap_or_default();
-    let cause = format!("{} {detail}", answer["error"]);
+    let detail = at(answer, "/details").as_str().unwrap_or_default();
+    let cause = format!("{} {detail}", at(answer, "/error"));
     Failure::new(FailureKind::SwitchRefused).fact("cause", cause.trim())
 }
 
