@@ -116,9 +116,10 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
         Language::English => en.to_owned(),
     });
     console.line(row(&heading));
-    for port in reply.result["ports"].as_array().into_iter().flatten() {
+    let ports = reply.result.get("ports").and_then(Value::as_array);
+    for port in ports.into_iter().flatten() {
         let keys = ["port", "mac", "state", "method", "vlan", "since"];
-        console.line(row(&keys.map(|key| text(&port[key]))));
+        console.line(row(&keys.map(|key| text(port.get(key).unwrap_or(&Value::Null)))));
     }
     DONE
 }
