@@ -365,6 +365,21 @@ fn nothing_stays_open_or_shut_for_good_when_a_part_is_killed() {
     lab.wait_for("port1", "authorised", 120);
     assert_eq!(lab.tag("port1"), "120");
 
+    // The switch and its database: when they are back, nothing is taken for granted.
+    for daemon in ["ovs/ovs-vswitchd", "ovs/ovsdb-server"] {
+        let count = || {
+            let log = fs::read_to_string(lab.path("authenticate.log")).unwrap();
+            log.matches("SYS-switch-lost").count()
+        };
+        let lost = count();
+        lab.kill("-KILL", daemon);
+        lab.wait("a noticed loss", || count() > lost);
+        assert_eq!(lab.port("port1")["vlan"], Value::Null);
+        lab.tell("daemons", &[]);
+        lab.wait_for("port1", "authorised", 120);
+        lab.wait("an open port", || lab.tag("port1") == "120" && lab.open_flows() == 1);
+    }
+
     // Ended in order, it leaves every port closed.
     lab.kill("-TERM", "authenticate");
     assert_eq!((lab.tag("port1"), lab.open_flows()), ("4094".to_owned(), 0));

@@ -325,3 +325,61 @@ fn not_a_vlan(table: &Table<'_>, vlan: Option<VlanId>, vlans: &BTreeSet<VlanId>)
     let finding = table.finding(FindingKind::NotAChoice, "port").fact("value", value);
     finding.fact("choices", choices.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lab's file with one thing changed, and a secret beside it.
+    fn read_changed(old: &str, new: &str) -> (Option<File>, Vec<Finding>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("authenticator.toml");
+        let lab = include_str!("../../../integration/lab_site/authenticator.toml");
+        let text = lab.replace("@SWITCH@", "10.250.1.11").replace("@SERVER@", "10.250.0.10");
+        let text = text.replace("@SECRET@", "radius.secret");
+        assert!(text.contains(old), "{old}");
+        let secret = directory.path().join("radius.secret");
+        std::fs::write(&secret, "Zq7wPx2vKd9mTn4c\n").unwrap();
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&secret, mode(if new == "OPEN" { 0o644 } else { 0o600 })).unwrap();
+        std::fs::write(&path, text.replacen(old, new, 1).replace("OPEN", old)).unwrap();
+        read(&path)
+    }
+
+    #[test]
+    fn the_labs_file_is_read_with_the_timers_it_names_and_the_standards_others() {
+        let (file, findings) = read_changed("[switch]", "[switch]");
+        assert_eq!(findings, []);
+        let settings = file.unwrap().settings;
+        assert_eq!(settings.servers[0].secret, Secret::new(b"Zq7wPx2vKd9mTn4c".to_vec()));
+        let ports = settings.ports;
+        assert_eq!((ports[0].order, ports[1].order), (Order::Dot1xFirst, Order::MabFirst));
+        assert_eq!(ports[0].quiet, Duration::from_secs(3));
+        assert_eq!(ports[0].supplicant_timeout, Duration::from_secs(30));
+        assert_eq!(ports[0].hosts, Hosts::One);
+    }
+
+    #[test]
+    fn every_mistake_is_named_with_its_line_and_refuses_the_file() {
+        for (old, new, kind) in [
+            ("[switch]", "[switch", FindingKind::Syntax),
+            ("bridge =", "brigde =", FindingKind::UnknownKey),
+            ("uplinks = [\"uplink\"]\n", "", FindingKind::MissingKey),
+            ("\"10.250.1.11\"", "\"10.250.1\"", FindingKind::BadAddress),
+            ("vlans = [110,", "vlans = [4094,", FindingKind::OutOfRange),
+            ("timeout_ms = 1000", "timeout_ms = \"1000\"", FindingKind::WrongType),
+            ("number = 2", "number = 1", FindingKind::Duplicate),
+            ("\"mab-first\"", "\"mab\"", FindingKind::NotAChoice),
+            ("interface = \"port1\"", "interface = \"a name too long\"", FindingKind::BadId),
+            ("order = \"mab-first\"", "critical_vlan = 777", FindingKind::NotAChoice),
+            ("\"radius.secret\"", "\"other.secret\"", FindingKind::FileUnreadable),
+            ("\"radius.secret\"", "OPEN", FindingKind::SecretOpen),
+        ] {
+            let (file, findings) = read_changed(old, new);
+            let found = findings.iter().find(|finding| finding.kind == kind);
+            let found = found.unwrap_or_else(|| panic!("{new}: {findings:#?}"));
+            assert!(found.at.as_ref().is_some_and(|at| at.line > 0), "{new}: {found:?}");
+            assert!(file.is_none(), "{new}");
+        }
+    }
+}
