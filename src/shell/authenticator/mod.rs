@@ -91,6 +91,12 @@ impl Running {
         state: &Path,
         output: impl Write + Send + 'static,
     ) -> Result<Self, Failure> {
+        let control = state.join(control::SOCKET_FILE);
+        if std::os::unix::net::UnixStream::connect(&control).is_ok() {
+            // Two of them would close each other's ports for ever.
+            let failure = Failure::new(FailureKind::AddressUnavailable);
+            return Err(failure.fact("address", control.display()).fact("cause", "in use"));
+        }
         let clock = Clock::start();
         let (sender, inputs) = channel();
         let File { mut settings, bridge, database, openflow, uplinks, .. } = file;
