@@ -4,6 +4,7 @@
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
 mod arguments;
+mod authenticator;
 mod authority_directory;
 mod certificate;
 mod check;
@@ -55,6 +56,7 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },
     Verb { define: secret::define, run: secret::run },

@@ -116,19 +116,19 @@ fn japanese(word: &'static str) -> &'static str {
 
 /// Where the readers of files put what they find.
 #[derive(Debug, Default)]
-pub(super) struct Sink(RefCell<Vec<Finding>>);
+pub(crate) struct Sink(RefCell<Vec<Finding>>);
 
 impl Sink {
-    pub(super) fn push(&self, finding: Finding) {
+    pub(crate) fn push(&self, finding: Finding) {
         self.0.borrow_mut().push(finding);
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.0.borrow().iter().any(|finding| finding.severity() == Severity::Error)
     }
 
     /// Everything found, by file and line, the gravest first within a line.
-    pub(super) fn into_findings(self) -> Vec<Finding> {
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
         let mut findings = self.0.into_inner();
         findings.sort_by(|left, right| {
             let key = |finding: &Finding| {
@@ -205,6 +205,9 @@ findings! {
     FileUnknown Error "file.unknown"
         ["`{path}` という名前のファイルは使われません。", "no file of the name `{path}` is used"]
         ["名前を確認するか、このファイルを取り除いてください。", "check the name, or move the file away"]
+    FileUnreadable Error "file.unreadable"
+        ["ファイルを読めません: {cause}", "the file cannot be read: {cause}"]
+        ["パスと権限を確認してください。", "check the path and its permissions"]
     FileNotText Error "file.not-utf-8"
         ["`{path}` は UTF-8 ではありません(先頭から {octet} バイト目)。", "`{path}` is not UTF-8 (octet {octet})"]
         ["UTF-8 で保存し直してください。", "save it as UTF-8"]

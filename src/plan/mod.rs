@@ -15,7 +15,7 @@ mod model;
 mod names;
 mod policy;
 mod profile;
-mod read;
+pub(crate) mod read;
 mod server;
 mod sources;
 #[cfg(test)]
@@ -28,6 +28,7 @@ pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,
 };
+pub(crate) use finding::Sink;
 pub use finding::{Finding, FindingKind, Severity};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};

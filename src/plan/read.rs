@@ -19,21 +19,21 @@ const ID_CHARACTERS_MAX: usize = 64;
 
 /// A text file with its lines.
 #[derive(Clone, Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// As findings show it: `config/…` or `topology/…`.
-    pub(super) path: Arc<str>,
+    pub(crate) path: Arc<str>,
     /// Where each line after the first begins.
     breaks: Arc<[usize]>,
 }
 
 impl File {
-    pub(super) fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n');
         Self { path: path.into(), breaks: breaks.map(|(at, _)| at + 1).collect() }
     }
 
     /// The line that holds an octet.
-    pub(super) fn at(&self, octet: usize) -> Origin {
+    pub(crate) fn at(&self, octet: usize) -> Origin {
         let line = 1 + self.breaks.partition_point(|start| *start <= octet);
         Origin { file: Arc::clone(&self.path), line: u32::try_from(line).unwrap_or(u32::MAX) }
     }
@@ -41,25 +41,25 @@ impl File {
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) at: Origin,
-    pub(super) field: String,
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) at: Origin,
+    pub(crate) field: String,
 }
 
 impl<T> Located<T> {
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
         Located { value: change(self.value), at: self.at, field: self.field }
     }
 
     /// A finding about this value.
-    pub(super) fn finding(&self, kind: FindingKind) -> Finding {
+    pub(crate) fn finding(&self, kind: FindingKind) -> Finding {
         Finding::new(kind, Some(self.at.clone()), self.field.clone())
     }
 }
 
 /// Reads a file's octets as TOML and hands the outermost table to `body`; `None` after findings.
-pub(super) fn document<T>(
+pub(crate) fn document<T>(
     path: &str,
     octets: &[u8],
     sink: &Sink,
@@ -94,7 +94,7 @@ pub(super) fn document<T>(
 }
 
 /// A table being read.
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     table: &'a DeTable<'a>,
     span: Range<usize>,
     file: &'a File,
@@ -115,37 +115,37 @@ impl<'a> Table<'a> {
     }
 
     /// Where the table begins.
-    pub(super) fn at(&self) -> Origin {
+    pub(crate) fn at(&self) -> Origin {
         self.file.at(self.span.start)
     }
 
     /// The full name of one of its fields.
-    pub(super) fn field(&self, key: &str) -> String {
+    pub(crate) fn field(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// A finding about one of its fields, at the line of its value, else of the table.
-    pub(super) fn finding(&self, kind: FindingKind, key: &str) -> Finding {
+    pub(crate) fn finding(&self, kind: FindingKind, key: &str) -> Finding {
         let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
         let at = found.map_or_else(|| self.at(), |(name, _)| self.file.at(name.span().start));
         Finding::new(kind, Some(at), self.field(key))
     }
 
-    pub(super) fn push(&self, finding: Finding) {
+    pub(crate) fn push(&self, finding: Finding) {
         self.sink.push(finding);
     }
 
-    pub(super) const fn sink(&self) -> &'a Sink {
+    pub(crate) const fn sink(&self) -> &'a Sink {
         self.sink
     }
 
     /// Whether a key is there; asking counts as knowing it.
-    pub(super) fn has(&self, key: &'static str) -> bool {
+    pub(crate) fn has(&self, key: &'static str) -> bool {
         self.get(key).is_some()
     }
 
     /// Reports every key that was not asked for.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let asked = self.asked.borrow();
         for (key, _) in self.table.iter() {
             let name: &str = key.get_ref();
@@ -211,12 +211,12 @@ impl<'a> Table<'a> {
     }
 
     /// A text that must be there, perhaps empty.
-    pub(super) fn any_text(&self, key: &'static str) -> Option<Located<String>> {
+    pub(crate) fn any_text(&self, key: &'static str) -> Option<Located<String>> {
         self.as_text(self.need(key)?, self.field(key))
     }
 
     /// A text that must be there and not be empty or blank.
-    pub(super) fn text(&self, key: &'static str) -> Option<Located<String>> {
+    pub(crate) fn text(&self, key: &'static str) -> Option<Located<String>> {
         let text = self.any_text(key)?;
         if text.value.trim().is_empty() {
             self.sink.push(text.finding(FindingKind::Empty));
@@ -226,7 +226,7 @@ impl<'a> Table<'a> {
     }
 
     /// A text that may be absent: `Some(None)` when it is, `None` after a finding.
-    pub(super) fn optional_text(&self, key: &'static str) -> Option<Option<Located<String>>> {
+    pub(crate) fn optional_text(&self, key: &'static str) -> Option<Option<Located<String>>> {
         match self.table.get(key) {
             None => {
                 self.asked.borrow_mut().push(key);
@@ -238,7 +238,7 @@ impl<'a> Table<'a> {
 
     /// An id: ASCII letters, digits, `-`, `_` and `.`, a letter or digit first, since ids are
     /// names of files and of metrics.
-    pub(super) fn id(&self, key: &'static str) -> Option<Located<String>> {
+    pub(crate) fn id(&self, key: &'static str) -> Option<Located<String>> {
         let text = self.text(key)?;
         let known = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
         if text.value.len() <= ID_CHARACTERS_MAX
@@ -253,19 +253,19 @@ impl<'a> Table<'a> {
     }
 
     /// The texts `name_ja` and `name_en`.
-    pub(super) fn name(&self) -> Option<Name> {
+    pub(crate) fn name(&self) -> Option<Name> {
         let (ja, en) = (self.text("name_ja"), self.text("name_en"));
         Some(Name { ja: ja?.value, en: en?.value })
     }
 
     /// A number within bounds.
-    pub(super) fn integer(&self, key: &'static str, range: (i64, i64)) -> Option<Located<i64>> {
+    pub(crate) fn integer(&self, key: &'static str, range: (i64, i64)) -> Option<Located<i64>> {
         let number = self.as_integer(self.need(key)?, self.field(key))?;
         self.within(number, range)
     }
 
     /// A number that may be absent.
-    pub(super) fn optional_integer(
+    pub(crate) fn optional_integer(
         &self,
         key: &'static str,
         range: (i64, i64),
@@ -274,7 +274,7 @@ impl<'a> Table<'a> {
     }
 
     /// A number within bounds, in the type that the bounds fit.
-    pub(super) fn number<T: TryFrom<i64>>(
+    pub(crate) fn number<T: TryFrom<i64>>(
         &self,
         key: &'static str,
         range: (i64, i64),
@@ -292,7 +292,7 @@ impl<'a> Table<'a> {
     }
 
     /// A truth value.
-    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
         let value = self.need(key)?;
         let truth = value.get_ref().as_bool();
         if truth.is_none() {
@@ -302,7 +302,7 @@ impl<'a> Table<'a> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &self,
         key: &'static str,
         choices: &[(&'static str, T)],
@@ -312,7 +312,7 @@ impl<'a> Table<'a> {
     }
 
     /// One of a few words for each text, so that every wrong word is reported.
-    pub(super) fn choose_all<T: Copy>(
+    pub(crate) fn choose_all<T: Copy>(
         &self,
         texts: &[Located<String>],
         choices: &[(&'static str, T)],
@@ -321,7 +321,7 @@ impl<'a> Table<'a> {
         chosen.into_iter().collect()
     }
 
-    pub(super) fn choose<T: Copy>(
+    pub(crate) fn choose<T: Copy>(
         &self,
         text: &Located<String>,
         choices: &[(&'static str, T)],
@@ -336,28 +336,28 @@ impl<'a> Table<'a> {
     }
 
     /// A list of texts.
-    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Located<String>>> {
+    pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<Located<String>>> {
         self.list(key, |value, field| self.as_text(value, field))
     }
 
     /// A list of texts that may be absent.
-    pub(super) fn optional_texts(&self, key: &'static str) -> Option<Option<Vec<Located<String>>>> {
+    pub(crate) fn optional_texts(&self, key: &'static str) -> Option<Option<Vec<Located<String>>>> {
         if self.has(key) { self.texts(key).map(Some) } else { Some(None) }
     }
 
     /// A list of VLAN numbers.
-    pub(super) fn vlans(&self, key: &'static str) -> Option<Vec<Located<VlanId>>> {
+    pub(crate) fn vlans(&self, key: &'static str) -> Option<Vec<Located<VlanId>>> {
         self.list(key, |value, field| self.to_vlan(self.as_integer(value, field)?))
     }
 
     /// One VLAN number.
-    pub(super) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
+    pub(crate) fn vlan(&self, key: &'static str) -> Option<Located<VlanId>> {
         let number = self.as_integer(self.need(key)?, self.field(key))?;
         self.to_vlan(number)
     }
 
     /// One of a few words that may be absent.
-    pub(super) fn optional_choice<T: Copy>(
+    pub(crate) fn optional_choice<T: Copy>(
         &self,
         key: &'static str,
         choices: &[(&'static str, T)],
@@ -366,12 +366,12 @@ impl<'a> Table<'a> {
     }
 
     /// One VLAN number that may be absent.
-    pub(super) fn optional_vlan(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+    pub(crate) fn optional_vlan(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
         if self.has(key) { self.vlan(key).map(Some) } else { Some(None) }
     }
 
     /// One VLAN number, or the word `none`.
-    pub(super) fn vlan_or_none(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
+    pub(crate) fn vlan_or_none(&self, key: &'static str) -> Option<Option<Located<VlanId>>> {
         if self.need(key)?.get_ref().as_str().is_some() {
             self.choice(key, &[("none", ())]).map(|()| None)
         } else {
@@ -403,7 +403,7 @@ impl<'a> Table<'a> {
     }
 
     /// A network in CIDR notation whose host bits are zero.
-    pub(super) fn to_network(&self, text: &Located<String>) -> Option<IpNetwork> {
+    pub(crate) fn to_network(&self, text: &Located<String>) -> Option<IpNetwork> {
         let network = self.to_interface(text)?;
         let whole = IpNetwork::new(network.network(), network.prefix()).ok()?;
         if whole == network {
@@ -415,7 +415,7 @@ impl<'a> Table<'a> {
     }
 
     /// An address with a prefix length, or alone.
-    pub(super) fn to_interface(&self, text: &Located<String>) -> Option<IpNetwork> {
+    pub(crate) fn to_interface(&self, text: &Located<String>) -> Option<IpNetwork> {
         match text.value.parse::<IpNetwork>() {
             Ok(network) => Some(network),
             Err(cause) => {
@@ -427,7 +427,7 @@ impl<'a> Table<'a> {
     }
 
     /// A day or an instant, as [`Timestamp::parse`] or [`Timestamp::parse_end`] reads it.
-    pub(super) fn time(
+    pub(crate) fn time(
         &self,
         key: &'static str,
         parse: fn(&str) -> Result<Timestamp, DateError>,
@@ -449,7 +449,7 @@ impl<'a> Table<'a> {
     }
 
     /// A table inside that must be there.
-    pub(super) fn table<T>(
+    pub(crate) fn table<T>(
         &self,
         key: &'static str,
         read: impl FnOnce(&Table<'_>) -> Option<T>,
@@ -459,7 +459,7 @@ impl<'a> Table<'a> {
 
     /// A list of tables, empty when absent. Those that could not be read are left out after
     /// their findings.
-    pub(super) fn tables<T>(
+    pub(crate) fn tables<T>(
         &self,
         key: &'static str,
         read: impl Fn(&Table<'_>) -> Option<T>,
@@ -477,7 +477,7 @@ impl<'a> Table<'a> {
     }
 
     /// Cuts a list of `key` down to its greatest length, with a finding when it was longer.
-    pub(super) fn at_most<T>(&self, key: &str, items: &mut Vec<T>, max: usize) {
+    pub(crate) fn at_most<T>(&self, key: &str, items: &mut Vec<T>, max: usize) {
         if items.len() > max {
             let finding = self.finding(FindingKind::TooMany, key).fact("count", items.len());
             self.sink.push(finding.fact("max", max));
@@ -487,7 +487,7 @@ impl<'a> Table<'a> {
 
     /// Every key of this table with its value as text or number: for tables whose keys are
     /// names, as `assign`.
-    pub(super) fn vlan_by_name(
+    pub(crate) fn vlan_by_name(
         &self,
         key: &'static str,
     ) -> Option<Vec<(Located<String>, Located<VlanId>)>> {
@@ -582,7 +582,7 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// An address with a port.
-pub(super) fn to_socket(text: &Located<String>, sink: &Sink) -> Option<SocketAddr> {
+pub(crate) fn to_socket(text: &Located<String>, sink: &Sink) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
         sink.push(text.finding(FindingKind::BadSocket).fact("value", &text.value));
@@ -592,7 +592,7 @@ pub(super) fn to_socket(text: &Located<String>, sink: &Sink) -> Option<SocketAdd
 
 /// The address of one station in any spelling. A locally administered one is read, with a
 /// warning: phones make them up.
-pub(super) fn to_mac(text: &Located<String>, sink: &Sink) -> Option<Mac> {
+pub(crate) fn to_mac(text: &Located<String>, sink: &Sink) -> Option<Mac> {
     let why = match Mac::parse(&text.value) {
         Ok(mac) => {
             if mac.is_local() {
@@ -610,7 +610,7 @@ pub(super) fn to_mac(text: &Located<String>, sink: &Sink) -> Option<Mac> {
 }
 
 /// Reports every value that a list has twice.
-pub(super) fn distinct<T: PartialEq + std::fmt::Display>(items: &[Located<T>], sink: &Sink) {
+pub(crate) fn distinct<T: PartialEq + std::fmt::Display>(items: &[Located<T>], sink: &Sink) {
     for (index, item) in items.iter().enumerate() {
         if let Some(first) = items.iter().take(index).find(|first| first.value == item.value) {
             let finding = item.finding(FindingKind::Duplicate).fact("value", &item.value);

@@ -109,6 +109,20 @@ registry! {
             ["秘密情報に不足または誤りがあります({count} 件)。sekisho check で確認してください", "secrets are missing or wrong ({count} findings); see sekisho check"]
         SnapshotRefused "service.snapshot"
             ["計画を稼働状態にできません: {cause}", "the plan cannot be put into service: {cause}"]
+        SwitchUnreachable "switch.unreachable"
+            ["スイッチのソケット `{path}` と通信できません: {cause}。Open vSwitch が動いているか確認してください", "cannot speak to the switch through `{path}`: {cause}; is Open vSwitch running?"]
+        SwitchRefused "switch.refused"
+            ["スイッチが設定の変更を拒否しました: {cause}", "the switch refused the change: {cause}"]
+        SwitchSilent "switch.silent"
+            ["スイッチが設定の変更に追従しません。ovs-vswitchd が動いているか確認してください", "the switch does not follow its configuration; is ovs-vswitchd running?"]
+        PortAbsent "switch.no-port"
+            ["ポート `{port}` はブリッジにありません", "the bridge has no port `{port}`"]
+        InterfaceUnusable "switch.interface"
+            ["インターフェース `{interface}` を使えません: {cause}", "the interface `{interface}` cannot be used: {cause}"]
+        AuthenticatorRefused "authenticator.refused"
+            ["`{path}` に誤りが {errors} 件あります", "`{path}` holds {errors} errors"]
+        NotHere "control.not-here"
+            ["認証スイッチは `{command}` を受け付けません", "an authenticator knows no `{command}`"]
         Stopping "service.stopping"
             ["サービスは停止処理中です", "the service is stopping"]
         StateAbsent "service.no-state"

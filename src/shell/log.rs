@@ -91,6 +91,16 @@ registry! {
             ["操作 {command} を拒否しました({by}): {cause}", "refused {command}, asked by {by}: {cause}"]
         Complaint "AUTH-ignored"
             ["{address} からの要求に応答しません({reason}、ほか {more} 件)", "requests from {address} get no answer ({reason}; {more} more since the last line)"]
+        AuthenticatorStarted "SYS-authenticator-started"
+            ["認証スイッチ {switch} を起動しました(ポート {ports} 個、すべて閉じています)", "the authenticator {switch} started with {ports} ports, all closed"]
+        SwitchBack "SYS-switch-back"
+            ["スイッチに接続し、すべてのポートを閉じました", "connected to the switch and closed every port"]
+        SwitchLost "SYS-switch-lost"
+            ["スイッチと通信できません。つながるまで誰も認証しません: {cause}", "the switch does not answer; nobody is admitted until it does: {cause}"]
+        ApplyFailed "SYS-port-apply-failed"
+            ["ポート {port} をスイッチに反映できません: {cause}", "port {port} could not be changed: {cause}"]
+        PortDrifted "SYS-port-drifted"
+            ["ポート {port} の設定が外部から変更されたため閉じました", "port {port} was changed by somebody else and has been closed"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -109,6 +119,8 @@ impl Event {
             | Self::MarkAdded
             | Self::MarkReleased
             | Self::ControlRequest
+            | Self::AuthenticatorStarted
+            | Self::SwitchBack
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -116,11 +128,14 @@ impl Event {
             | Self::RestartNeeded
             | Self::Finding
             | Self::Complaint
+            | Self::PortDrifted
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::FindingError
+            | Self::SwitchLost
+            | Self::ApplyFailed
             | Self::PlanRefused
             | Self::PlanFallback => Severity::Error,
         }

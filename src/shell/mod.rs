@@ -35,8 +35,10 @@ macro_rules! registry {
 
 mod admission;
 mod archive;
+pub mod authenticator;
 pub mod clock;
 pub mod control;
+mod eapol_port;
 mod failure;
 pub mod files;
 pub mod fleet;
@@ -44,6 +46,8 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 mod notify;
+mod openflow;
+pub mod ovsdb;
 pub mod random;
 pub mod service;
 pub mod sources;
