@@ -399,6 +399,26 @@ fn free_radius_as_the_server_and_forged_replies() {
     lab.wait("a rejected stranger", || lab.count("rejected") >= 1);
     assert_eq!(lab.port("port3")["vlan"], Value::Null);
 
+    // Accounting: a start and a stop of one session, as FreeRADIUS wrote them down.
+    let accounts = || fs::read_to_string(lab.path("raddb/accounts")).unwrap_or_default();
+    let records = |status: &str| -> Vec<String> {
+        let mine = |record: &&str| {
+            record.contains(&format!("Acct-Status-Type = {status}"))
+                && record.contains("Calling-Station-Id = \"00-00-5E-00-53-01\"")
+        };
+        let session = |record: &str| {
+            let line = record.lines().find(|line| line.contains("Acct-Session-Id")).unwrap();
+            line.trim().to_owned()
+        };
+        accounts().split("\n\n").filter(mine).map(session).collect()
+    };
+    lab.wait("an accounting start", || records("Start").len() == 1);
+    lab.tell("unplug", &["port1"]);
+    lab.wait("an accounting stop", || records("Stop").len() == 1);
+    assert_eq!(records("Start"), records("Stop"), "{}", accounts());
+    assert!(accounts().contains("Acct-Terminate-Cause = Lost-Carrier"), "{}", accounts());
+    lab.tell("plug", &["port1", "pc"]);
+
     // A server that answers Accept with a VLAN under a wrong authenticator: the port stays shut.
     lab.kill("-KILL", "freeradius");
     lab.tell("unplug", &["port2"]);
