@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::arguments::{Words, shown};
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
+use crate::authenticator::{Method, State};
 use crate::shell::authenticator::Running;
 use crate::shell::authenticator::file::{self, File};
 use crate::shell::control::{self, Command as Ask, Request};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::Language;
 
-/// Widths of the columns of `status`: port, MAC, state, method, VLAN.
+/// The columns of `status`.
 const HEADINGS: [(&str, &str); 6] = [
     ("ポート", "port"),
     ("MAC アドレス", "MAC"),
@@ -119,13 +120,37 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
     let ports = reply.result.get("ports").and_then(Value::as_array);
     for port in ports.into_iter().flatten() {
         let keys = ["port", "mac", "state", "method", "vlan", "since"];
-        console.line(row(&keys.map(|key| text(port.get(key).unwrap_or(&Value::Null)))));
+        let [name, mac, state, method, vlan, since] =
+            keys.map(|key| text(port.get(key).unwrap_or(&Value::Null)));
+        let language = console.language;
+        let state = State::ALL
+            .iter()
+            .find(|it| it.id() == state)
+            .map_or(state, |it| it.text().get(language).to_owned());
+        let method = Method::ALL
+            .iter()
+            .find(|it| it.id() == method)
+            .map_or(method, |it| it.text().get(language).to_owned());
+        console.line(row(&[name, mac, state, method, vlan, since]));
     }
     DONE
 }
 
 fn row([port, mac, state, method, vlan, since]: &[String; 6]) -> String {
-    format!("{port:<15} {mac:<17} {state:<14} {method:<8} {vlan:<5} {since}")
+    let cells = [(port, 15), (mac, 17), (vlan, 5), (state, 30), (method, 28)];
+    let mut line = String::new();
+    for (cell, width) in cells {
+        line.push_str(cell);
+        line.push_str(&" ".repeat(width_left(cell, width) + 1));
+    }
+    line.push_str(since);
+    line
+}
+
+/// Columns left of `width`; a character outside ASCII takes two.
+fn width_left(text: &str, width: usize) -> usize {
+    let taken: usize = text.chars().map(|it| if it.is_ascii() { 1 } else { 2 }).sum();
+    width.saturating_sub(taken)
 }
 
 /// A value without the quotes of JSON; `-` for nothing.
