@@ -17,7 +17,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Door {
     wanted: (Applied, Option<Mac>),
-    asked: Option<(Applied, Duration)>,
+    asked: Option<((Applied, Option<Mac>), Duration)>,
     /// What the switch does for certain; `None` while it is not known.
     is: Option<Applied>,
     /// When closing is tried again.
@@ -72,20 +72,21 @@ impl Door {
         }
         self.again = None;
         self.is = None;
-        self.asked = Some((self.wanted.0, now + APPLY_MAX));
+        self.asked = Some((self.wanted, now + APPLY_MAX));
         Some(self.wanted)
     }
 
     /// The switch did, or could not do, what was asked.
     pub(super) fn answered(&mut self, now: Duration, applied: Applied, done: bool) -> Turn {
-        match self.asked {
-            Some((asked, _)) if asked == applied => {}
+        let asked = match self.asked {
+            Some((asked, _)) if asked.0 == applied => asked,
             Some(_) | None => return Turn::Unexpected,
-        }
+        };
         self.asked = None;
         if done {
-            self.is = Some(applied);
-            if self.wanted.0 != applied {
+            // The same VLAN for another host is another wish.
+            self.is = (self.wanted == asked || self.wanted.0 != applied).then_some(applied);
+            if self.wanted != asked {
                 return Turn::Pending;
             }
             // A port that closes after every failure to open has not recovered.
@@ -109,7 +110,7 @@ impl Door {
 
     /// What was asked and not answered in time.
     pub(super) fn overdue(&self, now: Duration) -> Option<Applied> {
-        self.asked.filter(|(_, due)| *due <= now).map(|(applied, _)| applied)
+        self.asked.filter(|(_, due)| *due <= now).map(|((applied, _), _)| applied)
     }
 
     /// When there is something to do, on the monotonic clock.
@@ -144,6 +145,20 @@ mod tests {
         assert_eq!(door.ask(at(2)), Some((CLOSED, None)));
         assert_eq!(door.answered(at(3), CLOSED, true), Turn::Done);
         assert_eq!((door.ask(at(3)), door.due()), (None, None));
+    }
+
+    #[test]
+    fn the_same_vlan_for_another_host_is_asked_for_again() {
+        let vlan = Applied::Vlan(VlanId::new(10).unwrap());
+        let [first, second] = [1, 2].map(|last| Mac::new([0, 0, 0x5e, 0, 0x53, last]).ok());
+        let mut door = Door::new();
+        door.want(vlan, first);
+        assert_eq!(door.ask(at(0)), Some((vlan, first)));
+        door.want(vlan, second);
+        assert_eq!(door.answered(at(1), vlan, true), Turn::Pending);
+        assert_eq!(door.is(), None, "the switch admits a host that nobody wants");
+        assert_eq!(door.ask(at(1)), Some((vlan, second)));
+        assert_eq!(door.answered(at(2), vlan, true), Turn::Done);
     }
 
     #[test]

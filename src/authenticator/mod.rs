@@ -204,7 +204,7 @@ impl Authenticator {
             }
             Turn::Pending => {
                 self.keep_promises(id, applied, false);
-                self.settle(now, id, Change::ApplyFailed);
+                self.settle(now, id, if done { Change::Retry } else { Change::ApplyFailed });
             }
             Turn::Unexpected => self.count(Counter::ApplyUnexpected),
         }
@@ -523,6 +523,11 @@ impl Authenticator {
                 Ok(None)
             }
             Command::Reauthenticate => {
+                if let Some(session) =
+                    self.ports.get_mut(usize::from(id.0)).and_then(|port| port.session.as_mut())
+                {
+                    session.end_by(now.monotonic + port::REAUTHENTICATION_MAX);
+                }
                 self.drive(now, id, Input::Ordered(Demand::Reauthenticate));
                 Ok(Some(ticket))
             }

@@ -15,7 +15,7 @@ use crate::wire::eap;
 use crate::wire::frame::{EtherType, Frame, FrameError, eapol};
 
 /// However long an authentication anew may take: then the old one has served its time.
-const REAUTHENTICATION_MAX: Duration = Duration::from_secs(300);
+pub(super) const REAUTHENTICATION_MAX: Duration = Duration::from_secs(300);
 
 /// A host that is in.
 #[derive(Clone, Debug)]
@@ -57,6 +57,11 @@ impl Session {
             ends: ends.map(|(span, again)| (now.monotonic + span, again)),
             interim: interim.map(|span| (span, now.monotonic + span)),
         }
+    }
+
+    /// Ends the session at `at` at the latest; a new authentication begins a new span.
+    pub(super) fn end_by(&mut self, at: Duration) {
+        self.ends = Some((self.ends.map_or(at, |(ends, _)| ends.min(at)), false));
     }
 
     /// Whether a server answers for it.

@@ -16,16 +16,15 @@ use crate::vocabulary::Mac;
 pub const FRAMES_WAITING_MAX: usize = 32;
 /// Largest frame that is read in full.
 const FRAME_OCTETS_MAX: usize = 2048;
-/// How long a read or a write waits.
+/// How long a read waits; a write does not, since the wires share one sender.
 const TIMEOUT: Duration = Duration::from_millis(200);
 /// From a failure of the wire, its link taken down for instance, to the next attempt.
 const REOPEN_PAUSE: Duration = Duration::from_millis(100);
-/// How often a host that only sends data is reported anew.
+/// How often hosts that only send data are reported.
 const SIGHTING_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Octets of an Ethernet header, and where its parts lie.
+/// Octets of an Ethernet header, and where its type lies.
 const HEADER_OCTETS: usize = 14;
-const SOURCE: std::ops::Range<usize> = 6..12;
 const TYPE: std::ops::Range<usize> = 12..14;
 /// Port access entities (IEEE 802.1X), as octets.
 const EAPOL: [u8; 2] = [0x88, 0x8e];
@@ -61,8 +60,8 @@ pub fn address(interface: &str) -> Result<Mac, Failure> {
 }
 
 impl Wire {
-    /// Begins to listen. `heard` is given every EAPOL frame, and of other frames one a second
-    /// and host; it says whether anyone still wants them.
+    /// Begins to listen. `heard` is given every EAPOL frame, and of other frames one a second,
+    /// however many hosts seem to send them; it says whether anyone still wants them.
     ///
     /// # Errors
     /// The interface cannot be opened, for want of permission for instance, or the machine gives
@@ -98,7 +97,10 @@ impl Wire {
     /// Sends a frame; one that the wire does not take is lost, as on every wire.
     pub fn send(&self, frame: &[u8]) {
         if let Some(sender) = self.sending.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let _ = sender.send_to(frame, None); // OK because the protocol repeats itself
+            // OK because the protocol repeats itself
+            if !matches!(sender.send_to(frame, None), Some(Ok(()))) {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -107,7 +109,7 @@ impl Wire {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Frames that did not fit since the last call.
+    /// Frames that did not fit or could not be sent since the last call.
     pub fn lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
     }
@@ -121,7 +123,7 @@ impl Wire {
             socket.attach_filter(&INCOMING)?;
             let config = Config {
                 read_timeout: Some(TIMEOUT),
-                write_timeout: Some(TIMEOUT),
+                write_timeout: Some(Duration::ZERO),
                 read_buffer_size: FRAME_OCTETS_MAX,
                 socket_fd: Some(socket.into_raw_fd()),
                 ..Config::default()
@@ -139,7 +141,7 @@ impl Wire {
 
     /// Reads until the wire fails; false when nobody listens any more.
     fn read(&self, receiver: &mut dyn DataLinkReceiver, heard: &impl Fn(Vec<u8>) -> bool) -> bool {
-        let mut seen: Option<([u8; 6], Instant)> = None;
+        let mut seen: Option<Instant> = None;
         loop {
             let frame = match receiver.next() {
                 Ok(frame) => frame,
@@ -150,13 +152,11 @@ impl Wire {
                 continue;
             }
             if frame.get(TYPE) != Some(&EAPOL[..]) {
-                let source = frame.get(SOURCE).and_then(|source| source.try_into().ok());
-                let Some(source) = source else { continue };
                 let now = Instant::now();
-                if seen.is_some_and(|(mac, at)| mac == source && now - at < SIGHTING_INTERVAL) {
+                if seen.is_some_and(|at| now - at < SIGHTING_INTERVAL) {
                     continue;
                 }
-                seen = Some((source, now));
+                seen = Some(now);
             }
             if self.waiting.load(Ordering::Relaxed) >= FRAMES_WAITING_MAX {
                 self.lost.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,9 @@
 //! Just enough OpenFlow 1.0 to let frames in and keep them out: flows that hand the frames of
 //! one port, perhaps from one source address only, to the switch's own learning and VLANs.
 //!
-//! The bridge forwards nothing by itself (`fail_mode=secure`), and flows do not survive a restart
-//! of the switch: what nobody admitted anew stays shut.
+//! The bridge forwards nothing by itself (`fail_mode=secure`), flows do not survive a restart of
+//! the switch, and each ends by itself after [`LIFETIME`]: what nobody admits anew is shut, even
+//! when the one who admitted it was killed.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -44,6 +45,8 @@ const NO_PORT: u16 = 0xffff;
 const NORMAL: u16 = 0xfffa;
 /// A flow's priority; all of ours are alike, since each is about a port of its own.
 const PRIORITY: u16 = 100;
+/// How long an admission holds unless it is renewed; a switch counts in whole seconds.
+pub const LIFETIME: Duration = Duration::from_secs(15);
 /// A port that is administratively down.
 const PORT_DOWN: u32 = 1;
 
@@ -89,7 +92,7 @@ impl Connection {
         self.settle()
     }
 
-    /// Lets a port's frames in, from `only` or from anyone.
+    /// Lets a port's frames in, from `only` or from anyone, for [`LIFETIME`] from now.
     ///
     /// # Errors
     /// As [`Connection::clear`].
@@ -189,7 +192,9 @@ fn flow(command: u16, port: Option<u16>, only: Option<Mac>) -> Vec<u8> {
     body.resize(40, 0); // destination and everything above Ethernet: any
     body.extend_from_slice(&[0; 8]); // cookie
     body.extend_from_slice(&command.to_be_bytes());
-    body.extend_from_slice(&[0; 4]); // no timeouts
+    body.extend_from_slice(&[0; 2]); // however idle
+    let lifetime = u16::try_from(LIFETIME.as_secs()).unwrap_or(u16::MAX); // OK: it is short
+    body.extend_from_slice(&lifetime.to_be_bytes());
     body.extend_from_slice(&PRIORITY.to_be_bytes());
     body.extend_from_slice(&NO_BUFFER.to_be_bytes());
     body.extend_from_slice(&NO_PORT.to_be_bytes());
@@ -219,6 +224,7 @@ mod tests {
         let body = flow(ADD, Some(3), Some(mac));
         assert_eq!(body.len(), 72);
         assert_eq!(body[..12], [0, 0x3f, 0xff, 0xfa, 0, 3, 0, 0, 0x5e, 0, 0x53, 1]);
+        assert_eq!(body[50..54], [0, 0, 0, 15], "however idle, for fifteen seconds");
         assert_eq!(body[64..], [0, 0, 0, 8, 0xff, 0xfa, 0, 0]);
         assert_eq!(flow(DELETE, None, None)[..6], [0, 0x3f, 0xff, 0xff, 0, 0]);
         assert_eq!(flow(DELETE, Some(3), None).len(), 64);

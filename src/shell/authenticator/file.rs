@@ -78,10 +78,12 @@ fn top(table: &Table<'_>, base: &Path) -> Option<File> {
     if ports.is_empty() {
         table.push(table.finding(FindingKind::Empty, "port"));
     }
-    let names: Vec<_> = ports.iter().map(|(name, _, _)| name.clone()).collect();
-    distinct(&names, table.sink());
     let numbers: Vec<_> = ports.iter().map(|(_, number, _)| number.clone()).collect();
     distinct(&numbers, table.sink());
+    // An uplink lets everyone in: no access port is one.
+    let uplinks = switch.iter().flat_map(|switch| switch.uplinks.clone());
+    let names: Vec<_> = uplinks.chain(ports.iter().map(|(name, _, _)| name.clone())).collect();
+    distinct(&names, table.sink());
     let (switch, (timeout, retries, dead_time, servers)) = (switch?, radius?);
     for (_, _, port) in &ports {
         let known = port.critical.is_none_or(|vlan| switch.vlans.contains(&vlan));
@@ -104,7 +106,7 @@ fn top(table: &Table<'_>, base: &Path) -> Option<File> {
         bridge: switch.bridge,
         database: switch.database,
         openflow: switch.openflow,
-        uplinks: switch.uplinks,
+        uplinks: switch.uplinks.into_iter().map(|uplink| uplink.value).collect(),
         dynamic_listen: dynamic_listen?,
         metrics_listen: switch.metrics_listen,
         language: switch.language,
@@ -118,7 +120,7 @@ struct Switch {
     bridge: String,
     database: PathBuf,
     openflow: PathBuf,
-    uplinks: Vec<String>,
+    uplinks: Vec<Located<String>>,
     vlans: BTreeSet<VlanId>,
     metrics_listen: Option<SocketAddr>,
     language: Language,
@@ -131,6 +133,8 @@ fn switch(table: &Table<'_>) -> Option<Switch> {
     let database = table.text("database");
     let openflow = table.text("openflow");
     let uplinks = table.texts("uplinks");
+    let uplinks = uplinks.map(|each| each.into_iter().filter_map(|text| interface(text, table)));
+    let uplinks: Option<Vec<_>> = uplinks.map(Iterator::collect);
     let vlans = table.vlans("vlans");
     let listen = table.optional_text("metrics_listen");
     let metrics_listen = listen.and_then(|text| optional_socket(text, table));
@@ -153,7 +157,7 @@ fn switch(table: &Table<'_>) -> Option<Switch> {
         bridge: bridge?.value,
         database: database?.value.into(),
         openflow: openflow?.value.into(),
-        uplinks: uplinks?.into_iter().map(|text| text.value).collect(),
+        uplinks: uplinks?,
         vlans: vlans?.into_iter().map(|vlan| vlan.value).collect(),
         metrics_listen: metrics_listen?,
         language: language?,
@@ -164,7 +168,7 @@ type Radius = (Duration, u8, Duration, Vec<Server>);
 
 fn timers(table: &Table<'_>, base: &Path) -> Option<Radius> {
     let timeout_ms: Option<u64> = table.number("timeout_ms", (100, 60_000));
-    let retries = table.number("retries", (0, 10));
+    let retries = table.number("retries", (1, 10));
     let dead_time_s: Option<u64> = table.number("dead_time_s", (1, SECONDS_MAX));
     let mut servers = table.tables("server", |server| {
         let authentication =
@@ -370,6 +374,8 @@ mod tests {
             ("timeout_ms = 1000", "timeout_ms = \"1000\"", FindingKind::WrongType),
             ("number = 2", "number = 1", FindingKind::Duplicate),
             ("\"mab-first\"", "\"mab\"", FindingKind::NotAChoice),
+            ("interface = \"port1\"", "interface = \"uplink\"", FindingKind::Duplicate),
+            ("[\"uplink\"]", "[\"a name too long\"]", FindingKind::BadId),
             ("interface = \"port1\"", "interface = \"a name too long\"", FindingKind::BadId),
             ("order = \"mab-first\"", "critical_vlan = 777", FindingKind::NotAChoice),
             ("\"radius.secret\"", "\"other.secret\"", FindingKind::FileUnreadable),

@@ -11,9 +11,10 @@ mod switch;
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ use super::eapol_port::{self, Wire};
 use super::log::{self, Log, Severity};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::authenticator::{Applied, Authenticator, Change, Event, PortId, PortStatus, Socket};
-use crate::vocabulary::{Moment, Text, Timestamp};
+use crate::vocabulary::{Language, Moment, Text, Timestamp};
 use file::File;
 use metrics::Metrics;
 use switch::{Order, Place, Report, Switch};
@@ -57,6 +58,14 @@ struct Line {
     waiting: Arc<AtomicUsize>,
 }
 
+/// The thread that speaks to the switch.
+struct Switchboard {
+    orders: Sender<Order>,
+    /// Set to end it.
+    ending: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
 /// The authenticator and its threads.
 pub struct Running {
     name: String,
@@ -64,9 +73,10 @@ pub struct Running {
     wires: Vec<Wire>,
     names: Vec<String>,
     lines: Vec<Line>,
-    orders: Sender<Order>,
+    switch: Switchboard,
     inputs: Receiver<Input>,
     sender: Sender<Input>,
+    language: Language,
     log: Log,
     writer: log::Writer,
     metrics: Arc<Metrics>,
@@ -136,7 +146,7 @@ impl Running {
             Some(receiver)
         };
         runtime.spawn(control::serve(listener, Arc::new(carry)));
-        let orders = command(place, &sender)?;
+        let switch = command(place, &sender)?;
         let ordered = vec![None; wires.len()];
         let since = clock.now().wall;
         Ok(Self {
@@ -145,9 +155,10 @@ impl Running {
             wires,
             names,
             lines,
-            orders,
+            switch,
             inputs,
             sender,
+            language: file.language,
             log,
             writer,
             metrics,
@@ -207,6 +218,9 @@ impl Running {
         }
         notify::stopping();
         self.close();
+        self.switch.ending.store(true, Ordering::Relaxed);
+        self.order(Order::Stop);
+        let _ = self.switch.thread.join(); // OK because a thread that failed shuts nothing more
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
         self.writer.stop();
     }
@@ -253,7 +267,7 @@ impl Running {
             Report::Lost(failure) => {
                 self.connected = false;
                 self.metrics.switch_up.set(0);
-                let facts = [("cause", failure.to_string())];
+                let facts = [("cause", failure.message(self.language))];
                 self.log.event(now.wall, log::Event::SwitchLost, &facts);
                 self.all_links_down(now);
             }
@@ -264,7 +278,8 @@ impl Running {
                     self.metrics.apply_seconds.observe(at.elapsed().as_secs_f64());
                 }
                 if let Err(failure) = &result {
-                    let facts = [("port", self.port_name(port)), ("cause", failure.to_string())];
+                    let facts =
+                        [("port", self.port_name(port)), ("cause", failure.message(self.language))];
                     self.log.event(now.wall, log::Event::ApplyFailed, &facts);
                 }
                 let result = result.map_err(|failure| failure.to_string());
@@ -332,7 +347,7 @@ impl Running {
     }
 
     fn order(&self, order: Order) {
-        let _ = self.orders.send(order); // OK because the thread ends only after us
+        let _ = self.switch.orders.send(order); // OK because the thread ends only after us
     }
 
     fn tell(&self, status: &PortStatus, why: Change) {
@@ -389,7 +404,6 @@ impl Running {
                 self.hear(self.clock.now(), report);
             }
         }
-        self.order(Order::Stop);
     }
 
     fn port_name(&self, port: PortId) -> String {
@@ -433,17 +447,19 @@ fn pages(metrics: &Arc<Metrics>, ports: &Arc<Mutex<Vec<PortStatus>>>) -> http::P
 }
 
 /// Starts the thread that speaks to the switch.
-fn command(place: Place, sender: &Sender<Input>) -> Result<Sender<Order>, Failure> {
+fn command(place: Place, sender: &Sender<Input>) -> Result<Switchboard, Failure> {
     let (orders, received) = channel();
+    let ending = Arc::new(AtomicBool::new(false));
     let sender = sender.clone();
     let report = move |report| {
         let _ = sender.send(Input::Switch(report)); // OK because nobody is left to be told
     };
-    let switch = Switch::new(place, report, received, orders.clone());
+    let switch = Switch::new(place, report, (orders.clone(), received), Arc::clone(&ending));
     let thread = std::thread::Builder::new().name("switch".to_owned());
-    let spawned = thread.spawn(move || switch.run());
-    spawned.map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
-    Ok(orders)
+    let thread = thread
+        .spawn(move || switch.run())
+        .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
+    Ok(Switchboard { orders, ending, thread })
 }
 
 /// Opens the sockets the authenticator wants, each with a thread that reads it.

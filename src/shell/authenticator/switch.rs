@@ -3,11 +3,14 @@
 //! A closed port has no flow, so nothing it sends goes anywhere, and the tag [`BLACKHOLE`], so
 //! nothing of any network goes to it. Opening sets the tag first and the flow last; closing
 //! removes the flow first. Whatever was found at the start, after a lost connection or after
-//! somebody else's change is closed and told anew, never believed.
+//! somebody else's change is closed and told anew, never believed. What is open is renewed all
+//! the time, and shuts by itself when this process no longer does so.
 
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,8 @@ use crate::vocabulary::Mac;
 pub const BLACKHOLE: u16 = 4094;
 /// From one look whether the switch lives to the next.
 const TICK: Duration = Duration::from_secs(1);
+/// From one renewal of what is open to the next.
+const RENEWAL: Duration = Duration::from_secs(5);
 /// From one attempt to connect to the next: at first, and at most.
 const RECONNECT_MIN: Duration = Duration::from_millis(100);
 const RECONNECT_MAX: Duration = Duration::from_secs(5);
@@ -36,7 +41,7 @@ pub enum Order {
     Bounce(PortId),
     /// From the listener of a connection, by the connection's number.
     Heard(u64, Result<Vec<Update>, Failure>),
-    /// End.
+    /// Look whether to end.
     Stop,
 }
 
@@ -76,6 +81,8 @@ pub struct Switch<R: Fn(Report) + Send> {
     report: R,
     orders: Receiver<Order>,
     sender: Sender<Order>,
+    /// Whether to end, whatever else is still ordered.
+    ending: Arc<AtomicBool>,
     live: Option<Live>,
     connections: u64,
     /// Ports whose link we hold down, and until when.
@@ -91,6 +98,9 @@ struct Live {
     links: HashMap<String, bool>,
     /// The tags that we set.
     tags: HashMap<String, u16>,
+    /// What is let in, by the number of its port, and when that is renewed.
+    admitted: HashMap<u16, Option<Mac>>,
+    renewal: Instant,
 }
 
 impl Drop for Live {
@@ -100,17 +110,23 @@ impl Drop for Live {
 }
 
 impl<R: Fn(Report) + Send> Switch<R> {
-    /// A switch that is not connected yet. `sender` is the other end of `orders`.
-    pub fn new(place: Place, report: R, orders: Receiver<Order>, sender: Sender<Order>) -> Self {
+    /// A switch that is not connected yet. `sender` is the other end of `orders`; `ending` is set
+    /// before [`Order::Stop`] is sent.
+    pub fn new(
+        place: Place,
+        report: R,
+        (sender, orders): (Sender<Order>, Receiver<Order>),
+        ending: Arc<AtomicBool>,
+    ) -> Self {
         let bouncing = HashMap::new();
-        Self { place, report, orders, sender, live: None, connections: 0, bouncing }
+        Self { place, report, orders, sender, ending, live: None, connections: 0, bouncing }
     }
 
-    /// Carries out orders until told to stop.
+    /// Carries out orders until told to stop, and leaves every port shut.
     pub fn run(mut self) {
         let mut pause = RECONNECT_MIN;
         let mut told = false;
-        loop {
+        while !self.ending.load(Ordering::Relaxed) {
             if self.live.is_none() {
                 match self.connect() {
                     Ok(()) => {
@@ -129,15 +145,24 @@ impl<R: Fn(Report) + Send> Switch<R> {
                 pause = (pause * 2).min(RECONNECT_MAX);
             }
             let done = match self.orders.recv_timeout(wait) {
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(order) => self.obey(order).and_then(|()| self.end_bounces()),
                 Err(RecvTimeoutError::Timeout) => self.end_bounces().and_then(|()| self.probe()),
+                Err(RecvTimeoutError::Disconnected) => break, // OK because `sender` is ours
             };
+            let done = done.and_then(|()| self.live.as_mut().map_or(Ok(()), Live::renew));
             if let Err(failure) = done {
-                self.live = None;
+                self.leave();
                 told = true;
                 (self.report)(Report::Lost(failure));
             }
+        }
+        self.leave();
+    }
+
+    /// Gives the switch up, with every port shut if it still hears that.
+    fn leave(&mut self) {
+        if let Some(mut live) = self.live.take() {
+            let _ = live.flows.clear(); // OK because flows nobody renews end by themselves
         }
     }
 
@@ -147,16 +172,19 @@ impl<R: Fn(Report) + Send> Switch<R> {
         ends.chain([TICK]).min().unwrap_or(TICK)
     }
 
-    /// Connects, closes every port and lets the uplinks' frames in.
+    /// Connects, closes every port and lets the uplinks' frames in. Shuts first, so that a switch
+    /// of which only the database fails is shut too.
     fn connect(&mut self) -> Result<(), Failure> {
         let Place { database, openflow, bridge, uplinks, ports } = &self.place;
-        let mut asking = ovsdb::Connection::open(database)?;
-        asking.apply(&ovsdb::secure(bridge))?;
         let mut flows = openflow::Connection::open(openflow)?;
+        flows.clear()?;
+        let mut asking = ovsdb::Connection::open(database)?;
+        // Becoming secure removes what the bridge did by itself, and ours must come after it.
+        asking.apply(&ovsdb::secure(bridge))?;
         flows.clear()?;
         let mut tags = HashMap::new();
         for (port, _) in ports {
-            asking.transact(&ovsdb::set_tag(port, BLACKHOLE))?;
+            unless_lost(asking.transact(&ovsdb::set_tag(port, BLACKHOLE)).map(drop))?;
             tags.insert(port.clone(), BLACKHOLE);
         }
         asking.apply(&[])?;
@@ -170,6 +198,8 @@ impl<R: Fn(Report) + Send> Switch<R> {
             numbers: HashMap::new(),
             links: HashMap::new(),
             tags,
+            admitted: HashMap::new(),
+            renewal: Instant::now() + RENEWAL,
         };
         for update in &found {
             if let Update::Interface { name, up, number } = update {
@@ -181,12 +211,13 @@ impl<R: Fn(Report) + Send> Switch<R> {
         }
         for uplink in uplinks {
             let number = live.number(uplink)?;
-            live.flows.admit(number, None)?;
+            live.admit(number, None)?;
         }
         // A bounce that the loss cut short must not leave a link down.
         for (port, address) in ports {
-            let number = live.number(port)?;
-            live.flows.set_link(number, *address, true)?;
+            if let Some(number) = live.numbers.get(port).copied() {
+                unless_lost(live.flows.set_link(number, *address, true))?;
+            }
         }
         self.bouncing.clear();
         self.connections += 1;
@@ -208,18 +239,18 @@ impl<R: Fn(Report) + Send> Switch<R> {
             Order::Apply(id, applied, only) => {
                 let done = self.apply(id, applied, only);
                 let connected = self.live.is_some();
-                let lost = done.clone().err().filter(|each| connected && is_loss(each.kind));
+                let lost = if connected { unless_lost(done.clone()) } else { Ok(()) };
                 (self.report)(Report::Applied(id, applied, done));
-                lost.map_or(Ok(()), Err)
+                lost
             }
-            Order::Bounce(id) => self.bounce(id),
+            Order::Bounce(id) => unless_lost(self.bounce(id)),
             Order::Heard(connection, heard) => {
                 if connection != self.connections || self.live.is_none() {
                     return Ok(()); // OK because that connection is over
                 }
                 heard?.into_iter().try_for_each(|update| self.follow(update))
             }
-            Order::Stop => Ok(()), // OK because `run` has ended on it
+            Order::Stop => Ok(()), // OK because it only wakes `run`
         }
     }
 
@@ -227,6 +258,7 @@ impl<R: Fn(Report) + Send> Switch<R> {
         let (port, _) = self.port(id)?;
         let live = self.live.as_mut().ok_or_else(|| Failure::new(FailureKind::SwitchSilent))?;
         let number = live.number(&port)?;
+        live.admitted.remove(&number);
         live.flows.shut(number)?;
         let tag = match applied {
             Applied::Closed => BLACKHOLE,
@@ -236,7 +268,7 @@ impl<R: Fn(Report) + Send> Switch<R> {
         live.tags.insert(port, tag);
         match applied {
             Applied::Closed => Ok(()),
-            Applied::Vlan(_) => live.flows.admit(number, only),
+            Applied::Vlan(_) => live.admit(number, only),
         }
     }
 
@@ -261,7 +293,7 @@ impl<R: Fn(Report) + Send> Switch<R> {
             self.bouncing.iter().filter(|(_, end)| **end <= now).map(|(id, _)| *id).collect();
         for id in over {
             self.bouncing.remove(&id);
-            self.set_link(id, true)?;
+            unless_lost(self.set_link(id, true))?;
             let live = self.live.as_ref();
             let up = live.is_some_and(|live| {
                 let port = self.place.ports.get(usize::from(id.0));
@@ -332,6 +364,22 @@ impl Live {
         let number = self.numbers.get(port).copied();
         number.ok_or_else(|| Failure::new(FailureKind::PortAbsent).fact("port", port))
     }
+
+    fn admit(&mut self, number: u16, only: Option<Mac>) -> Result<(), Failure> {
+        self.flows.admit(number, only)?;
+        self.admitted.insert(number, only);
+        Ok(())
+    }
+
+    /// Renews what is let in, when it is time to.
+    fn renew(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now < self.renewal {
+            return Ok(());
+        }
+        self.renewal = now + RENEWAL;
+        self.admitted.iter().try_for_each(|(number, only)| self.flows.admit(*number, *only))
+    }
 }
 
 /// Hands on what a listener hears, until its connection ends.
@@ -355,7 +403,18 @@ fn listen(
         .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))
 }
 
-/// Whether a failure means that the connection is no good, rather than the order.
-const fn is_loss(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::SwitchUnreachable | FailureKind::SwitchSilent)
+/// Keeps a failure only when it means that the connection is no good, rather than the order: a
+/// port that the switch lacks costs no other port.
+fn unless_lost(done: Result<(), Failure>) -> Result<(), Failure> {
+    match done {
+        Err(failure)
+            if !matches!(
+                failure.kind,
+                FailureKind::SwitchUnreachable | FailureKind::SwitchSilent
+            ) =>
+        {
+            Ok(())
+        }
+        Ok(()) | Err(_) => done,
+    }
 }
