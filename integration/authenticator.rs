@@ -113,7 +113,10 @@ impl Lab {
     /// How many flows let frames of access ports in.
     fn open_flows(&self) -> usize {
         let socket = format!("unix:{}", self.path("ovs/access.mgmt").display());
-        let output = run(Command::new("ovs-ofctl").args(["dump-flows", &socket]));
+        let output = run(Command::new("ovs-ofctl").args(["--timeout=5", "dump-flows", &socket]));
+        if !output.status.success() {
+            return usize::MAX; // a switch that does not say
+        }
         String::from_utf8(output.stdout).unwrap().matches("dl_src=").count()
     }
 
@@ -383,6 +386,22 @@ fn nothing_stays_open_or_shut_for_good_when_a_part_is_killed() {
     // Ended in order, it leaves every port closed.
     lab.kill("-TERM", "authenticate");
     assert_eq!((lab.tag("port1"), lab.open_flows()), ("4094".to_owned(), 0));
+}
+
+#[test]
+fn an_admission_lasts_while_it_is_renewed_and_ends_with_the_process_that_renews_it() {
+    let lab = Lab::up(&[]);
+    lab.tell("plug", &["port1", "pc"]);
+    lab.tell("join", &["pc"]);
+    lab.wait_for("port1", "authorised", 120);
+    // Longer than a flow lives.
+    let until = Instant::now() + Duration::from_secs(17);
+    while Instant::now() < until {
+        assert_eq!(lab.open_flows(), 1);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    lab.kill("-KILL", "authenticate");
+    lab.wait("a port that shuts by itself", || lab.open_flows() == 0);
 }
 
 #[test]
