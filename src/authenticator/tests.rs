@@ -672,6 +672,22 @@ fn a_disconnect_closes_and_a_coa_moves_without_the_host() {
 }
 
 #[test]
+fn a_session_that_is_asked_anew_ends_in_time_though_its_host_begins_over_and_over() {
+    let mut rig = Rig::up(Order::Dot1xOnly);
+    rig.dot1x(|_| {});
+    let again = rig.dynamic(Code::CoaRequest, |writer| {
+        named(writer);
+        writer.vendor(9, 1, b"subscriber:command=reauthenticate");
+    });
+    assert_eq!((again, rig.status().1), ((Code::CoaAck, None), Some(10)));
+    for _ in 0..310 {
+        rig.wait(1_000);
+        rig.start();
+    }
+    assert_eq!(rig.status().1, None);
+}
+
+#[test]
 fn a_coa_that_the_switch_cannot_do_is_refused_and_closes_the_port() {
     let mut rig = Rig::up(Order::Dot1xOnly);
     rig.dot1x(|_| {});
