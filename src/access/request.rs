@@ -13,7 +13,7 @@ use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
 use crate::policy::{self, Decision, Evidence};
 use crate::vocabulary::{
-    Because, Certificate, Moment, Outcome, Place, Reason, SwitchIndex, escape,
+    Because, Certificate, Moment, Outcome, Place, Reason, SwitchIndex, escape, hex,
 };
 use crate::wire::radius::{Code, Key, Packet, Writer, attribute};
 
@@ -135,8 +135,9 @@ impl Access {
         writer
             .finish_reply(request.key, packet.authenticator())
             .map_err(|_| IgnoreReason::Unwritable)?;
-        self.push(Event::Decision(Box::new(point.record(now, decision, course))));
-        let mac = station::device_mac(packet, point.profile);
+        let record = point.record(now, decision, course);
+        let mac = record.mac;
+        self.push(Event::Decision(Box::new(record)));
         let (reason, delay) = match decision.outcome() {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
             Outcome::Quarantine => (ReplyReason::Quarantine, Duration::ZERO),
@@ -171,7 +172,7 @@ impl Site<'_> {
     fn pseudonym(&self, decision: &Decision) -> Option<String> {
         let device = self.request.snapshot.plan.device(decision.because.device?)?;
         let tag = ring::hmac::sign(&self.request.snapshot.pseudonym, device.asset.as_bytes());
-        Some(tag.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect())
+        tag.as_ref().get(..16).map(hex)
     }
 
     fn record(&self, now: Moment, decision: &Decision, course: &Course<'_>) -> DecisionRecord {

@@ -1,6 +1,6 @@
 //! The dynamic authorization server (RFC 5176): who may ask, what is asked, and one answer each.
 //!
-//! A request is looked at only after its sender's address, its keyed authenticator and its
+//! A request is carried out only after its sender's address, its keyed authenticator and its
 //! Message-Authenticator are right and its Event-Timestamp lies in the window. Answers are
 //! remembered for as long as a copy could pass the window, so that nothing is done twice.
 
@@ -160,16 +160,15 @@ impl Service {
             return Verdict::Over(Counter::DynamicStale);
         }
         let full = self.done.len() >= ANSWERS_MAX;
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
-        let request = packet.octets().to_vec();
-        let at = now.monotonic;
         if full {
             let reply = write(&packet, key, Err(ErrorCause::ResourcesUnavailable));
             self.outgoing.extend(reply.map(|reply| (source, reply)));
             return Verdict::Over(Counter::DynamicRefused);
         }
         let read = read(&packet, nas);
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        let (request, at) = (packet.octets().to_vec(), now.monotonic);
         self.done.push_back(Done { ticket, client, source, request, at, reply: None });
         match read {
             Ok((command, criteria)) => Verdict::Do(ticket, command, criteria),

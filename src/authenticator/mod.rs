@@ -18,12 +18,9 @@ mod pae;
 mod port;
 mod settings;
 #[cfg(test)]
-mod stack_tests;
-#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,7 +40,7 @@ use port::{Alarm, Session};
 use crate::client::{
     self, Action, AskError, Asked, Client, IgnoreReason, Outcome, ServerId, Servers,
 };
-use crate::vocabulary::{Mac, Moment, Random, VlanId};
+use crate::vocabulary::{Mac, Moment, Random, VlanId, hex};
 use crate::wire::radius::{Code, Key, Packet, attribute};
 use crate::wire::{eap, frame};
 
@@ -305,10 +302,7 @@ impl Authenticator {
 
     /// Unguessable, and never the same again (RFC 2866 §5.5).
     fn session_id(&mut self) -> String {
-        self.random.octets::<12>().iter().fold(String::new(), |mut id, octet| {
-            let _ = write!(id, "{octet:02x}"); // OK because a String takes every write
-            id
-        })
+        hex(&self.random.octets::<12>())
     }
 
     /// Gives an input to a port's state machine, and does what it wants done.
@@ -323,6 +317,9 @@ impl Authenticator {
             let Some(port) = self.ports.get_mut(usize::from(id.0)) else { return };
             if input == Input::Link(false) {
                 port.forget();
+            }
+            if input == Input::Ordered(Demand::Reauthenticate) {
+                port.limit(now.monotonic);
             }
             let (state, mut desk) = port.desk(now.monotonic, revival);
             let next = state.handle(input, &mut desk);
@@ -379,10 +376,7 @@ impl Authenticator {
                 }
             }
             Effect::Open(entry) => {
-                let only = match port.rules.hosts {
-                    Hosts::One => Some(entry.mac),
-                    Hosts::Several => None,
-                };
+                let only = port.rules.hosts.only(entry.mac);
                 port.moving = None;
                 port.door.want(Applied::Vlan(entry.grant.vlan), only);
                 port.entry = Some(entry);
@@ -523,11 +517,6 @@ impl Authenticator {
                 Ok(None)
             }
             Command::Reauthenticate => {
-                if let Some(session) =
-                    self.ports.get_mut(usize::from(id.0)).and_then(|port| port.session.as_mut())
-                {
-                    session.end_by(now.monotonic + port::REAUTHENTICATION_MAX);
-                }
                 self.drive(now, id, Input::Ordered(Demand::Reauthenticate));
                 Ok(Some(ticket))
             }
@@ -551,10 +540,7 @@ impl Authenticator {
             return Err(ErrorCause::ResourcesUnavailable);
         }
         let session = port.session.as_ref().ok_or(ErrorCause::SessionNotFound)?;
-        let only = match port.rules.hosts {
-            Hosts::One => Some(session.mac),
-            Hosts::Several => None,
-        };
+        let only = port.rules.hosts.only(session.mac);
         port.moving = Some(vlan);
         port.door.want(Applied::Vlan(vlan), only);
         Ok(())

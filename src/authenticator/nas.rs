@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::settings::{Port, Settings};
 use crate::vocabulary::{Mac, MacSpelling, VlanId};
-use crate::wire::radius::{Key, Writer, attribute};
+use crate::wire::radius::{Key, VALUE_OCTETS_MAX, Writer, attribute};
 
 /// Service-Type of a host that joins, and of a request for its address alone (RFC 2865 §5.6).
 const SERVICE_TYPE_FRAMED: u32 = 2;
@@ -14,8 +14,6 @@ const SERVICE_TYPE_CALL_CHECK: u32 = 10;
 const NAS_PORT_TYPE_ETHERNET: u32 = 15;
 /// The longest EAP packet for the link to the host, in octets (RFC 3579 §2.4).
 const FRAMED_MTU_OCTETS: u32 = 1_400;
-/// The longest value of an attribute.
-const TEXT_OCTETS_MAX: usize = 253;
 
 /// The authenticator as a RADIUS client.
 #[derive(Debug)]
@@ -98,7 +96,7 @@ impl Nas {
 
 /// Writes the name; a host without one is called by its address (RFC 3579 §2.1).
 pub(super) fn user_name(writer: &mut Writer<'_>, mac: Mac, name: &[u8]) {
-    if name.is_empty() || name.len() > TEXT_OCTETS_MAX {
+    if name.is_empty() || name.len() > VALUE_OCTETS_MAX {
         writer.text(attribute::USER_NAME, &MacSpelling::RFC3580.format(mac));
     } else {
         writer.attribute(attribute::USER_NAME, name);

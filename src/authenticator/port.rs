@@ -15,7 +15,7 @@ use crate::wire::eap;
 use crate::wire::frame::{EtherType, Frame, FrameError, eapol};
 
 /// However long an authentication anew may take: then the old one has served its time.
-pub(super) const REAUTHENTICATION_MAX: Duration = Duration::from_secs(300);
+const REAUTHENTICATION_MAX: Duration = Duration::from_secs(300);
 
 /// A host that is in.
 #[derive(Clone, Debug)]
@@ -57,11 +57,6 @@ impl Session {
             ends: ends.map(|(span, again)| (now.monotonic + span, again)),
             interim: interim.map(|span| (span, now.monotonic + span)),
         }
-    }
-
-    /// Ends the session at `at` at the latest; a new authentication begins a new span.
-    pub(super) fn end_by(&mut self, at: Duration) {
-        self.ends = Some((self.ends.map_or(at, |(ends, _)| ends.min(at)), false));
     }
 
     /// Whether a server answers for it.
@@ -204,6 +199,14 @@ impl Port {
         self.seen = None;
     }
 
+    /// The host is asked anew: unless it comes in again, its session ends in time.
+    pub(super) fn limit(&mut self, now: Duration) {
+        if let Some(session) = &mut self.session {
+            let at = now + REAUTHENTICATION_MAX;
+            session.ends = Some((session.ends.map_or(at, |(ends, _)| ends.min(at)), false));
+        }
+    }
+
     /// When [`Port::alarm`] is due.
     pub(super) fn due(&self) -> Option<Duration> {
         let session = self.session.as_ref();
@@ -218,7 +221,7 @@ impl Port {
             if let Some((at, again)) = session.ends
                 && at <= now
             {
-                session.ends = again.then_some((now + REAUTHENTICATION_MAX, false));
+                session.ends = None;
                 return Some(if again { Alarm::Reauthenticate } else { Alarm::End });
             }
             if let Some((span, at)) = &mut session.interim

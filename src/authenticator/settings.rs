@@ -142,3 +142,13 @@ pub enum Hosts {
     /// Any host behind it, all in its VLAN.
     Several,
 }
+
+impl Hosts {
+    /// The one address to let in; `None` lets in all.
+    pub(super) const fn only(self, admitted: Mac) -> Option<Mac> {
+        match self {
+            Self::One => Some(admitted),
+            Self::Several => None,
+        }
+    }
+}

@@ -10,7 +10,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::request::single_pem;
 use super::{AuthorityError, CertificateRequest, Identity, Revocation, RevocationList};
-use crate::vocabulary::{Secret, Timestamp};
+use crate::vocabulary::{Secret, Timestamp, hex};
 
 /// Longest life of an authority in days: twenty years.
 pub const AUTHORITY_DAYS_MAX: u32 = 7_305;
@@ -305,7 +305,7 @@ impl Authority {
         params.subject_alt_names = general_names(identities)?;
         let serial = serial()?;
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        let serial = hexadecimal(&serial);
+        let serial = hex(&serial);
         let first = identities.first().map(Identity::name);
         // The subject is for people; programs read subjectAltName.
         let shown = first.filter(|name| name.chars().count() <= COMMON_NAME_CHARACTERS_MAX);
@@ -384,12 +384,4 @@ fn serial() -> Result<[u8; SERIAL_OCTETS], AuthorityError> {
         *first = *first & 0x3f | 0x40;
     }
     Ok(octets)
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    use std::fmt::Write as _;
-    octets.iter().fold(String::new(), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}"); // OK because a String takes every write
-        text
-    })
 }

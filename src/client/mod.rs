@@ -3,7 +3,7 @@
 //!
 //! Knows no sockets, no clock and not who asks. A [`Client`] asks one server for admission
 //! (Access-Request), for life (Status-Server) or hands it an account (Accounting-Request);
-//! [`Servers`] chooses among several of them. CoA and Disconnect are further kinds of [`Kind`].
+//! [`Servers`] chooses among several of them.
 
 mod reason;
 mod servers;

@@ -6,12 +6,12 @@ use clap::{ArgMatches, Command};
 use serde_json::Value;
 
 use super::arguments::{Words, shown};
-use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
+use super::{operate, site};
 use crate::authenticator::{Method, State};
 use crate::shell::authenticator::Running;
 use crate::shell::authenticator::file::{self, File};
-use crate::shell::control::{self, Command as Ask, Request};
+use crate::shell::control::Command as Ask;
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::Language;
 
@@ -92,48 +92,29 @@ fn serve(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    let language = match console.language {
-        Language::Japanese => "ja",
-        Language::English => "en",
-    };
-    let request = Request { language: language.to_owned(), command: Ask::Status };
-    let reply = match control::ask(&site::path(matches, "state"), &request) {
-        Ok(reply) => reply,
-        Err(failure) => {
-            console.complain(failure.message(console.language));
-            return WRONG;
+    operate::ask(matches, console, Ask::Status, |console, result| {
+        let heading = HEADINGS.map(|(ja, en)| match console.language {
+            Language::Japanese => ja.to_owned(),
+            Language::English => en.to_owned(),
+        });
+        console.line(row(&heading));
+        let ports = result.get("ports").and_then(Value::as_array);
+        for port in ports.into_iter().flatten() {
+            let keys = ["port", "mac", "state", "method", "vlan", "since"];
+            let [name, mac, state, method, vlan, since] =
+                keys.map(|key| operate::shown(port.get(key).unwrap_or(&Value::Null)));
+            let language = console.language;
+            let state = State::ALL
+                .iter()
+                .find(|it| it.id() == state)
+                .map_or(state, |it| it.text().get(language).to_owned());
+            let method = Method::ALL
+                .iter()
+                .find(|it| it.id() == method)
+                .map_or(method, |it| it.text().get(language).to_owned());
+            console.line(row(&[name, mac, state, method, vlan, since]));
         }
-    };
-    if !reply.ok {
-        console.complain(reply.message);
-        return WRONG;
-    }
-    if matches.get_flag("json") {
-        console.json(&reply.result);
-        return DONE;
-    }
-    let heading = HEADINGS.map(|(ja, en)| match console.language {
-        Language::Japanese => ja.to_owned(),
-        Language::English => en.to_owned(),
-    });
-    console.line(row(&heading));
-    let ports = reply.result.get("ports").and_then(Value::as_array);
-    for port in ports.into_iter().flatten() {
-        let keys = ["port", "mac", "state", "method", "vlan", "since"];
-        let [name, mac, state, method, vlan, since] =
-            keys.map(|key| text(port.get(key).unwrap_or(&Value::Null)));
-        let language = console.language;
-        let state = State::ALL
-            .iter()
-            .find(|it| it.id() == state)
-            .map_or(state, |it| it.text().get(language).to_owned());
-        let method = Method::ALL
-            .iter()
-            .find(|it| it.id() == method)
-            .map_or(method, |it| it.text().get(language).to_owned());
-        console.line(row(&[name, mac, state, method, vlan, since]));
-    }
-    DONE
+    })
 }
 
 fn row([port, mac, state, method, vlan, since]: &[String; 6]) -> String {
@@ -151,13 +132,4 @@ fn row([port, mac, state, method, vlan, since]: &[String; 6]) -> String {
 fn width_left(text: &str, width: usize) -> usize {
     let taken: usize = text.chars().map(|it| if it.is_ascii() { 1 } else { 2 }).sum();
     width.saturating_sub(taken)
-}
-
-/// A value without the quotes of JSON; `-` for nothing.
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    }
 }

@@ -8,8 +8,8 @@ use super::site;
 use super::{Console, DONE, WRONG};
 use crate::plan::{self, Plan};
 use crate::shell::clock;
-use crate::shell::service::{Material as _, findings_json, hex};
-use crate::vocabulary::{Language, Text};
+use crate::shell::service::{Material as _, findings_json};
+use crate::vocabulary::{Language, Text, hex};
 
 pub(super) fn define(language: Language) -> Command {
     let words = Words(language);

@@ -11,7 +11,7 @@ use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::arguments::Words;
-use super::{Console, DONE, WRONG, example, site};
+use super::{Console, DONE, WRONG, example, secret, site};
 use crate::authority::{Authority, AuthorityError};
 use crate::plan::{
     self, AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, Finding, Plan, Sources,
@@ -26,8 +26,6 @@ use crate::vocabulary::{Language, SwitchIndex, Text, Timestamp};
 const UNDER_WAY_MAX: usize = 64;
 /// Days the throw-away certificates are valid.
 const DAYS: u32 = 30;
-/// Characters of a throw-away secret.
-const SECRET_CHARACTERS: usize = 32;
 /// How long the log may lag behind the answers.
 const LOG_PATIENCE: Duration = Duration::from_secs(5);
 /// Wrong answers that are shown one by one.
@@ -140,7 +138,7 @@ impl Demonstration {
         let compiled = plan::compile(&sources, now);
         let Some(plan) = compiled.plan else {
             let failure = Failure::new(FailureKind::PlanRefused);
-            let failure = failure.fact("errors", compiled.findings.len());
+            let failure = failure.fact("errors", site::count(&compiled.findings).0);
             return Err(Refused { failure, findings: compiled.findings });
         };
         let plan = fit(plan, None);
@@ -197,12 +195,8 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
     let mut clients = HashMap::new();
     for (index, switch) in (0_u16..).zip(&plan.switches) {
         if switch.is_client() {
-            let secret = || {
-                random::text(SECRET_CHARACTERS)
-                    .map_err(|_| Failure::new(FailureKind::RandomUnavailable))
-            };
-            let secrets =
-                ClientSecrets { current: secret()?, next: None, mab_word: Some(secret()?) };
+            let (current, word) = (secret::generate()?, secret::generate()?);
+            let secrets = ClientSecrets { current, next: None, mab_word: Some(word) };
             clients.insert(SwitchIndex(index), secrets);
         }
     }

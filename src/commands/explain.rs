@@ -17,11 +17,11 @@ use crate::eap::certificate;
 use crate::plan::{self, Plan};
 use crate::policy::{self, Decision, Evidence};
 use crate::shell::control::{self, Command as Ask, Request};
-use crate::shell::service::{Directories, Material as _, hex, mark_subject};
+use crate::shell::service::{Directories, Material as _, mark_subject};
 use crate::shell::{clock, files};
 use crate::vocabulary::{
     Because, Claimed, Language, Mac, Mark, MarkKind, Marks, Moment, Outcome, Place, Point, Proven,
-    Reason, Text, Timestamp,
+    Reason, Text, Timestamp, hex,
 };
 
 pub(super) fn define(language: Language) -> Command {

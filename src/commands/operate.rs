@@ -222,17 +222,13 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 /// Sends a request and prints what comes of it: JSON as it is, else by `print`.
-fn ask(
+pub(super) fn ask(
     matches: &ArgMatches,
     console: &mut Console,
     command: Ask,
     print: impl FnOnce(&mut Console, &Value),
 ) -> u8 {
-    let language = match console.language {
-        Language::Japanese => "ja",
-        Language::English => "en",
-    };
-    let request = Request { language: language.to_owned(), command };
+    let request = Request { language: console.language.id().to_owned(), command };
     let reply = match control::ask(&site::path(matches, "state"), &request) {
         Ok(reply) => reply,
         Err(failure) => {
@@ -323,7 +319,7 @@ fn octets(content: &Value) -> Vec<u8> {
 }
 
 /// A value without the quotes of JSON; `-` for nothing.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),

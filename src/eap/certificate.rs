@@ -1,8 +1,6 @@
 //! Reads what the product needs from a certificate (RFC 5280), never deciding whether to
 //! believe it: that is the verifier's part.
 
-use std::fmt::Write as _;
-
 use ring::digest;
 use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
 use x509_parser::certificate::X509Certificate;
@@ -10,7 +8,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::x509::X509Name;
 
-use crate::vocabulary::{Certificate, Timestamp};
+use crate::vocabulary::{Certificate, Timestamp, hex};
 
 /// The most names read from one certificate; more is no device.
 pub const IDENTITIES_MAX: usize = 64;
@@ -154,15 +152,10 @@ fn text(value: &Any<'_>) -> Result<String, Unreadable> {
 
 /// Lower-case hexadecimal without the leading zero octet that only keeps the number positive.
 fn serial(octets: &[u8]) -> String {
-    let octets = match octets {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        octets => octets,
-    };
-    let mut text = String::with_capacity(octets.len() * 2);
-    for octet in octets {
-        let _ = write!(text, "{octet:02x}"); // OK because a String takes every write
+    match octets {
+        [0, rest @ ..] if !rest.is_empty() => hex(rest),
+        octets => hex(octets),
     }
-    text
 }
 
 #[cfg(test)]

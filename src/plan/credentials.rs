@@ -7,6 +7,8 @@
 
 mod certificates;
 mod clients;
+
+pub(crate) use clients::SECRET_CHARACTERS_MIN;
 #[cfg(test)]
 mod tests;
 

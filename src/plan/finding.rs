@@ -33,7 +33,7 @@ impl Severity {
 pub struct Finding {
     /// What is wrong.
     pub kind: FindingKind,
-    /// The file and line; `None` for a file that is absent.
+    /// The file and line; `None` where no line can be named.
     pub at: Option<Origin>,
     /// The field, as `environment[2].vlan[0].id`, a column's heading, or empty.
     pub field: String,

@@ -23,6 +23,7 @@ pub(crate) mod tests;
 mod topology;
 
 pub use compile::{Compiled, compile};
+pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{AuthorityMaterial, ClientSecrets, Credentials, credentials};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,

@@ -2,6 +2,8 @@
 //!
 //! Every capability is stated; whatever a profile does not state is refused, not guessed.
 
+#[cfg(test)]
+mod plain;
 mod read;
 mod spelling;
 

@@ -485,8 +485,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Every key of this table with its value as text or number: for tables whose keys are
-    /// names, as `assign`.
+    /// The table `key`, whose keys are names and whose values are VLAN numbers, as `assign`.
     pub(crate) fn vlan_by_name(
         &self,
         key: &'static str,

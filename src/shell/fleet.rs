@@ -11,9 +11,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::timeout;
 
 use super::clock::Clock;
-use super::workers::PACKET_OCTETS_MAX;
 use super::{Failure, FailureKind};
 use crate::simulation::{AttemptResult, Fleet, Progress, Wallet};
+use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Replies received and not yet taken by the fleet.
 const WAITING_MAX: usize = 4096;

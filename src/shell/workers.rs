@@ -18,12 +18,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::clock::Clock;
 use super::{Failure, FailureKind};
 use crate::vocabulary::Moment;
+use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Datagrams waiting for one worker.
 pub const QUEUE_DATAGRAMS_MAX: usize = 2048;
-/// The largest RADIUS packet (RFC 2865 §3). Octets beyond the Length field are padding, and
-/// Length is never larger, so nothing beyond this is ever read.
-pub const PACKET_OCTETS_MAX: usize = 4096;
 /// Receive buffer asked of the kernel: a thousand switches re-authenticating at once.
 pub const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
 /// How long a worker sleeps when nothing is due, and a receiver before it looks for the end.

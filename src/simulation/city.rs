@@ -58,33 +58,9 @@ pub enum Expected {
     },
 }
 
-/// Declares the stories: variant, id, what the device does in both languages.
-macro_rules! stories {
-    ($($name:ident $id:literal $ja:literal $en:literal)*) => {
-        /// Why a device shows up as it does.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Story { $(#[doc = $en] $name,)* }
-
-        impl Story {
-            /// Every story, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The stable id.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self { $(Self::$name => $id,)* }
-            }
-
-            /// What the device does, for people.
-            #[must_use]
-            pub const fn text(self) -> Text {
-                match self { $(Self::$name => Text { ja: $ja, en: $en },)* }
-            }
-        }
-    };
-}
-
-stories! {
+told! {
+    /// Why a device shows up as it does.
+    Story
     Honest "honest"
         "登録済みの端末が、登録された場所で正しく接続する"
         "a registered device at its registered place, as it should"

@@ -6,6 +6,32 @@
 //! given ([`Expected`]) is derived from inventory and sites alone, never by asking the policy, so
 //! that a run is a check and not an echo.
 
+/// Declares what a run tells of: an enum whose variants have an id and words in both languages.
+macro_rules! told {
+    (#[doc = $doc:literal] $enum:ident $($name:ident $id:literal $ja:literal $en:literal)*) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $enum { $(#[doc = $en] $name,)* }
+
+        impl $enum {
+            /// Every one, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable id.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)* }
+            }
+
+            /// What happened, for people.
+            #[must_use]
+            pub const fn text(self) -> Text {
+                match self { $(Self::$name => Text { ja: $ja, en: $en },)* }
+            }
+        }
+    };
+}
+
 pub mod city;
 pub mod device;
 mod dialect;
@@ -14,6 +40,8 @@ pub mod run;
 pub mod switch;
 #[cfg(test)]
 mod city_tests;
+#[cfg(test)]
+mod stack_tests;
 #[cfg(test)]
 mod tests;
 pub mod wallet;

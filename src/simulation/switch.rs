@@ -38,30 +38,9 @@ pub enum Outcome {
     Unusable(Unusable),
 }
 
-/// Declares the faults: variant, id, what happened in both languages.
-macro_rules! unusable {
-    ($($name:ident $id:literal $ja:literal $en:literal)*) => {
-        /// Why an exchange came to nothing.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Unusable { $(#[doc = $en] $name,)* }
-
-        impl Unusable {
-            /// The stable id.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self { $(Self::$name => $id,)* }
-            }
-
-            /// What happened, for people.
-            #[must_use]
-            pub const fn text(self) -> Text {
-                match self { $(Self::$name => Text { ja: $ja, en: $en },)* }
-            }
-        }
-    };
-}
-
-unusable! {
+told! {
+    /// Why an exchange came to nothing.
+    Unusable
     NoVlan "no-vlan"
         "許可の応答に、この機種が読める VLAN がありません。"
         "the Accept holds no VLAN in the form this model reads"

@@ -16,11 +16,9 @@ use crate::eap::server::{Conversation, Step};
 use crate::eap::tls::{TlsServer, TrustMaterial};
 use crate::eap::trust::{CrlRule, Realm, StaleRule};
 use crate::plan::{
-    self, Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, ClientSecrets, Coa,
-    EapSettings, Enforce, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, Origin, Plan, Port, PortDecode, PortNaming, PortRole,
-    Profile, ProfileIndex, RealmRule, Server, ServerDead, SwitchRole, TerminationAction, UserAffix,
-    VlanMeans, VlanTag, VlanText, VlansPerPort,
+    self, CalledCarries, ClientSecrets, EapSettings, HostMode, MabForm, MabMarker, MabPassword,
+    MessageAuthenticator, NasIdentifier, Origin, Plan, Port, PortRole, Profile, ProfileIndex,
+    Server, SwitchRole, VlanMeans, VlanTag, VlanText,
 };
 use crate::vocabulary::{
     EnvironmentIndex, Language, Mac, MacSpelling, Moment, Point, PortIndex, Secret, SiteIndex,
@@ -72,60 +70,8 @@ fn origin() -> Origin {
 
 /// A plain profile, changed.
 fn profile(change: impl FnOnce(&mut Profile)) -> Profile {
-    let hyphens = MacSpelling::from_example("00-11-22-aa-bb-cc").unwrap();
-    let mut profile = Profile {
-        id: "model".to_owned(),
-        vendor: String::new(),
-        models: Vec::new(),
-        source: String::new(),
-        request: plan::Request {
-            mab_forms: vec![MabForm::Pap],
-            mab_marker: MabMarker::UserEqualsCalling,
-            mab_password: MabPassword::SameAsUser,
-            user_mac: MacSpelling::from_example("0011.22aa.bbcc").unwrap(),
-            user_affix: UserAffix {
-                prefix: String::new(),
-                suffix: String::new(),
-                realm: RealmRule::Refuse,
-            },
-            calling: CallingStation { attribute: 31, mac: hyphens, may_be_absent: false },
-            called: CalledStation { attribute: 30, carries: CalledCarries::BridgeMac },
-            nas_identifier: NasIdentifier::Name,
-            message_authenticator: MessageAuthenticator::Require,
-        },
-        port: PortNaming { decode: PortDecode::NasPortId, strip: ".0".to_owned(), name: None },
-        reply: plan::Reply {
-            vlan: VlanMeans::Tunnel,
-            vlan_tag: VlanTag::None,
-            vlan_text: VlanText::Decimal,
-            forbidden_vlans: vec![vlan(120)],
-            filter: FilterMeans::None,
-            session_timeout: Duration::ZERO,
-            termination_action: TerminationAction::Default,
-            omit: Vec::new(),
-        },
-        enforce: Enforce {
-            means: Vec::new(),
-            coa: Coa {
-                port: 0,
-                keys: Vec::new(),
-                mac: None,
-                event_timestamp: false,
-                message_authenticator: false,
-                ack: Vec::new(),
-            },
-        },
-        behaviour: Behaviour {
-            vlans_per_port: VlansPerPort::One,
-            host_mode: HostMode::Single,
-            server_dead: ServerDead::Closed,
-            request_timeout: Duration::from_secs(5),
-            retries: 2,
-            accounting: Accounting { start_stop: false, interim: Duration::ZERO },
-            quirks: Vec::new(),
-        },
-        at: origin(),
-    };
+    let mut profile = Profile::plain();
+    profile.reply.forbidden_vlans = vec![vlan(120)];
     change(&mut profile);
     profile
 }

@@ -33,6 +33,15 @@ impl Language {
 
     /// `ja` or `en`.
     #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Japanese => "ja",
+            Self::English => "en",
+        }
+    }
+
+    /// Reads `ja` or `en`.
+    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "ja" => Some(Self::Japanese),
@@ -40,6 +49,12 @@ impl Language {
             _ => None,
         }
     }
+}
+
+/// Octets in lower-case hexadecimal, without separators.
+#[must_use]
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A text in both languages; `{name}` stands for a fact of that name.

@@ -11,7 +11,7 @@ use crate::plan::{Finding, FindingKind, MabPassword, Plan};
 use crate::vocabulary::{Secret, SwitchIndex};
 
 /// Shortest secret: 8 characters count as broken, 10 as broken by a strong attacker.
-const SECRET_CHARACTERS_MIN: usize = 16;
+pub(crate) const SECRET_CHARACTERS_MIN: usize = 16;
 /// Fewest different characters in a secret.
 const DISTINCT_CHARACTERS_MIN: usize = 6;
 /// What must be left of a secret without the words everybody knows.

@@ -9,7 +9,6 @@ use crate::plan::environment::Environments;
 use crate::plan::finding::Sink;
 use crate::plan::names::Names;
 use crate::plan::*;
-use crate::vocabulary::MacSpelling;
 
 pub(in crate::plan) const HALL: &str = r#"[site]
 id = "hall"
@@ -215,63 +214,13 @@ pub(in crate::plan) fn environments(names: &mut Names) -> Environments {
 
 /// A profile that is careful in everything.
 fn careful(id: &str) -> Profile {
-    Profile {
-        id: id.to_owned(),
-        vendor: "V".to_owned(),
-        models: Vec::new(),
-        source: "vendor guide".to_owned(),
-        request: Request {
-            mab_forms: vec![MabForm::Pap],
-            mab_marker: MabMarker::CallCheck,
-            mab_password: MabPassword::SameAsUser,
-            user_mac: MacSpelling::BARE,
-            user_affix: UserAffix {
-                prefix: String::new(),
-                suffix: String::new(),
-                realm: RealmRule::Refuse,
-            },
-            calling: CallingStation {
-                attribute: 31,
-                mac: MacSpelling::RFC3580,
-                may_be_absent: false,
-            },
-            called: CalledStation { attribute: 30, carries: CalledCarries::BridgeMac },
-            nas_identifier: NasIdentifier::Ignore,
-            message_authenticator: MessageAuthenticator::Require,
-        },
-        port: PortNaming { decode: PortDecode::NasPortId, strip: String::new(), name: None },
-        reply: Reply {
-            vlan: VlanMeans::Tunnel,
-            vlan_tag: VlanTag::None,
-            vlan_text: VlanText::Decimal,
-            forbidden_vlans: vec![VlanId::new(901).unwrap()],
-            filter: FilterMeans::None,
-            session_timeout: Duration::from_secs(3_600),
-            termination_action: TerminationAction::RadiusRequest,
-            omit: Vec::new(),
-        },
-        enforce: Enforce {
-            means: vec![EnforceMeans::SessionTimeout],
-            coa: Coa {
-                port: 0,
-                keys: Vec::new(),
-                mac: None,
-                event_timestamp: false,
-                message_authenticator: false,
-                ack: Vec::new(),
-            },
-        },
-        behaviour: Behaviour {
-            vlans_per_port: VlansPerPort::One,
-            host_mode: HostMode::Single,
-            server_dead: ServerDead::Closed,
-            request_timeout: Duration::from_secs(5),
-            retries: 3,
-            accounting: Accounting { start_stop: true, interim: Duration::ZERO },
-            quirks: Vec::new(),
-        },
-        at: Origin { file: "config/profiles/p.toml".into(), line: 1 },
-    }
+    let mut profile = Profile::plain();
+    id.clone_into(&mut profile.id);
+    profile.enforce.means = vec![EnforceMeans::SessionTimeout];
+    profile.reply.session_timeout = Duration::from_secs(3_600);
+    profile.reply.forbidden_vlans = vec![VlanId::new(901).unwrap()];
+    profile.behaviour.accounting.start_stop = true;
+    profile
 }
 
 /// Careful and careless profiles, and those the shipped city names.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::switch::BLACKHOLE;
 use crate::authenticator::{Dynamic, DynamicClient, Hosts, Order, Port, Server, Settings};
 use crate::plan::read::{Located, Table, distinct, document, to_socket};
-use crate::plan::{Finding, FindingKind, Severity, Sink};
+use crate::plan::{Finding, FindingKind, SECRET_CHARACTERS_MIN, Severity, Sink};
 use crate::shell::files;
 use crate::vocabulary::{Language, Mac, Secret, VlanId};
 
@@ -17,8 +17,6 @@ use crate::vocabulary::{Language, Mac, Secret, VlanId};
 pub const PORTS_MAX: usize = 256;
 /// Servers, and clients of the dynamic authorization service.
 const PEERS_MAX: usize = 16;
-/// Shortest secret, as `sekisho check` demands of switches.
-const SECRET_CHARACTERS_MIN: usize = 16;
 /// Longest name of an interface (`IFNAMSIZ` less the end).
 const INTERFACE_OCTETS_MAX: i64 = 15;
 const SECONDS_MAX: i64 = 86_400;

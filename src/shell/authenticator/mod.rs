@@ -28,14 +28,13 @@ use super::log::{self, Log, Severity};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::authenticator::{Applied, Authenticator, Change, Event, PortId, PortStatus, Socket};
 use crate::vocabulary::{Language, Moment, Text, Timestamp};
+use crate::wire::radius::PACKET_OCTETS_MAX;
 use file::File;
 use metrics::Metrics;
 use switch::{Order, Place, Report, Switch};
 
 /// Datagrams of one socket that may wait to be looked at.
 const DATAGRAMS_WAITING_MAX: usize = 256;
-/// Largest RADIUS packet (RFC 2865 §3).
-const DATAGRAM_OCTETS_MAX: usize = 4096;
 /// Longest sleep of the thread.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How long ports may take to close when the authenticator ends.
@@ -486,7 +485,7 @@ fn bind(
         let (sender, full) = (sender.clone(), Arc::clone(&waiting));
         let thread = std::thread::Builder::new().name(format!("line-{index}"));
         let spawned = thread.spawn(move || {
-            let mut octets = vec![0; DATAGRAM_OCTETS_MAX + 1];
+            let mut octets = vec![0; PACKET_OCTETS_MAX];
             loop {
                 // An ICMP error about an earlier datagram is no reason to stop reading.
                 let Ok((count, source)) = reading.recv_from(&mut octets) else {

@@ -172,8 +172,8 @@ impl<R: Fn(Report) + Send> Switch<R> {
         ends.chain([TICK]).min().unwrap_or(TICK)
     }
 
-    /// Connects, closes every port and lets the uplinks' frames in. Shuts first, so that a switch
-    /// of which only the database fails is shut too.
+    /// Connects, closes every port and lets the uplinks' frames in. Shuts first, so that nothing
+    /// is left open that the database keeps us from closing.
     fn connect(&mut self) -> Result<(), Failure> {
         let Place { database, openflow, bridge, uplinks, ports } = &self.place;
         let mut flows = openflow::Connection::open(openflow)?;
@@ -257,18 +257,23 @@ impl<R: Fn(Report) + Send> Switch<R> {
     fn apply(&mut self, id: PortId, applied: Applied, only: Option<Mac>) -> Result<(), Failure> {
         let (port, _) = self.port(id)?;
         let live = self.live.as_mut().ok_or_else(|| Failure::new(FailureKind::SwitchSilent))?;
-        let number = live.number(&port)?;
-        live.admitted.remove(&number);
-        live.flows.shut(number)?;
+        let number = match applied {
+            Applied::Closed => live.numbers.get(&port).copied(), // without one it has no flow
+            Applied::Vlan(_) => Some(live.number(&port)?),
+        };
+        if let Some(number) = number {
+            live.admitted.remove(&number);
+            live.flows.shut(number)?;
+        }
         let tag = match applied {
             Applied::Closed => BLACKHOLE,
             Applied::Vlan(vlan) => vlan.get(),
         };
         live.database.apply(&ovsdb::set_tag(&port, tag))?;
         live.tags.insert(port, tag);
-        match applied {
-            Applied::Closed => Ok(()),
-            Applied::Vlan(_) => live.admit(number, only),
+        match (applied, number) {
+            (Applied::Vlan(_), Some(number)) => live.admit(number, only),
+            (Applied::Closed, _) | (_, None) => Ok(()),
         }
     }
 
@@ -346,7 +351,7 @@ impl<R: Fn(Report) + Send> Switch<R> {
                 if live.database.tag(&name)? == live.tags.get(&name).copied() {
                     return Ok(());
                 }
-                self.apply(id, Applied::Closed, None)?;
+                unless_lost(self.apply(id, Applied::Closed, None))?;
                 (self.report)(Report::Drifted(id));
             }
         }

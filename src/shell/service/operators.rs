@@ -9,7 +9,7 @@ use crate::plan::{Finding, Plan};
 use crate::shell::control::{Command, MarkKindWord, Reply, Request};
 use crate::shell::store::{Generation, kind_id};
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Text, Timestamp};
+use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Text, Timestamp, hex};
 
 /// Longest reason of a mark in octets.
 const REASON_OCTETS_MAX: usize = 1000;
@@ -234,10 +234,4 @@ pub fn findings_json(findings: &[Finding], language: Language) -> Value {
         })
     };
     findings.iter().map(one).collect()
-}
-
-/// Octets in lower-case hexadecimal.
-#[must_use]
-pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -37,7 +37,8 @@ pub use writer::{PROXY_STATE_OCTETS_MAX, PROXY_STATES_MAX, Unwritable, Writer};
 /// The fixed part of a packet: code, identifier, length and authenticator (RFC 2865 §3).
 pub const HEADER_OCTETS: usize = 20;
 
-/// The longest packet (RFC 2865 §3). A receive buffer holds at least this much.
+/// The longest packet (RFC 2865 §3), and what a receive buffer holds: octets beyond the Length
+/// field are padding, and Length is never larger, so nothing beyond this is ever read.
 pub const PACKET_OCTETS_MAX: usize = 4096;
 
 /// The longest value of one attribute: 255 less type and length (RFC 2865 §5).

@@ -1,18 +1,24 @@
-//! A real supplicant, this authenticator and the real admission, frame by frame in memory.
+//! A real supplicant, the authenticator and the admission, frame by frame in memory.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::*;
 use crate::access::{Access, Action as Admission, Snapshot};
+use crate::authenticator::{
+    Applied, Authenticator, Dynamic, Event, Method, Port, PortId, Server, Settings, State,
+};
 use crate::authority::Authority;
 use crate::eap::peer::{Peer, PeerStep};
 use crate::plan::tests::shipped;
 use crate::plan::{AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, compile};
 use crate::simulation::{IssuingWallet, Paper, Wallet as _};
-use crate::vocabulary::{Mark, MarkKind, MarkSubject, Marks, Secret, Timestamp};
+use crate::vocabulary::{
+    Mac, Mark, MarkKind, MarkSubject, Marks, Moment, Secret, Timestamp, VlanId,
+};
+use crate::wire::frame;
+use crate::wire::radius::Packet;
 
 /// A terminal of environment C at the main office, where the test bench stands.
 const DEVICE: &str = "mu-ka0297.pc.city.example";
