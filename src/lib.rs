@@ -19,6 +19,7 @@ pub mod vocabulary;
 pub mod wire;
 pub mod plan;
 pub mod policy;
+pub mod proof;
 pub mod eap;
 pub mod authority;
 pub mod client;

@@ -1,12 +1,13 @@
 //! `sekisho check`: compiles a site's files and says everything that is wrong with them.
 
 use clap::{ArgMatches, Command};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Edition, Finding, Plan, Severity};
+use crate::proof;
 use crate::shell::clock;
 use crate::shell::service::{Material as _, findings_json};
 use crate::vocabulary::{Language, Text, hex};
@@ -15,7 +16,17 @@ pub(super) fn define(language: Language) -> Command {
     let words = Words(language);
     let about = words.say("設定を検査し、問題をすべて示す(終了コード: 0 誤りなし、1 誤りあり、2 使い方の誤り)", "check the files and show everything wrong with them (exit 0 no errors, 1 errors, 2 wrong use)");
     let command = Command::new("check").about(about);
-    site::with_json(site::with_secrets(site::with_files(command, words), words), words)
+    let edition = words
+        .text(
+            "edition",
+            "EDITION",
+            "この版のガイドラインで検査する(R4.3、R6.10、R7.3)[既定: policy.toml の edition]",
+            "check against this edition of the guideline (R4.3, R6.10, R7.3) [default: that of policy.toml]",
+        )
+        .value_parser(["R4.3", "R6.10", "R7.3"])
+        .hide_possible_values(true);
+    let command = site::with_secrets(site::with_files(command.arg(edition), words), words);
+    site::with_json(command, words)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -30,7 +41,9 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     };
     let compiled = plan::compile(&sources, now);
     let mut findings = compiled.findings;
+    let edition = matches.get_one::<String>("edition").and_then(|id| Edition::parse(id));
     if let Some(plan) = &compiled.plan {
+        findings.extend(proof::prove(plan, edition, now).findings);
         match directories.credentials(plan, now) {
             Ok((_, more)) => findings.extend(more),
             Err(failure) => {
@@ -45,6 +58,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         console.json(&json!({
             "errors": errors,
             "warnings": warnings,
+            "rules": rules_json(plan, &findings),
             "findings": findings_json(&findings, console.language),
             "plan": plan.map(|plan| json!({
                 "content_hash": hex(&plan.content_hash),
@@ -57,6 +71,10 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         }));
     } else {
         site::print_findings(console, &findings);
+        if plan.is_some() {
+            let rules = rules_line(&findings, console.language);
+            console.line(rules);
+        }
         let verdict = summary(plan, errors, warnings, console.language);
         console.line(verdict);
     }
@@ -82,4 +100,77 @@ fn summary(plan: Option<&Plan>, errors: usize, warnings: usize, language: Langua
         facts.push(("devices", plan.devices.len().to_string()));
     }
     text.fill(language, &facts)
+}
+
+/// How a rule of separation stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Held,
+    /// Only as far as an exception or a warning says.
+    Limited,
+    Broken,
+    /// Only the running network shows it.
+    Unmeasured,
+}
+
+impl Standing {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Limited => "limited",
+            Self::Broken => "broken",
+            Self::Unmeasured => "unmeasured",
+        }
+    }
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Held => "○",
+            Self::Limited => "△",
+            Self::Broken => "×",
+            Self::Unmeasured => "－",
+        }
+    }
+}
+
+/// Every rule, R01 to R25, and how it stands.
+fn standings(findings: &[Finding]) -> Vec<(String, Standing)> {
+    let one = |number: u8| {
+        let rule = format!("R{number:02}");
+        let gravest = findings
+            .iter()
+            .filter(|finding| finding.kind.rule().as_ref() == Some(&rule))
+            .filter(|finding| finding.graded.is_some() || finding.severity() > Severity::Notice)
+            .map(Finding::severity)
+            .max();
+        let standing = match gravest {
+            Some(Severity::Error) => Standing::Broken,
+            Some(Severity::Warning | Severity::Notice) => Standing::Limited,
+            None if proof::STATIC_RULES.contains(&rule.as_str()) => Standing::Held,
+            None => Standing::Unmeasured,
+        };
+        (rule, standing)
+    };
+    (1..=25).map(one).collect()
+}
+
+/// `null` where no plan could be made, since then nothing was proven.
+fn rules_json(plan: Option<&Plan>, findings: &[Finding]) -> Value {
+    if plan.is_none() {
+        return Value::Null;
+    }
+    let one = |(rule, standing): (String, Standing)| (rule, json!(standing.id()));
+    Value::Object(standings(findings).into_iter().map(one).collect())
+}
+
+fn rules_line(findings: &[Finding], language: Language) -> String {
+    let heading = Text {
+        ja: "規則(○ 適合、△ 例外・警告あり、× 不適合、－ 未測定):",
+        en: "rules (○ held, △ with an exception or warning, × broken, － not measured):",
+    };
+    let rules: Vec<String> = standings(findings)
+        .into_iter()
+        .map(|(rule, standing)| format!("{rule}{}", standing.sign()))
+        .collect();
+    format!("{} {}", heading.get(language), rules.join(" "))
 }

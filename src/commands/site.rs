@@ -109,6 +109,9 @@ pub(super) fn print_findings(console: &mut Console, findings: &[Finding]) {
             finding.kind.id(),
             finding.text(language)
         ));
+        for (number, step) in (1..).zip(&finding.witness) {
+            console.line(format!("    {number}. {}", step.text(language)));
+        }
         console.line(format!("    → {}", finding.remedy(language)));
     }
 }

@@ -205,7 +205,10 @@ mod tests {
             devices,
             rings: Vec::new(),
             links: Vec::new(),
+            acls: Vec::new(),
             gateways: Vec::new(),
+            relays: Vec::new(),
+            permitted: Vec::new(),
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

@@ -4,7 +4,8 @@ use super::finding::Sink;
 use super::names::Names;
 use super::sources::{is_profile, is_site};
 use super::{
-    Finding, FindingKind, Plan, Sources, environment, inventory, policy, profile, server, topology,
+    Finding, FindingKind, Plan, Sources, environment, flow, inventory, policy, profile, server,
+    topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -37,6 +38,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let devices =
         inventory::read(sources, sink, &mut names, &environments.environments, &classes, &topology);
     let policy = policy::read(sources, sink, &names, &environments, &topology, now);
+    let permitted = flow::read(sources, sink, &names, &environments.environments, now);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -56,7 +58,10 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         devices,
         rings: topology.rings,
         links: topology.links,
+        acls: topology.acls,
         gateways: topology.gateways,
+        relays: topology.relays,
+        permitted,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -74,6 +79,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "policy.toml"
                 | "exceptions.toml"
                 | "grants.toml"
+                | "flows.toml"
                 | "inventory.csv"
         ) || is_profile(path)
     };

@@ -34,6 +34,8 @@ pub struct Environment {
     pub wireless: WirelessRule,
     /// Whether a switch may open it while no server answers.
     pub critical_vlan: bool,
+    /// Whether a change that weakens its separation needs a second person's acceptance.
+    pub second_person: bool,
     /// Whether it reaches the Internet.
     pub internet: bool,
     /// How grave a leak out of it is, 0 to 255; orders findings and alerts.
@@ -123,6 +125,8 @@ pub struct Vlan {
     pub name: String,
     /// Its addresses, inside the environment's.
     pub prefix: Option<IpNetwork>,
+    /// Its IPv6 addresses, inside the environment's.
+    pub prefix6: Option<IpNetwork>,
     /// Where it is written.
     pub at: Origin,
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::Origin;
+use super::{Origin, Step};
 use crate::vocabulary::{Fact, Language, Text, Timestamp};
 
 /// How much a finding matters.
@@ -39,13 +39,18 @@ pub struct Finding {
     pub field: String,
     /// What the texts want filled in.
     pub facts: Vec<(&'static str, Fact)>,
+    /// How it comes about, step by step, where a proof found it.
+    pub witness: Vec<Step>,
+    /// How much it matters here, when an exception makes that another than its kind's.
+    pub graded: Option<Severity>,
 }
 
 impl Finding {
     /// A finding without facts.
     #[must_use]
     pub fn new(kind: FindingKind, at: Option<Origin>, field: impl Into<String>) -> Self {
-        Self { kind, at, field: field.into(), facts: Vec::new() }
+        let (facts, witness) = (Vec::new(), Vec::new());
+        Self { kind, at, field: field.into(), facts, witness, graded: None }
     }
 
     /// Adds a fact.
@@ -72,7 +77,10 @@ impl Finding {
     /// How much it matters.
     #[must_use]
     pub const fn severity(&self) -> Severity {
-        self.kind.severity()
+        match self.graded {
+            Some(severity) => severity,
+            None => self.kind.severity(),
+        }
     }
 
     /// What is wrong, for an operator.
@@ -85,6 +93,51 @@ impl Finding {
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {
         self.kind.remedy().tell(language, &self.facts)
+    }
+}
+
+/// The rule of separation (R01 to R25) that a kind of finding is about, for those whose id does
+/// not begin with it.
+const RULES: &[(FindingKind, &str)] = &[
+    (FindingKind::VlanUnknown, "R01"),
+    (FindingKind::PrefixOverlap, "R01"),
+    (FindingKind::VlanOverlap, "R01"),
+    (FindingKind::VlanOutside, "R01"),
+    (FindingKind::FirstWins, "R07"),
+    (FindingKind::MultiHost, "R07"),
+    (FindingKind::VlanForeign, "R09"),
+    (FindingKind::VlanElsewhere, "R09"),
+    (FindingKind::FixedVlanEnvironment, "R09"),
+    (FindingKind::MacOverAir, "R11"),
+    (FindingKind::ServerDeadOpen, "R12"),
+    (FindingKind::CriticalVlan, "R12"),
+    (FindingKind::VlanOne, "R14"),
+    (FindingKind::VlanForbidden, "R14"),
+    (FindingKind::AssignableVlanAbsent, "R15"),
+    (FindingKind::PortVlanAbsent, "R15"),
+    (FindingKind::LinkDiffers, "R15"),
+    (FindingKind::MessageAuthenticatorOptional, "R20"),
+    (FindingKind::SecretShort, "R20"),
+    (FindingKind::SecretWeak, "R20"),
+    (FindingKind::SecretShared, "R20"),
+    (FindingKind::FlowOutside, "R05"),
+    (FindingKind::FlowExpired, "R05"),
+    (FindingKind::ExceptionExpired, "R23"),
+    (FindingKind::ExceptionNotYet, "R23"),
+    (FindingKind::AddressUnmanaged, "R25"),
+];
+
+impl FindingKind {
+    /// The rule of separation it is about, `R02`.
+    #[must_use]
+    pub fn rule(self) -> Option<String> {
+        let listed = RULES.iter().find(|(kind, _)| *kind == self);
+        let (family, _) = self.id().split_once('.')?;
+        let own = family.len() == 3 && family.starts_with('r');
+        match listed {
+            Some((_, rule)) => Some((*rule).to_owned()),
+            None => own.then(|| family.to_uppercase()),
+        }
     }
 }
 
@@ -320,11 +373,20 @@ findings! {
         ["`{value}` はリンクの端ではありません。", "`{value}` is not an end of a link"]
         ["スイッチ:ポート の形で、両端の二つを書いてください。", "write switch:port, and two of them"]
     LinkEndNotTrunk Error "topology.link-end-not-trunk"
-        ["`{value}` は幹線(trunk)ポートではありません。", "`{value}` is not a trunk port"]
+        ["`{value}` は幹線(trunk)でも固定(access)でもないポートです。", "`{value}` is neither a trunk nor an access port"]
         ["ポートの role を trunk にするか、リンクの端を確認してください。", "make it a trunk port, or check the end of the link"]
-    LinkDiffers Error "topology.link-differs"
+    LinkDiffers Warning "topology.link-differs"
         ["リンクの {what} は {link} ですが、`{end}` では {port} です。", "the link's {what} is {link}, but that of `{end}` is {port}"]
         ["リンクと両端のポートを同じにしてください。", "make link and both ports the same"]
+    PortsWithoutProtocol Error "topology.ports-without-protocol"
+        ["ポートを書いた規則には protocol が tcp か udp でなければなりません。", "a rule with ports needs tcp or udp as its protocol"]
+        ["protocol を書くか、ポートを取り除いてください。", "write the protocol, or remove the ports"]
+    EstablishedNotTcp Error "topology.established-not-tcp"
+        ["established は protocol が tcp の規則にだけ書けます。", "established goes only with the protocol tcp"]
+        ["protocol を tcp にするか、established を取り除いてください。", "make the protocol tcp, or remove established"]
+    BadPorts Error "topology.bad-ports"
+        ["`{value}` をポート番号として読めません。", "`{value}` is no port number"]
+        ["\"443\" や \"8000-8010\" のように書いてください。", "write it as \"443\" or \"8000-8010\""]
     GatewayAddress Error "topology.gateway-address"
         ["ゲートウェイのアドレス {address} は VLAN {vlan} の範囲({prefix})に合いません。", "the gateway's address {address} does not fit the prefix of VLAN {vlan} ({prefix})"]
         ["VLAN の範囲の中のアドレスを、同じプレフィックス長で書いてください。", "write an address inside the VLAN's prefix, with the same prefix length"]
@@ -521,6 +583,103 @@ findings! {
         ["対象の機器を更新するか、改めて承認を得てください。", "replace the device, or have the exception approved again"]
     ExceptionNotYet Warning "exception.not-yet-approved"
         ["例外 {exception} の承認日({from})はまだ来ていません。それまで効きません。", "exception {exception} is approved only from {from} and does not hold before"]
+        ["承認日を確認してください。", "check the date of approval"]
+
+    // Separation, proven.
+    Joined Error "r02.environments-joined"
+        ["{one}(VLAN {vlan}、環境 {environment})と {other}(VLAN {other_vlan}、環境 {other_environment})が同じ L2 区間になります。", "{one} (VLAN {vlan}, environment {environment}) and {other} (VLAN {other_vlan}, environment {other_environment}) become one layer 2 segment"]
+        ["両端のタグ無し VLAN(native)を同じ環境のものにするか、none にしてください。", "make the untagged VLANs of both ends those of one environment, or none"]
+    SharedWire Error "r02.shared-wire"
+        ["認証ポート {port} では複数の端末が一本の線を共有し、環境 {environments} の VLAN がタグ無しで混ざります。", "several devices share the wire of authenticated port {port}, where VLANs of {environments} mix untagged"]
+        ["host_mode を single にするか、environments を一つに絞ってください。", "make host_mode single, or leave one environment in environments"]
+    TrunkAll Error "r02.trunk-carries-all"
+        ["幹線ポート {port} はスイッチの VLAN をすべて通します。後から足した VLAN が黙って広がります。", "trunk port {port} carries whatever VLANs the switch has, so that one added later spreads unseen"]
+        ["必要な VLAN だけを vlans に並べてください。", "list the VLANs it needs in vlans"]
+    LagUneven Error "r02.lag-members-differ"
+        ["リンクの束 {lag} の {one} と {other} で VLAN が違います。", "the members {one} and {other} of bundle {lag} carry different VLANs"]
+        ["束のリンクはすべて同じ VLAN にしてください。", "give all members of the bundle the same VLANs"]
+    CutCrossed Error "r03.path-between-cut-environments"
+        ["断つはずの環境 {from} から環境 {to} へ届く通信があります({sample})。", "packets get from environment {from} to environment {to}, which are to be cut ({sample})"]
+        ["{line} を直してください。", "mend {line}"]
+    RelayAcrossCut Error "r03.relay-across-cut"
+        ["環境 {from} の通信が中継 `{relay}` を経て環境 {to} に達します。この版のガイドライン({edition})では許されません。", "connections of environment {from} reach environment {to} through relay `{relay}`, which edition {edition} of the guideline does not allow"]
+        ["特定通信を取り除くか、画面転送(screen)だけを認める版か確認してください。", "remove the flow, or check whether the edition allows screen transfer"]
+    RelayUndeclared Error "r03.relay-undeclared"
+        ["{address} は環境 {from} から受け、環境 {to} へ接続します(特定通信 {one}、{other})。中継として届け出がありません。", "{address} accepts from environment {from} and opens to environment {to} (flows {one}, {other}) but is declared as no relay"]
+        ["network.toml の [[relay]] に種別と承認者を書くか、どちらかの通信を取り除いてください。", "declare it as [[relay]] with class and approver in network.toml, or remove one of the flows"]
+    RelayChain Notice "r03.relay-chain"
+        ["中継 `{relay}`({class})は環境 {from} から環境 {to} への連鎖になります(承認: {approver})。", "relay `{relay}` ({class}) is a chain from environment {from} to environment {to} (approved by {approver})"]
+        ["承認の範囲に変わりがないか確認してください。", "confirm that the approval still covers it"]
+    FlowUndeclared Error "r04.undeclared-flow"
+        ["環境 {from} から環境 {to} へ、特定通信に無い通信が通ります({sample})。", "from environment {from} to environment {to} passes what no permitted flow covers ({sample})"]
+        ["{line} を狭めるか、config/flows.toml に特定通信として書いて承認を得てください。", "narrow {line}, or have it approved as a flow in config/flows.toml"]
+    FlowTooWide Error "r05.too-wide"
+        ["特定通信 {flow} の `{value}` は広すぎます。", "`{value}` of flow {flow} is too wide"]
+        ["IPv4 は /{min4}、IPv6 は /{min6} より狭い範囲か、ホストを書いてください。", "write hosts, or networks of at least /{min4} (IPv4) or /{min6} (IPv6)"]
+    FlowPorts Error "r05.ports"
+        ["特定通信 {flow} のポートが {count} 個です(1 から {max})。", "flow {flow} has {count} ports (1 to {max} are allowed)"]
+        ["アプリケーションのポートだけを書いてください。", "write the ports of the application only"]
+    FlowAcrossCut Error "r05.flow-across-cut"
+        ["特定通信 {flow} は断つはずの環境 {from} と環境 {to} をまたぎます。", "flow {flow} crosses between {from} and {to}, which are to be cut"]
+        ["取り除くか、environments.toml の pair を見直してください。", "remove it, or reconsider the pair in environments.toml"]
+    FlowDead Warning "r06.dead-flow"
+        ["特定通信 {flow} は、どの経路でも通りません(例: {sample})。", "flow {flow} is possible on no path (for example {sample})"]
+        ["ゲートウェイの経路と許可を確認するか、不要なら取り除いてください。", "check routes and permits of the gateways, or remove the flow"]
+    RuleCrosses Error "r09.rule-crosses"
+        ["規則 {rule} は環境 {environment} の端末を VLAN {vlan}(環境 {other_environment})に入れます。", "rule {rule} puts devices of environment {environment} into VLAN {vlan} of environment {other_environment}"]
+        ["その環境の VLAN を書いてください。", "write a VLAN of that environment"]
+    ExceptionUnpinned Error "r10.exception-not-pinned"
+        ["MAC だけで環境 {environment} に入る端末 {device} が、ポートに固定されていません。", "device {device} enters environment {environment} by its MAC address alone and is pinned to no port"]
+        ["台帳の設置場所をポートまで書いてください。", "write its place down to the port in the inventory"]
+    WirelessForbidden Error "r11.wireless"
+        ["無線ネットワーク {ssid} から環境 {environment} に入れますが、許されません(版 {edition})。", "environment {environment} can be reached through wireless network {ssid}, which is not allowed (edition {edition})"]
+        ["この環境を無線ネットワークから外してください。", "take the environment off the wireless network"]
+    FailsToWire Error "r12.fails-to-wire"
+        ["ゲートウェイ {gateway} は故障時に環境 {environments} を素通しでつなぎます。", "gateway {gateway} joins environments {environments} when it fails"]
+        ["バイパスの無い機器か設定にしてください。", "use a device or setting without bypass"]
+    QuarantineLeadsOut Error "r13.quarantine-leads-out"
+        ["隔離の環境 {from} と環境 {to} のあいだで通信できます({sample})。", "packets pass between {from} and {to}, one of which is the quarantine ({sample})"]
+        ["{line} を取り除いてください。", "remove {line}"]
+    RuleVlanAbsent Error "r15.rule-vlan-absent"
+        ["規則 {rule} の VLAN {vlan} がスイッチ {switches} にありません。", "VLAN {vlan} of rule {rule} does not exist on {switches}"]
+        ["規則の sites や switches を絞るか、スイッチの vlans に加えてください。", "restrict the rule's sites or switches, or add the VLAN to the switches"]
+    NoWayToGateway Warning "r15.no-way-to-gateway"
+        ["スイッチ {switch} の VLAN {vlan} はゲートウェイにつながっていません。", "VLAN {vlan} at switch {switch} does not reach its gateway"]
+        ["上り幹線とリンクの VLAN を確認してください。", "check the VLANs of uplinks and links"]
+    TrunkUnlinked Warning "r16.trunk-without-link"
+        ["幹線ポート {ports} にリンクが書かれていません。つなげば認証なしに VLAN {vlans} へ入れます。", "trunk ports {ports} have no link; whoever plugs in reaches VLANs {vlans} without authentication"]
+        ["つながる相手を [[link]] に書くか、unused にしてください。", "write what is connected as [[link]], or make them unused"]
+    MultiHostUnlisted Error "r16.multi-host"
+        ["認証ポート {ports} では二台目からは認証されません。", "at authenticated ports {ports} only the first device is authenticated"]
+        ["host_mode を変えるか、理由を reason に書いてください。", "change host_mode, or write why as reason"]
+    Unguarded Notice "r16.bridge-possible"
+        ["認証の無いポートどうしを橋渡しされると環境がつながります: {ports}。", "a bridge between these unauthenticated ports would join environments: {ports}"]
+        ["台数を減らすか、MAC の上限と BPDU ガードを設定してください。", "have fewer of them, or limit MAC addresses and set BPDU guard"]
+    SingleLink Warning "r24.single-link"
+        ["リンク {link} が切れると {switches} が孤立します(VLAN {vlans})。", "when link {link} fails, {switches} are cut off (VLANs {vlans})"]
+        ["別の経路を設けるか、R24 の例外として承認を得てください。", "provide another way, or have it approved as an exception from R24"]
+    SingleSwitch Warning "r24.single-switch"
+        ["スイッチ {switch} が止まると、よその拠点の {switches} が孤立します(VLAN {vlans})。", "when switch {switch} fails, {switches} of other sites are cut off (VLANs {vlans})"]
+        ["別の経路を設けるか、R24 の例外として承認を得てください。", "provide another way, or have it approved as an exception from R24"]
+    SingleGateway Warning "r24.single-gateway"
+        ["ゲートウェイ {gateway} が止まると VLAN {vlans} の出口がなくなります。", "when gateway {gateway} fails, VLANs {vlans} have no way out"]
+        ["予備(standby_of)を設けるか、R24 の例外として承認を得てください。", "provide a standby (standby_of), or have it approved as an exception from R24"]
+
+    // Permitted flows.
+    FlowStays Error "flow.stays-inside"
+        ["特定通信 {flow} の両端が同じ環境です。", "both ends of flow {flow} are in the same environment"]
+        ["環境をまたぐ通信だけを書いてください。", "write only what crosses environments"]
+    FlowOutside Error "flow.address-outside"
+        ["`{value}` は環境 {environment} のアドレスではありません。", "`{value}` is no address of environment {environment}"]
+        ["アドレスか environment を直してください。", "mend the address or the environment"]
+    FlowExpired Warning "flow.expired"
+        ["特定通信 {flow} は {until} に承認の期限が切れました。", "the approval of flow {flow} ended at {until}"]
+        ["取り除いて機器の設定からも外すか、改めて承認を得てください。", "remove it here and from the gateways, or have it approved again"]
+    FlowExpiring Warning "flow.expiring"
+        ["特定通信 {flow} の承認はあと {days} 日で切れます。", "the approval of flow {flow} ends in {days} days"]
+        ["続けるなら、改めて承認を得てください。", "have it approved again if it is still needed"]
+    FlowNotYet Warning "flow.not-yet-approved"
+        ["特定通信 {flow} の承認日({from})はまだ来ていません。", "flow {flow} is approved only from {from}"]
         ["承認日を確認してください。", "check the date of approval"]
 
     // Grants.

@@ -10,6 +10,7 @@ mod compile;
 mod credentials;
 mod environment;
 mod finding;
+mod flow;
 mod inventory;
 mod model;
 mod names;
@@ -18,6 +19,7 @@ mod profile;
 pub(crate) mod read;
 mod server;
 mod sources;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topology;
@@ -31,6 +33,7 @@ pub use environment::{
 };
 pub(crate) use finding::Sink;
 pub use finding::{Finding, FindingKind, Severity};
+pub use flow::{Flow, FlowEnd};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};
 pub use policy::{
@@ -46,7 +49,9 @@ pub use profile::{
 pub use read::nearest;
 pub use server::{EapSettings, Server};
 pub use sources::Sources;
+pub use step::{Step, StepKind};
 pub use topology::{
-    AccessPoint, Cable, Gateway, Interface, Link, LinkEnd, Port, PortRole, Ring, RingIndex, Site,
-    Switch, SwitchRole, Transmission, WirelessNetwork,
+    AccessPoint, Acl, AclIndex, AclRule, Applied, Cable, Families, Gateway, GatewayIndex,
+    Interface, Link, LinkEnd, Port, PortRole, Relay, RelayClass, Ring, RingIndex, Route, Site,
+    Switch, SwitchRole, Transmission, WirelessNetwork, protocol_name,
 };

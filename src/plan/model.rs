@@ -8,9 +8,9 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::{
-    Area, Authority, AuthorityIndex, Class, Device, Edition, Environment, Exception,
-    ExceptionObject, Flows, Gateway, Grant, Link, Pair, Port, PortRole, Profile, ProfileIndex,
-    Ring, Rule, Server, Site, Switch, Vlan,
+    Acl, AclIndex, Area, Authority, AuthorityIndex, Class, Device, Edition, Environment, Exception,
+    ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant, Link, Pair, Port, PortRole,
+    Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -89,8 +89,14 @@ pub struct Plan {
     pub rings: Vec<Ring>,
     /// The links.
     pub links: Vec<Link>,
+    /// The access lists.
+    pub acls: Vec<Acl>,
     /// The gateways.
     pub gateways: Vec<Gateway>,
+    /// The machines where connections end and others begin.
+    pub relays: Vec<Relay>,
+    /// The permitted flows (特定通信), those no longer or not yet approved included.
+    pub permitted: Vec<Flow>,
     pub(super) lookup: Lookup,
 }
 
@@ -129,6 +135,8 @@ impl Plan {
         profile, profiles, ProfileIndex => Profile, "The profile of that index.";
         site, sites, SiteIndex => Site, "The site of that index.";
         switch, switches, SwitchIndex => Switch, "The switch of that index.";
+        acl, acls, AclIndex => Acl, "The access list of that index.";
+        gateway, gateways, GatewayIndex => Gateway, "The gateway of that index.";
         device, devices, DeviceIndex => Device, "The device of that index.";
     }
 
@@ -376,7 +384,10 @@ impl Plan {
             devices: Vec::new(),
             rings: Vec::new(),
             links: Vec::new(),
+            acls: Vec::new(),
             gateways: Vec::new(),
+            relays: Vec::new(),
+            permitted: Vec::new(),
             lookup: Lookup::default(),
         };
         plan.link()

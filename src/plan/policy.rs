@@ -24,6 +24,12 @@ pub enum Edition {
 }
 
 impl Edition {
+    /// The edition of that id.
+    #[must_use]
+    pub fn parse(id: &str) -> Option<Self> {
+        [Self::R4_3, Self::R6_10, Self::R7_3].into_iter().find(|edition| edition.id() == id)
+    }
+
     /// As written: `R4.3`, `R6.10`, `R7.3`.
     #[must_use]
     pub const fn id(self) -> &'static str {

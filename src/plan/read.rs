@@ -379,6 +379,16 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether a key is there and holds this word.
+    pub(crate) fn is_word(&self, key: &'static str, word: &str) -> bool {
+        self.get(key).is_some_and(|value| value.get_ref().as_str() == Some(word))
+    }
+
+    /// True or false, which may be absent.
+    pub(crate) fn optional_flag(&self, key: &'static str) -> Option<Option<bool>> {
+        if self.has(key) { self.boolean(key).map(Some) } else { Some(None) }
+    }
+
     fn to_vlan(&self, number: Located<i64>) -> Option<Located<VlanId>> {
         let number = self.within(number, (1, 4094))?;
         let vlan = u16::try_from(number.value).ok().and_then(VlanId::new)?;

@@ -79,8 +79,13 @@ fn profile(change: impl FnOnce(&mut Profile)) -> Profile {
 /// A switch of that profile with one port, and VLANs 110, 120 and 900 of one environment.
 fn switch(profile: Profile) -> Switch {
     let name = plan::Name::default();
-    let numbered =
-        |id| plan::Vlan { id: vlan(id), name: format!("A-{id}"), prefix: None, at: origin() };
+    let numbered = |id| plan::Vlan {
+        id: vlan(id),
+        name: format!("A-{id}"),
+        prefix: None,
+        prefix6: None,
+        at: origin(),
+    };
     let environment = plan::Environment {
         id: "A".to_owned(),
         name: name.clone(),
@@ -90,6 +95,7 @@ fn switch(profile: Profile) -> Switch {
         admission: plan::Admission::Certificate,
         wireless: plan::WirelessRule::Certificate,
         critical_vlan: false,
+        second_person: false,
         internet: false,
         weight: 1,
         authorities: Vec::new(),
@@ -113,6 +119,7 @@ fn switch(profile: Profile) -> Switch {
         host_mode: HostMode::Single,
         environments: vec![EnvironmentIndex(0)],
         fixed_vlan: Some(vlan(900)),
+        reason: None,
     };
     let switch = plan::Switch {
         id: "sw01".to_owned(),
@@ -124,6 +131,7 @@ fn switch(profile: Profile) -> Switch {
         serial: String::new(),
         role: SwitchRole::Access,
         vlans: vec![vlan(110), vlan(120), vlan(900)],
+        stack: 1,
         message_authenticator: MessageAuthenticator::Require,
         ports: vec![Port { name: "ge-0/0/1".to_owned(), role, at: origin() }],
         networks: Vec::new(),

@@ -37,10 +37,13 @@ struct Draft {
     vlans: Vec<VlanDraft>,
 }
 
+/// The IPv4 and the IPv6 addresses of a VLAN.
+type Prefixes = [Option<Located<IpNetwork>>; 2];
+
 struct VlanDraft {
     name: Located<String>,
     /// `None` after findings of its own.
-    body: Option<(Located<VlanId>, Option<Located<IpNetwork>>)>,
+    body: Option<(Located<VlanId>, Prefixes)>,
 }
 
 /// Reads `config/environments.toml`.
@@ -150,6 +153,7 @@ fn body(table: &Table<'_>, names: &Names) -> Option<Environment> {
         ],
     );
     let critical_vlan = table.boolean("critical_vlan");
+    let second_person = table.optional_flag("second_person");
     let internet = table.boolean("internet");
     let weight = table.number("weight", (0, 255));
     let authorities = table
@@ -165,6 +169,7 @@ fn body(table: &Table<'_>, names: &Names) -> Option<Environment> {
         admission: admission?,
         wireless: wireless?,
         critical_vlan: critical_vlan?,
+        second_person: second_person?.unwrap_or(false),
         internet: internet?,
         weight: weight?,
         authorities: authorities?,
@@ -206,12 +211,13 @@ fn vlan(table: &Table<'_>) -> Option<VlanDraft> {
         }
         !default
     });
-    let prefix = match table.optional_text("prefix") {
-        Some(Some(text)) => table.to_network(&text).map(|network| Some(text.map(|_| network))),
-        Some(None) => Some(None),
-        None => None,
+    let prefix = optional_network(table, "prefix");
+    let prefix6 = optional_network(table, "prefix6");
+    let body = match (id, prefix, prefix6) {
+        (Some(id), Some(prefix), Some(prefix6)) => Some((id, [prefix, prefix6])),
+        _ => None,
     };
-    Some(VlanDraft { name: name?, body: id.zip(prefix) })
+    Some(VlanDraft { name: name?, body })
 }
 
 /// What admission, role and authorities must agree on.
@@ -238,6 +244,14 @@ fn consistent(environment: &Environment, table: &Table<'_>) {
 
 fn overlap(one: IpNetwork, other: IpNetwork) -> bool {
     one.contains(other.network()) || other.contains(one.network())
+}
+
+/// A network that may be absent.
+fn optional_network(table: &Table<'_>, key: &'static str) -> Option<Option<Located<IpNetwork>>> {
+    match table.optional_text(key)? {
+        Some(text) => table.to_network(&text).map(|network| Some(text.map(|_| network))),
+        None => Some(None),
+    }
 }
 
 fn prefixes_are_apart(drafts: &[Draft], sink: &Sink) {
@@ -271,7 +285,7 @@ fn vlans(
     for draft in drafts {
         let id = draft.body.as_ref().map(|(id, _)| id.value);
         let fresh = declare(&mut names.vlans, &draft.name, id, sink);
-        let Some((id, prefix)) = draft.body.filter(|_| fresh) else { continue };
+        let Some((id, prefixes)) = draft.body.filter(|_| fresh) else { continue };
         let name = draft.name.value;
         let taken = || before.iter().flat_map(|other| &other.vlans).chain(&vlans);
         if let Some(other) = taken().find(|other| other.id == id.value) {
@@ -279,7 +293,7 @@ fn vlans(
             sink.push(finding.fact("other", format!("{} ({})", other.name, other.at)));
             continue;
         }
-        if let Some(prefix) = &prefix {
+        for prefix in prefixes.iter().flatten() {
             let inside = environment.prefixes.iter().any(|whole| {
                 whole.contains(prefix.value.network()) && whole.prefix() <= prefix.value.prefix()
             });
@@ -289,9 +303,8 @@ fn vlans(
                 sink.push(finding.fact("environment", &environment.id));
             }
             for other in taken() {
-                if let Some(other_prefix) = other.prefix
-                    && overlap(prefix.value, other_prefix)
-                {
+                let theirs = [other.prefix, other.prefix6].into_iter().flatten();
+                for other_prefix in theirs.filter(|theirs| overlap(prefix.value, *theirs)) {
                     let finding = prefix.finding(FindingKind::VlanOverlap).fact("vlan", &name);
                     let finding = finding.fact("prefix", prefix.value);
                     let finding = finding.fact("other", &other.name);
@@ -299,8 +312,8 @@ fn vlans(
                 }
             }
         }
-        let prefix = prefix.map(|prefix| prefix.value);
-        vlans.push(Vlan { id: id.value, name, prefix, at: id.at });
+        let [prefix, prefix6] = prefixes.map(|prefix| prefix.map(|prefix| prefix.value));
+        vlans.push(Vlan { id: id.value, name, prefix, prefix6, at: id.at });
     }
     vlans
 }

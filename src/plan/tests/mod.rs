@@ -135,6 +135,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
         serial: String::new(),
         role: SwitchRole::Access,
         vlans: Vec::new(),
+        stack: 1,
         message_authenticator: MessageAuthenticator::Require,
         ports: vec![Port {
             name: "1".to_owned(),
@@ -142,6 +143,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
                 host_mode: HostMode::Single,
                 environments: vec![EnvironmentIndex(0)],
                 fixed_vlan: None,
+                reason: None,
             },
             at: at.clone(),
         }],
@@ -167,7 +169,10 @@ pub(super) fn plan_of_two_switches() -> Plan {
         devices: Vec::new(),
         rings: Vec::new(),
         links: Vec::new(),
+        acls: Vec::new(),
         gateways: Vec::new(),
+        relays: Vec::new(),
+        permitted: Vec::new(),
         lookup: model::Lookup::default(),
     };
     plan.link()

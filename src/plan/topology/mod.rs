@@ -1,5 +1,6 @@
 //! `topology/`: sites, switches, ports, links, gateways.
 
+mod gateway;
 mod network;
 mod port;
 mod read;
@@ -8,6 +9,8 @@ mod site;
 pub(super) mod tests;
 mod wireless;
 
+pub use gateway::protocol_name;
+pub(super) use gateway::{hosts_within, ports, protocol};
 pub(super) use read::read;
 
 use ipnetwork::IpNetwork;
@@ -74,6 +77,8 @@ pub struct Switch {
     pub role: SwitchRole,
     /// The VLANs configured on it, ascending.
     pub vlans: Vec<VlanId>,
+    /// How many units are stacked in it; one that fails does not take the others along.
+    pub stack: u8,
     /// Whether its requests must carry a Message-Authenticator.
     pub message_authenticator: MessageAuthenticator,
     /// Its ports, in the order written.
@@ -150,6 +155,8 @@ pub enum PortRole {
         environments: Vec<EnvironmentIndex>,
         /// The port's only VLAN, on switches that cannot be told one.
         fixed_vlan: Option<VlanId>,
+        /// Why whoever follows the first device need not authenticate (`multi-host`).
+        reason: Option<String>,
     },
     /// It carries several VLANs to another switch.
     Trunk {
@@ -157,6 +164,8 @@ pub enum PortRole {
         vlans: Vec<VlanId>,
         /// The untagged VLAN.
         native: Option<VlanId>,
+        /// Whether it carries whatever the switch has (`vlans = "all"`).
+        all: bool,
     },
     /// One VLAN without authentication.
     Access {
@@ -219,6 +228,8 @@ pub struct Link {
     pub medium: Cable,
     /// The ring it is part of.
     pub ring: Option<RingIndex>,
+    /// The name of the bundle (link aggregation) it is a member of.
+    pub lag: Option<String>,
     /// The VLANs it carries tagged, ascending.
     pub vlans: Vec<VlanId>,
     /// The VLAN it carries untagged.
@@ -247,15 +258,90 @@ pub enum Cable {
     Copper,
 }
 
-/// A router: something that joins VLANs at layer 3.
+/// An access list of one plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AclIndex(pub u16);
+
+/// A gateway of one plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GatewayIndex(pub u16);
+
+/// An access list: the first rule that matches speaks, and a packet of its families that none
+/// matches is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acl {
+    /// The id.
+    pub id: String,
+    /// What it speaks about; other packets are treated as the gateway treats unlisted families.
+    pub families: Families,
+    /// The rules, in order.
+    pub rules: Vec<AclRule>,
+    /// Where it is written.
+    pub at: Origin,
+}
+
+/// Address families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Families {
+    /// IPv4.
+    pub ipv4: bool,
+    /// IPv6.
+    pub ipv6: bool,
+}
+
+/// A rule of an access list. An empty list does not restrict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AclRule {
+    /// Permit, else deny.
+    pub permit: bool,
+    /// Source networks.
+    pub from: Vec<IpNetwork>,
+    /// Destination networks.
+    pub to: Vec<IpNetwork>,
+    /// The protocol's number; `None` means every one.
+    pub protocol: Option<u8>,
+    /// Source ports.
+    pub from_ports: Vec<std::ops::RangeInclusive<u16>>,
+    /// Destination ports.
+    pub to_ports: Vec<std::ops::RangeInclusive<u16>>,
+    /// Only segments that do not open a connection: TCP with ACK or RST.
+    pub established: bool,
+    /// Where it is written.
+    pub at: Origin,
+}
+
+/// What an interface lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Applied {
+    /// What a list permits.
+    Acl(AclIndex),
+    /// The permitted flows and nothing else, as `sekisho render` writes them; what crosses no
+    /// environment passes.
+    Flows,
+}
+
+/// A router or firewall: something that joins VLANs at layer 3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gateway {
     /// The id.
     pub id: String,
     /// Where it stands.
     pub site: SiteIndex,
+    /// The switches it is connected to; empty means every core switch of its site.
+    pub attach: Vec<SwitchIndex>,
+    /// The gateway whose place it takes when that one fails; the two are never active together.
+    pub standby_of: Option<GatewayIndex>,
+    /// Whether it knows connections: then replies pass without a rule, and rules are about the
+    /// packet that opens a connection.
+    pub stateful: bool,
+    /// Whether it joins its interfaces when it fails (fail to wire).
+    pub bypass: bool,
+    /// Whether it forwards families that a list does not speak about.
+    pub forwards_unlisted: bool,
     /// Its VLAN interfaces.
     pub interfaces: Vec<Interface>,
+    /// Its static routes.
+    pub routes: Vec<Route>,
     /// Where it is written.
     pub at: Origin,
 }
@@ -267,8 +353,60 @@ pub struct Interface {
     pub vlan: VlanId,
     /// Its address, with the length of the VLAN's prefix.
     pub address: IpNetwork,
+    /// Its IPv6 address, where it has one.
+    pub address6: Option<IpNetwork>,
+    /// The table of routes it belongs to; interfaces of different tables are not joined.
+    pub vrf: String,
+    /// What may come in; `None` means everything.
+    pub input: Option<Applied>,
+    /// What may go out; `None` means everything.
+    pub output: Option<Applied>,
     /// Where it is written.
     pub at: Origin,
+}
+
+/// A static route. A next hop in a VLAN of another table is a leak between tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where to.
+    pub to: IpNetwork,
+    /// The next hop.
+    pub via: std::net::IpAddr,
+    /// The table it is in.
+    pub vrf: String,
+    /// Where it is written.
+    pub at: Origin,
+}
+
+/// A machine where connections end and others begin (VDI host, sanitiser, proxy, mail relay).
+/// It forwards no packet, so no path leads through it; it is a chain that must be approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// The id.
+    pub id: String,
+    /// What it does.
+    pub class: RelayClass,
+    /// Its addresses, in whatever environments.
+    pub addresses: Vec<std::net::IpAddr>,
+    /// What it is for.
+    pub purpose: String,
+    /// Who approved it.
+    pub approver: String,
+    /// Where it is written.
+    pub at: Origin,
+}
+
+/// What a relay does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RelayClass {
+    /// Screen transfer (画面転送).
+    Screen,
+    /// Sanitising (無害化).
+    Sanitiser,
+    /// A proxy.
+    Proxy,
+    /// A mail relay.
+    Mail,
 }
 
 /// What `topology/` says.
@@ -278,5 +416,7 @@ pub(super) struct Topology {
     pub(super) switches: Vec<Switch>,
     pub(super) rings: Vec<Ring>,
     pub(super) links: Vec<Link>,
+    pub(super) acls: Vec<Acl>,
     pub(super) gateways: Vec<Gateway>,
+    pub(super) relays: Vec<Relay>,
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::gateway;
 use super::read::Ground;
-use super::{Cable, Gateway, Interface, Link, LinkEnd, PortRole, Ring, RingIndex, Topology};
+use super::{Cable, Link, LinkEnd, PortRole, Ring, RingIndex, Topology};
 use crate::plan::FindingKind;
 use crate::plan::names::{declare, resolve};
 use crate::plan::read::{Located, Table, document, nearest};
@@ -31,13 +32,7 @@ pub(super) fn read(
         }
         let links = root.tables("link", |table| link(ground, table, topology, &rings));
         topology.links = distinct(ground, links);
-        let gateways = root.tables("gateway", |table| gateway(ground, table));
-        let mut ids = HashMap::new();
-        for (id, gateway) in gateways {
-            if declare(&mut ids, &id, Some(()), ground.sink) {
-                topology.gateways.push(gateway);
-            }
-        }
+        gateway::read(ground, root, topology);
         Some(())
     });
     rings
@@ -65,6 +60,7 @@ fn link(
     let ring = table
         .optional_text("ring")
         .map(|ring| ring.and_then(|ring| resolve(rings, "ring", &ring, ground.sink)));
+    let lag = table.optional_text("lag");
     let vlans = table.vlans("vlans").map(|vlans| ground.vlans(&vlans));
     let native = table.vlan_or_none("native");
     let texts = table.texts("ends");
@@ -83,7 +79,16 @@ fn link(
     };
     let (id, ends) = (id?, [(*one)?, (*other)?]);
     let at = id.at.clone();
-    let link = Link { id: id.value.clone(), ends, medium: medium?, ring: ring?, vlans, native, at };
+    let link = Link {
+        id: id.value.clone(),
+        ends,
+        medium: medium?,
+        ring: ring?,
+        lag: lag?.map(|lag| lag.value),
+        vlans,
+        native,
+        at,
+    };
     Some((id, texts, link))
 }
 
@@ -109,26 +114,27 @@ fn end(
         ground.sink.push(finding.fact("hint", hint));
         return None;
     };
-    match &switch.ports.get(usize::from(port.0))?.role {
-        PortRole::Trunk { vlans: there, native: untagged } => {
-            let differs = |what: &'static str, link: String, port: String| {
-                let finding = table.finding(FindingKind::LinkDiffers, what).term("what", what);
-                let finding = finding.fact("link", link).fact("port", port);
-                ground.sink.push(finding.fact("end", &text.value));
-            };
-            if there != vlans {
-                differs("vlans", list(vlans), list(there));
-            }
-            if *untagged != native {
-                differs("native", list(native.as_slice()), list(untagged.as_slice()));
-            }
-            Some(LinkEnd { switch: index, port })
-        }
-        PortRole::Auth { .. } | PortRole::Access { .. } | PortRole::Unused => {
+    let (there, untagged) = match &switch.ports.get(usize::from(port.0))?.role {
+        PortRole::Trunk { vlans, native, .. } => (vlans.as_slice(), *native),
+        PortRole::Access { vlan, .. } => (&[][..], Some(*vlan)),
+        PortRole::Auth { .. } | PortRole::Unused => {
             ground.sink.push(finding(FindingKind::LinkEndNotTrunk));
-            None
+            return None;
         }
+    };
+    // What differs may join two environments or only carry too little: the proof says which.
+    let differs = |what: &'static str, link: String, port: String| {
+        let finding = table.finding(FindingKind::LinkDiffers, what).term("what", what);
+        let finding = finding.fact("link", link).fact("port", port);
+        ground.sink.push(finding.fact("end", &text.value));
+    };
+    if there != vlans {
+        differs("vlans", list(vlans), list(there));
     }
+    if untagged != native {
+        differs("native", list(native.as_slice()), list(untagged.as_slice()));
+    }
+    Some(LinkEnd { switch: index, port })
 }
 
 fn list(vlans: &[VlanId]) -> String {
@@ -155,30 +161,4 @@ fn distinct(ground: &Ground<'_>, links: Vec<LinkDraft>) -> Vec<Link> {
         }
     }
     distinct
-}
-
-fn gateway(ground: &Ground<'_>, table: &Table<'_>) -> Option<(Located<String>, Gateway)> {
-    let id = table.id("id");
-    let site = table.text("site");
-    let site = site.and_then(|site| resolve(&ground.names.sites, "site", &site, ground.sink));
-    let interfaces = table.tables("interface", |table| interface(ground, table));
-    let id = id?;
-    let gateway = Gateway { id: id.value.clone(), site: site?, interfaces, at: id.at.clone() };
-    Some((id, gateway))
-}
-
-fn interface(ground: &Ground<'_>, table: &Table<'_>) -> Option<Interface> {
-    let (vlan, text) = (table.vlan("vlan"), table.text("address"));
-    let address = text.as_ref().and_then(|text| table.to_interface(text));
-    let (vlan, text, address) = (vlan?, text?, address?);
-    let (_, entry) = ground.vlan(&vlan)?;
-    let fits = entry
-        .prefix
-        .is_some_and(|prefix| prefix.contains(address.ip()) && prefix.prefix() == address.prefix());
-    if !fits {
-        let prefix = entry.prefix.map_or_else(|| "-".to_owned(), |prefix| prefix.to_string());
-        let finding = text.finding(FindingKind::GatewayAddress).fact("address", address);
-        ground.sink.push(finding.fact("vlan", vlan.value).fact("prefix", prefix));
-    }
-    Some(Interface { vlan: vlan.value, address, at: vlan.at })
 }

@@ -141,6 +141,7 @@ fn auth(
     let own_mode = table.optional_choice("host_mode", HOST_MODES);
     let listed = table.optional_texts("environments");
     let own_vlan = table.optional_vlan("vlan");
+    let reason = table.optional_text("reason");
     let profile = around.profile?;
     let host_mode = own_mode?.unwrap_or(profile.behaviour.host_mode);
     let listed = listed?;
@@ -167,7 +168,8 @@ fn auth(
         let finding = table.finding(FindingKind::MultiHost, "host_mode").fact("ports", ports);
         table.push(finding.fact("environments", around.ground.environment_ids(&environments)));
     }
-    Some(PortRole::Auth { host_mode, environments, fixed_vlan })
+    let reason = reason?.map(|reason| reason.value);
+    Some(PortRole::Auth { host_mode, environments, fixed_vlan, reason })
 }
 
 /// The environments of a port's own list, each once.
@@ -260,16 +262,23 @@ pub(super) fn forbids(profile: &Profile, vlan: VlanId) -> bool {
 }
 
 fn trunk(around: &Surroundings<'_>, table: &Table<'_>) -> Option<PortRole> {
-    let (vlans, native) = (table.vlans("vlans"), table.vlan_or_none("native"));
-    for vlan in vlans.iter().flatten() {
-        on_switch(around, vlan);
-    }
-    let (vlans, native) = (around.ground.vlans(&vlans?), native?);
+    let all = table.is_word("vlans", "all");
+    let native = table.vlan_or_none("native");
+    let vlans = if all {
+        around.vlans?.to_vec()
+    } else {
+        let vlans = table.vlans("vlans");
+        for vlan in vlans.iter().flatten() {
+            on_switch(around, vlan);
+        }
+        around.ground.vlans(&vlans?)
+    };
+    let native = native?;
     if let Some(vlan) = &native {
         around.ground.vlan(vlan);
         on_switch(around, vlan);
     }
-    Some(PortRole::Trunk { vlans, native: native.map(|vlan| vlan.value) })
+    Some(PortRole::Trunk { vlans, native: native.map(|vlan| vlan.value), all })
 }
 
 fn access(around: &Surroundings<'_>, table: &Table<'_>) -> Option<PortRole> {

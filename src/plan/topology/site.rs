@@ -88,6 +88,9 @@ fn assign(
     assign
 }
 
+/// Units of one stack.
+const STACK_MAX: i64 = 16;
+
 const ROLES: &[(&str, SwitchRole)] = &[
     ("access", SwitchRole::Access),
     ("distribution", SwitchRole::Distribution),
@@ -129,6 +132,7 @@ fn body(
     let (model, serial) = (table.text("model"), table.text("serial"));
     let role = table.choice("role", ROLES);
     let vlans = table.vlans("vlans").map(|vlans| ground.vlans(&vlans));
+    let stack = table.optional_integer("stack", (1, STACK_MAX));
     let own_rule = table.optional_choice("message_authenticator", MESSAGE_AUTHENTICATOR);
     let switch = id.map_or("?", |id| id.value.as_str());
     let surroundings = Surroundings { ground, switch, vlans: vlans.as_deref(), profile, site };
@@ -149,6 +153,7 @@ fn body(
         serial: serial?.value,
         role: role?,
         vlans: vlans?,
+        stack: stack?.and_then(|stack| u8::try_from(stack.value).ok()).unwrap_or(1),
         message_authenticator: own_rule?.unwrap_or(profile?.request.message_authenticator),
         ports,
         networks,

@@ -135,6 +135,7 @@ pub(in crate::plan) fn environments(names: &mut Names) -> Environments {
             let vlan = |(number, prefix): &(u16, &str)| Vlan {
                 id: VlanId::new(*number).unwrap(),
                 name: format!("V{number}"),
+                prefix6: None,
                 prefix: Some(prefix.parse().unwrap()),
                 at: at(),
             };
@@ -147,6 +148,7 @@ pub(in crate::plan) fn environments(names: &mut Names) -> Environments {
                 admission,
                 wireless: WirelessRule::Certificate,
                 critical_vlan: false,
+                second_person: false,
                 internet: false,
                 weight: 1,
                 authorities: Vec::new(),
@@ -305,6 +307,7 @@ fn a_small_city_reads_as_written() {
         host_mode,
         environments: environments.to_vec(),
         fixed_vlan: fixed,
+        reason: None,
     };
     assert_eq!(sw1.ports.len(), 12);
     assert_eq!(sw1.ports[7].name, "0/8");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::access::Snapshot;
 use crate::plan::{self, Credentials, Finding, Plan, Severity, Sources};
+use crate::proof::AcceptedPlan;
 use crate::shell::store::Store;
 use crate::shell::{Failure, FailureKind, log, sources};
 use crate::vocabulary::{Marks, Timestamp};
@@ -110,7 +111,17 @@ pub(super) fn load(
         let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
         return Err(Refused { failure, findings });
     };
-    let plan = material.fit(plan);
+    let (plan, proven) = match AcceptedPlan::new(material.fit(plan), now) {
+        Ok(accepted) => accepted,
+        Err(more) => {
+            findings.extend(more);
+            let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
+            let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
+            return Err(Refused { failure, findings });
+        }
+    };
+    findings.extend(proven);
+    let plan = Arc::clone(plan.plan());
     let (credentials, more) = material.credentials(&plan, now)?;
     let count = more.len();
     findings.extend(more);
@@ -118,7 +129,7 @@ pub(super) fn load(
         let failure = Failure::new(FailureKind::CredentialsRefused).fact("count", count);
         return Err(Refused { failure, findings });
     };
-    Ok(Candidate { sources, plan: Arc::new(plan), credentials, findings })
+    Ok(Candidate { sources, plan, credentials, findings })
 }
 
 /// The plan to start with: the files if they can be served and were not set aside by a rollback,

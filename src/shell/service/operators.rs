@@ -9,7 +9,7 @@ use crate::plan::{Finding, Plan};
 use crate::shell::control::{Command, MarkKindWord, Reply, Request};
 use crate::shell::store::{Generation, kind_id};
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Text, Timestamp, hex};
+use crate::vocabulary::{Fact, Language, Mac, Mark, MarkKind, MarkSubject, Text, Timestamp, hex};
 
 /// Longest reason of a mark in octets.
 const REASON_OCTETS_MAX: usize = 1000;
@@ -226,12 +226,23 @@ pub fn findings_json(findings: &[Finding], language: Language) -> Value {
         json!({
             "id": finding.kind.id(),
             "severity": finding.severity().id(),
+            "rule": finding.kind.rule(),
             "file": finding.at.as_ref().map(|at| at.file.to_string()),
             "line": finding.at.as_ref().map(|at| at.line),
             "field": finding.field,
             "text": finding.text(language),
             "remedy": finding.remedy(language),
+            "facts": facts_json(&finding.facts, language),
+            "witness": finding.witness.iter().map(|step| json!({
+                "id": step.kind.id(),
+                "text": step.text(language),
+                "facts": facts_json(&step.facts, language),
+            })).collect::<Vec<_>>(),
         })
     };
     findings.iter().map(one).collect()
+}
+
+fn facts_json(facts: &[(&'static str, Fact)], language: Language) -> Value {
+    facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact.get(language)))).collect()
 }

@@ -1,0 +1,356 @@
+//! What joins VLANs at layer 3: access lists, gateways, and relays where connections end.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use ipnetwork::IpNetwork;
+
+use super::read::Ground;
+use super::{
+    Acl, AclIndex, AclRule, Applied, Families, Gateway, GatewayIndex, Interface, Relay, RelayClass,
+    Route, Topology,
+};
+use crate::plan::names::{declare, resolve};
+use crate::plan::read::{Located, Table};
+use crate::plan::{Environment, FindingKind};
+use crate::vocabulary::VlanId;
+
+/// Lists of one plan.
+const ACLS_MAX: usize = 4_096;
+/// Rules of one list.
+const RULES_MAX: usize = 10_000;
+/// Gateways of one plan.
+const GATEWAYS_MAX: usize = 1_000;
+/// Interfaces of one gateway.
+const INTERFACES_MAX: usize = 1_000;
+/// The list that is not written but made of the permitted flows.
+const FLOWS: &str = "flows";
+/// The table of routes that a gateway without VRFs has.
+const VRF_MAIN: &str = "main";
+
+/// Reads `acl`, `gateway` and `relay` of `topology/network.toml`.
+pub(super) fn read(ground: &Ground<'_>, root: &Table<'_>, topology: &mut Topology) {
+    let mut lists = root.tables("acl", |table| acl(ground, table));
+    root.at_most("acl", &mut lists, ACLS_MAX);
+    let mut acls = HashMap::new();
+    for (id, acl) in lists {
+        let index = u16::try_from(topology.acls.len()).ok().map(AclIndex);
+        if declare(&mut acls, &id, index, ground.sink) {
+            topology.acls.push(acl);
+        }
+    }
+    let mut gateways = root.tables("gateway", |table| {
+        let id = table.id("id");
+        let standby_of = table.optional_text("standby_of");
+        let gateway = gateway(ground, table, &acls, id.as_ref());
+        Some((id?, standby_of?, gateway?))
+    });
+    root.at_most("gateway", &mut gateways, GATEWAYS_MAX);
+    let mut ids = HashMap::new();
+    let mut standby = Vec::new();
+    for (id, of, gateway) in gateways {
+        let index = u16::try_from(topology.gateways.len()).ok().map(GatewayIndex);
+        if declare(&mut ids, &id, index, ground.sink) {
+            topology.gateways.push(gateway);
+            standby.extend(of.map(|of| (index, of)));
+        }
+    }
+    for (index, of) in standby {
+        let other = resolve(&ids, "gateway", &of, ground.sink);
+        if other == index {
+            let finding = of.finding(FindingKind::Duplicate).fact("value", &of.value);
+            ground.sink.push(finding.fact("other", &of.at));
+        } else if let Some(gateway) =
+            index.and_then(|index| topology.gateways.get_mut(usize::from(index.0)))
+        {
+            gateway.standby_of = other;
+        }
+    }
+    let relays = root.tables("relay", relay);
+    let mut ids = HashMap::new();
+    for (id, relay) in relays {
+        if declare(&mut ids, &id, Some(()), ground.sink) {
+            topology.relays.push(relay);
+        }
+    }
+}
+
+fn acl(ground: &Ground<'_>, table: &Table<'_>) -> Option<(Located<String>, Acl)> {
+    let id = table.id("id").filter(|id| {
+        let own = id.value != FLOWS;
+        if !own {
+            let finding = id.finding(FindingKind::Duplicate).fact("value", FLOWS);
+            ground.sink.push(finding.fact("other", "sekisho"));
+        }
+        own
+    });
+    let families = table.choice(
+        "family",
+        &[
+            ("ipv4", Families { ipv4: true, ipv6: false }),
+            ("ipv6", Families { ipv4: false, ipv6: true }),
+            ("both", Families { ipv4: true, ipv6: true }),
+        ],
+    );
+    let mut rules = table.tables("rule", rule);
+    table.at_most("rule", &mut rules, RULES_MAX);
+    let id = id?;
+    let acl = Acl { id: id.value.clone(), families: families?, rules, at: id.at.clone() };
+    Some((id, acl))
+}
+
+fn rule(table: &Table<'_>) -> Option<AclRule> {
+    let permit = table.choice("action", &[("permit", true), ("deny", false)]);
+    let (from, to) = (networks(table, "from"), networks(table, "to"));
+    let protocol = table.optional_text("protocol").and_then(|text| match text {
+        Some(text) => protocol(&text, table).map(Some),
+        None => Some(None),
+    });
+    let from_ports = ports(table, "from_ports");
+    let to_ports = ports(table, "ports");
+    let established = table.optional_flag("established");
+    let rule = AclRule {
+        permit: permit?,
+        from: from?,
+        to: to?,
+        protocol: protocol?,
+        from_ports: from_ports?,
+        to_ports: to_ports?,
+        established: established?.unwrap_or(false),
+        at: table.at(),
+    };
+    let ported = !rule.from_ports.is_empty() || !rule.to_ports.is_empty();
+    if ported && !matches!(rule.protocol, Some(TCP | UDP)) {
+        table.push(table.finding(FindingKind::PortsWithoutProtocol, "protocol"));
+    }
+    if rule.established && rule.protocol != Some(TCP) {
+        table.push(table.finding(FindingKind::EstablishedNotTcp, "established"));
+    }
+    Some(rule)
+}
+
+/// The protocol number of TCP (RFC 9293).
+pub(in crate::plan) const TCP: u8 = 6;
+/// The protocol number of UDP (RFC 768).
+pub(in crate::plan) const UDP: u8 = 17;
+const PROTOCOLS: &[(&str, u8)] = &[("tcp", TCP), ("udp", UDP), ("icmp", 1), ("icmpv6", 58)];
+
+/// The name of a protocol as files write it, else its number.
+#[must_use]
+pub fn protocol_name(protocol: u8) -> String {
+    let known = PROTOCOLS.iter().find(|(_, number)| *number == protocol);
+    known.map_or_else(|| protocol.to_string(), |(name, _)| (*name).to_owned())
+}
+
+/// Reads a protocol by name or number (IANA protocol numbers).
+pub(in crate::plan) fn protocol(text: &Located<String>, table: &Table<'_>) -> Option<u8> {
+    let known = PROTOCOLS.iter().find(|(name, _)| *name == text.value);
+    let number = known.map(|(_, number)| *number).or_else(|| text.value.parse().ok());
+    if number.is_none() {
+        let finding = text.finding(FindingKind::NotAChoice).fact("value", &text.value);
+        table.push(finding.fact("choices", "tcp, udp, icmp, icmpv6, 0 – 255"));
+    }
+    number
+}
+
+/// Networks that may be absent, which means all of them.
+fn networks(table: &Table<'_>, key: &'static str) -> Option<Vec<IpNetwork>> {
+    let Some(texts) = table.optional_texts(key)? else { return Some(Vec::new()) };
+    if texts.is_empty() {
+        table.push(table.finding(FindingKind::Empty, key));
+    }
+    let found: Vec<_> = texts.iter().map(|text| table.to_network(text)).collect();
+    found.into_iter().collect()
+}
+
+/// Ports that may be absent, which means all of them: `"443"`, `"8000-8010"`.
+pub(in crate::plan) fn ports(
+    table: &Table<'_>,
+    key: &'static str,
+) -> Option<Vec<RangeInclusive<u16>>> {
+    let Some(texts) = table.optional_texts(key)? else { return Some(Vec::new()) };
+    if texts.is_empty() {
+        table.push(table.finding(FindingKind::Empty, key));
+    }
+    let range = |text: &Located<String>| {
+        let (first, last) =
+            text.value.split_once('-').unwrap_or((text.value.as_str(), text.value.as_str()));
+        let range = first.parse::<u16>().ok().zip(last.parse::<u16>().ok());
+        let range = range.filter(|(first, last)| first <= last);
+        if range.is_none() {
+            table.push(text.finding(FindingKind::BadPorts).fact("value", &text.value));
+        }
+        range.map(|(first, last)| first..=last)
+    };
+    let found: Vec<_> = texts.iter().map(range).collect();
+    found.into_iter().collect()
+}
+
+type Acls = HashMap<String, Option<AclIndex>>;
+
+fn gateway(
+    ground: &Ground<'_>,
+    table: &Table<'_>,
+    acls: &Acls,
+    id: Option<&Located<String>>,
+) -> Option<Gateway> {
+    let site = table.text("site");
+    let site = site.and_then(|site| resolve(&ground.names.sites, "site", &site, ground.sink));
+    let attach = table.optional_texts("attach").and_then(|texts| {
+        let texts = texts.unwrap_or_default();
+        let found: Vec<_> = texts
+            .iter()
+            .map(|text| resolve(&ground.names.switches, "switch", text, ground.sink))
+            .collect();
+        found.into_iter().collect::<Option<Vec<_>>>()
+    });
+    let stateful = table.optional_flag("stateful");
+    let bypass = table.optional_flag("bypass");
+    let silent = table.optional_choice("unlisted_family", &[("drop", false), ("forward", true)]);
+    let mut interfaces = table.tables("interface", |table| interface(ground, table, acls));
+    table.at_most("interface", &mut interfaces, INTERFACES_MAX);
+    let routes = table.tables("route", route);
+    Some(Gateway {
+        id: id?.value.clone(),
+        site: site?,
+        attach: attach?,
+        standby_of: None,
+        stateful: stateful?.unwrap_or(false),
+        bypass: bypass?.unwrap_or(false),
+        forwards_unlisted: silent?.unwrap_or(true),
+        interfaces,
+        routes,
+        at: id?.at.clone(),
+    })
+}
+
+fn interface(ground: &Ground<'_>, table: &Table<'_>, acls: &Acls) -> Option<Interface> {
+    let (vlan, text) = (table.vlan("vlan"), table.text("address"));
+    let address = text.as_ref().and_then(|text| table.to_interface(text));
+    let text6 = table.optional_text("address6");
+    let vrf = table.optional_text("vrf");
+    let applied = |key| -> Option<Option<Applied>> {
+        match table.optional_text(key)? {
+            None => Some(None),
+            Some(text) if text.value == FLOWS => Some(Some(Applied::Flows)),
+            Some(text) => {
+                resolve(acls, "acl", &text, ground.sink).map(|index| Some(Applied::Acl(index)))
+            }
+        }
+    };
+    let (input, output) = (applied("in"), applied("out"));
+    let (vlan, text, address) = (vlan?, text?, address?);
+    let (_, entry) = ground.vlan(&vlan)?;
+    fits(ground, &text, address, vlan.value, entry.prefix);
+    let address6 = match text6? {
+        None => None,
+        Some(text) => {
+            let address = table.to_interface(&text)?;
+            fits(ground, &text, address, vlan.value, entry.prefix6);
+            Some(address)
+        }
+    };
+    Some(Interface {
+        vlan: vlan.value,
+        address,
+        address6,
+        vrf: vrf?.map_or_else(|| VRF_MAIN.to_owned(), |vrf| vrf.value),
+        input: input?,
+        output: output?,
+        at: vlan.at,
+    })
+}
+
+fn fits(
+    ground: &Ground<'_>,
+    text: &Located<String>,
+    address: IpNetwork,
+    vlan: VlanId,
+    prefix: Option<IpNetwork>,
+) {
+    let fits = prefix
+        .is_some_and(|prefix| prefix.contains(address.ip()) && prefix.prefix() == address.prefix());
+    if !fits {
+        let prefix = prefix.map_or_else(|| "-".to_owned(), |prefix| prefix.to_string());
+        let finding = text.finding(FindingKind::GatewayAddress).fact("address", address);
+        ground.sink.push(finding.fact("vlan", vlan).fact("prefix", prefix));
+    }
+}
+
+fn route(table: &Table<'_>) -> Option<Route> {
+    let to = table.text("to").and_then(|text| table.to_network(&text));
+    let via = table.text("via").and_then(|text| host(&text, table));
+    let vrf = table.optional_text("vrf")?;
+    let vrf = vrf.map_or_else(|| VRF_MAIN.to_owned(), |vrf| vrf.value);
+    Some(Route { to: to?, via: via?, vrf, at: table.at() })
+}
+
+fn host(text: &Located<String>, table: &Table<'_>) -> Option<IpAddr> {
+    let host = text.value.parse().ok();
+    if host.is_none() {
+        let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
+        table.push(finding.fact("cause", "host"));
+    }
+    host
+}
+
+/// Addresses of single hosts, at least one.
+pub(in crate::plan) fn hosts(table: &Table<'_>, key: &'static str) -> Option<Vec<IpAddr>> {
+    let texts = table.texts(key)?;
+    if texts.is_empty() {
+        table.push(table.finding(FindingKind::Empty, key));
+    }
+    let found: Vec<_> = texts.iter().map(|text| host(text, table)).collect();
+    found.into_iter().collect()
+}
+
+/// Hosts or networks of one environment; one outside it is a finding.
+pub(in crate::plan) fn hosts_within(
+    table: &Table<'_>,
+    texts: &[Located<String>],
+    environment: Option<&Environment>,
+) -> Option<Vec<IpNetwork>> {
+    if texts.is_empty() {
+        table.push(table.finding(FindingKind::Empty, "ip"));
+    }
+    let one = |text: &Located<String>| {
+        let network = table.to_network(text)?;
+        let inside =
+            |whole: &IpNetwork| whole.contains(network.ip()) && whole.prefix() <= network.prefix();
+        if let Some(environment) = environment
+            && !environment.prefixes.iter().any(inside)
+        {
+            let finding = text.finding(FindingKind::FlowOutside).fact("value", network);
+            table.push(finding.fact("environment", &environment.id));
+        }
+        Some(network)
+    };
+    let found: Vec<_> = texts.iter().map(one).collect();
+    found.into_iter().collect()
+}
+
+fn relay(table: &Table<'_>) -> Option<(Located<String>, Relay)> {
+    let id = table.id("id");
+    let class = table.choice(
+        "class",
+        &[
+            ("screen", RelayClass::Screen),
+            ("sanitiser", RelayClass::Sanitiser),
+            ("proxy", RelayClass::Proxy),
+            ("mail", RelayClass::Mail),
+        ],
+    );
+    let addresses = hosts(table, "addresses");
+    let (purpose, approver) = (table.text("purpose"), table.text("approver"));
+    let id = id?;
+    let relay = Relay {
+        id: id.value.clone(),
+        class: class?,
+        addresses: addresses?,
+        purpose: purpose?.value,
+        approver: approver?.value,
+        at: id.at.clone(),
+    };
+    Some((id, relay))
+}

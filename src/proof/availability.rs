@@ -1,0 +1,275 @@
+//! Rule R24 and property P7: what a single link, switch or gateway takes along when it fails.
+//!
+//! For each VLAN the switches that can be assigned it must reach a switch its gateway is
+//! connected to; the links (bridges) and switches (articulation points) of which one alone cuts
+//! some off are found in one walk (Tarjan 1972), in the time it takes to look at each link once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attachment::list;
+use super::layer2::{attachments, carried, common};
+use crate::plan::{Finding, FindingKind, Plan, PortRole, Step, StepKind};
+use crate::vocabulary::VlanId;
+
+/// What is cut off by one failure: VLANs by switch.
+type CutOff = BTreeMap<usize, BTreeSet<VlanId>>;
+
+pub(super) fn check(plan: &Plan, findings: &mut Vec<Finding>) {
+    let mut by_link: BTreeMap<usize, CutOff> = BTreeMap::new();
+    let mut by_switch: BTreeMap<usize, CutOff> = BTreeMap::new();
+    let edges = edges(plan);
+    for environment in &plan.environments {
+        for vlan in &environment.vlans {
+            let Some(graph) = Graph::of(plan, &edges, vlan.id) else { continue };
+            graph.single_points(|failing, cut| {
+                let table = match failing {
+                    Failing::Link(link) => by_link.entry(link).or_default(),
+                    Failing::Switch(switch) => by_switch.entry(switch).or_default(),
+                };
+                for switch in cut {
+                    table.entry(switch).or_default().insert(vlan.id);
+                }
+            });
+        }
+    }
+    for (link, cut) in &by_link {
+        let Some(link) = plan.links.get(*link) else { continue };
+        let finding = Finding::new(FindingKind::SingleLink, Some(link.at.clone()), "link");
+        findings.push(told(plan, finding.fact("link", &link.id), cut));
+    }
+    for (switch, mut cut) in by_switch {
+        let Some(failing) = plan.switches.get(switch) else { continue };
+        // What hangs on a switch of its own site is lost with the site anyway, and several
+        // stacked units do not fail together.
+        cut.retain(|other, _| {
+            plan.switches.get(*other).is_some_and(|other| other.site != failing.site)
+        });
+        if cut.is_empty() || failing.stack > 1 {
+            continue;
+        }
+        let finding = Finding::new(FindingKind::SingleSwitch, Some(failing.at.clone()), "switch");
+        findings.push(told(plan, finding.fact("switch", &failing.id), &cut));
+    }
+    single_gateways(plan, findings);
+}
+
+fn told(plan: &Plan, finding: Finding, cut: &CutOff) -> Finding {
+    let name = |index: &usize| plan.switches.get(*index).map_or("?", |it| it.id.as_str());
+    let switches: Vec<&str> = cut.keys().map(name).collect();
+    let vlans: BTreeSet<VlanId> = cut.values().flatten().copied().collect();
+    let mut finding = finding
+        .fact("switches", switches.join(", "))
+        .fact("vlans", list(&vlans.into_iter().collect::<Vec<_>>()));
+    for (index, vlans) in cut {
+        let vlans: Vec<VlanId> = vlans.iter().copied().collect();
+        let step = Step::new(StepKind::CutOff).fact("switch", name(index));
+        finding.witness.push(step.fact("vlans", list(&vlans)));
+    }
+    finding
+}
+
+/// VLANs whose only gateway has no standby.
+fn single_gateways(plan: &Plan, findings: &mut Vec<Finding>) {
+    for gateway in &plan.gateways {
+        let alone: Vec<VlanId> = gateway
+            .interfaces
+            .iter()
+            .map(|interface| interface.vlan)
+            .filter(|vlan| {
+                let serving = plan.gateways.iter().filter(|other| {
+                    other.interfaces.iter().any(|interface| interface.vlan == *vlan)
+                });
+                serving.count() == 1
+            })
+            .collect();
+        if !alone.is_empty() {
+            findings.push(
+                Finding::new(FindingKind::SingleGateway, Some(gateway.at.clone()), "gateway")
+                    .fact("gateway", &gateway.id)
+                    .fact("vlans", list(&alone)),
+            );
+        }
+    }
+}
+
+/// A link between two switches and the VLANs that both ends carry.
+struct Edge {
+    link: usize,
+    ends: [usize; 2],
+    vlans: Vec<VlanId>,
+}
+
+fn edges(plan: &Plan) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (link, entry) in plan.links.iter().enumerate() {
+        let [one, other] = entry.ends;
+        let (Some((tagged, native)), Some((other_tagged, other_native))) =
+            (carried(plan, one), carried(plan, other))
+        else {
+            continue;
+        };
+        let mut vlans: Vec<VlanId> = common(tagged, other_tagged).collect();
+        vlans.extend(native.filter(|native| Some(*native) == other_native));
+        let ends = [usize::from(one.switch.0), usize::from(other.switch.0)];
+        edges.push(Edge { link, ends, vlans });
+    }
+    edges
+}
+
+/// What can fail alone.
+enum Failing {
+    Link(usize),
+    Switch(usize),
+}
+
+/// The links of one VLAN, with one more node that stands for its gateways.
+struct Graph {
+    /// By switch: neighbours and the link to them; the gateways' node is the last.
+    neighbours: Vec<Vec<(usize, Option<usize>)>>,
+    /// Whether devices can be put into the VLAN at the switch.
+    wanted: Vec<bool>,
+}
+
+impl Graph {
+    /// `None` when no gateway is on the VLAN or nobody can be put into it.
+    fn of(plan: &Plan, edges: &[Edge], vlan: VlanId) -> Option<Self> {
+        let count = plan.switches.len();
+        let mut neighbours = vec![Vec::new(); count + 1];
+        let mut add = |one: usize, other: usize, link| {
+            if let Some(list) = neighbours.get_mut(one) {
+                let list: &mut Vec<(usize, Option<usize>)> = list;
+                list.push((other, link));
+            }
+        };
+        for edge in edges.iter().filter(|edge| edge.vlans.contains(&vlan)) {
+            let [one, other] = edge.ends;
+            add(one, other, Some(edge.link));
+            add(other, one, Some(edge.link));
+        }
+        let mut attached = BTreeSet::new();
+        for gateway in &plan.gateways {
+            if gateway.interfaces.iter().any(|interface| interface.vlan == vlan) {
+                attached.extend(attachments(plan, gateway));
+            }
+        }
+        for switch in &attached {
+            add(count, usize::from(switch.0), None);
+            add(usize::from(switch.0), count, None);
+        }
+        let environment = plan.vlan_environment(vlan)?;
+        let wanted: Vec<bool> = plan
+            .switches
+            .iter()
+            .map(|switch| {
+                let assigned = plan.site(switch.site).and_then(|site| site.assigned(environment));
+                switch.vlans.contains(&vlan)
+                    && switch.ports.iter().any(|port| match &port.role {
+                        PortRole::Auth { environments, fixed_vlan, .. } => {
+                            *fixed_vlan == Some(vlan)
+                                || (assigned == Some(vlan) && environments.contains(&environment))
+                        }
+                        PortRole::Access { vlan: own, .. } => *own == vlan,
+                        PortRole::Trunk { .. } | PortRole::Unused => false,
+                    })
+            })
+            .collect();
+        let useful = !attached.is_empty() && wanted.contains(&true);
+        useful.then_some(Self { neighbours, wanted })
+    }
+
+    /// Walks from the gateways' node and tells each link and switch that alone cuts off switches
+    /// devices can be put at.
+    fn single_points(&self, mut tell: impl FnMut(Failing, Vec<usize>)) {
+        let root = self.neighbours.len().saturating_sub(1);
+        let mut walk = Walk::new(self.neighbours.len());
+        // Frames: a node, the link it was reached by, and the next neighbour to look at.
+        let mut stack: Vec<(usize, Option<Option<usize>>, usize)> = vec![(root, None, 0)];
+        walk.enter(root);
+        while let Some((node, by, next)) = stack.last().copied() {
+            let neighbour = self.neighbours.get(node).and_then(|list| list.get(next)).copied();
+            if let Some(frame) = stack.last_mut() {
+                frame.2 += 1;
+            }
+            match neighbour {
+                // The same link back; a second link between the two is another way.
+                Some((_, link)) if by == Some(link) && link.is_some() => {}
+                Some((other, link)) => match walk.entered(other) {
+                    Some(entered) => walk.lower(node, entered),
+                    None => {
+                        walk.enter(other);
+                        stack.push((other, Some(link), 0));
+                    }
+                },
+                None => {
+                    stack.pop();
+                    let Some((parent, by_parent, _)) = stack.last().copied() else { break };
+                    walk.lower(parent, walk.low(node));
+                    let below = walk.since(node);
+                    let cut = || -> Vec<usize> {
+                        let wanted = |node: &&usize| self.wanted.get(**node) == Some(&true);
+                        let mut cut: Vec<usize> = below.iter().filter(wanted).copied().collect();
+                        cut.sort_unstable();
+                        cut
+                    };
+                    let (low, own) = (walk.low(node), walk.entered(parent).unwrap_or_default());
+                    if let (true, Some(Some(link))) = (low > own, by) {
+                        let cut = cut();
+                        if !cut.is_empty() {
+                            tell(Failing::Link(link), cut);
+                        }
+                    }
+                    if low >= own && by_parent.is_some() {
+                        let cut = cut();
+                        if !cut.is_empty() {
+                            tell(Failing::Switch(parent), cut);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The bookkeeping of a depth-first walk.
+struct Walk {
+    /// When each node was entered, and in that order.
+    entered: Vec<Option<usize>>,
+    order: Vec<usize>,
+    /// The earliest node that what lies below has a way to.
+    low: Vec<usize>,
+}
+
+impl Walk {
+    fn new(count: usize) -> Self {
+        Self { entered: vec![None; count], order: Vec::new(), low: vec![usize::MAX; count] }
+    }
+
+    fn enter(&mut self, node: usize) {
+        let time = self.order.len();
+        if let (Some(entered), Some(low)) = (self.entered.get_mut(node), self.low.get_mut(node)) {
+            *entered = Some(time);
+            *low = time;
+        }
+        self.order.push(node);
+    }
+
+    fn entered(&self, node: usize) -> Option<usize> {
+        self.entered.get(node).copied().flatten()
+    }
+
+    fn low(&self, node: usize) -> usize {
+        self.low.get(node).copied().unwrap_or(usize::MAX)
+    }
+
+    fn lower(&mut self, node: usize, to: usize) {
+        if let Some(low) = self.low.get_mut(node) {
+            *low = to.min(*low);
+        }
+    }
+
+    /// Every node entered since `node`, itself included.
+    fn since(&self, node: usize) -> &[usize] {
+        let from = self.entered(node).unwrap_or_default();
+        self.order.get(from..).unwrap_or_default()
+    }
+}

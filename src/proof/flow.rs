@@ -1,0 +1,176 @@
+//! Rules R05, R06 and the chains of R03: what the permitted flows themselves say.
+
+use std::net::IpAddr;
+
+use super::header::{Header, Span, subtract};
+use super::layer3::flow_headers;
+use super::separation::{Crossing, cut, environment_id};
+use crate::plan::{Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass};
+use crate::vocabulary::EnvironmentIndex;
+
+/// Shortest prefix of an IPv4 address of a flow.
+const PREFIX4_MIN: u8 = 24;
+/// Shortest prefix of an IPv6 address of a flow.
+const PREFIX6_MIN: u8 = 64;
+/// Ports of one flow.
+const PORTS_MAX: usize = 16;
+/// Protocols with ports: TCP and UDP.
+const PORTED: [u8; 2] = [6, 17];
+
+pub(super) fn check(
+    plan: &Plan,
+    crossings: &[Crossing],
+    edition: Edition,
+    findings: &mut Vec<Finding>,
+) {
+    for flow in &plan.permitted {
+        tuple(flow, findings);
+        if cut(plan, flow.from.environment, flow.to.environment) {
+            findings.push(
+                finding(FindingKind::FlowAcrossCut, flow)
+                    .fact("from", environment_id(plan, flow.from.environment))
+                    .fact("to", environment_id(plan, flow.to.environment)),
+            );
+        } else {
+            possible(flow, crossings, findings);
+        }
+    }
+    chains(plan, edition, findings);
+}
+
+fn finding(kind: FindingKind, flow: &Flow) -> Finding {
+    Finding::new(kind, Some(flow.at.clone()), "flow").fact("flow", &flow.id)
+}
+
+/// Rule R05: addresses and ports are as narrow as an application needs.
+fn tuple(flow: &Flow, findings: &mut Vec<Finding>) {
+    for network in flow.from.addresses.iter().chain(&flow.to.addresses) {
+        let min = if network.is_ipv4() { PREFIX4_MIN } else { PREFIX6_MIN };
+        if network.prefix() < min {
+            findings.push(
+                finding(FindingKind::FlowTooWide, flow)
+                    .fact("value", network)
+                    .fact("min4", PREFIX4_MIN)
+                    .fact("min6", PREFIX6_MIN),
+            );
+        }
+    }
+    let count: usize = flow.ports.iter().map(ExactSizeIterator::len).sum::<usize>();
+    if PORTED.contains(&flow.protocol) && !(1..=PORTS_MAX).contains(&count) {
+        findings.push(
+            finding(FindingKind::FlowPorts, flow).fact("count", count).fact("max", PORTS_MAX),
+        );
+    }
+}
+
+/// Rule R06: what opens the flow gets through.
+fn possible(flow: &Flow, crossings: &[Crossing], findings: &mut Vec<Finding>) {
+    let ends = (flow.from.environment, flow.to.environment);
+    let passing = crossings.iter().filter(|crossing| (crossing.from, crossing.to) == ends);
+    let opening = flow_headers(flow, false);
+    let opening =
+        opening.into_iter().map(|header| Header { established: Span::new(0, 0), ..header });
+    let rest = subtract(opening.collect(), passing.flat_map(|crossing| &crossing.headers));
+    if let Some(sample) = rest.first() {
+        findings.push(finding(FindingKind::FlowDead, flow).fact("sample", sample));
+    }
+}
+
+/// Chains of terminated connections: a machine that accepts from one environment and opens into
+/// another is no path for packets, but one for data, and needs a class and an approval.
+fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
+    let mut told = Vec::new();
+    for first in &plan.permitted {
+        for second in &plan.permitted {
+            let (from, to) = (first.from.environment, second.to.environment);
+            if from == to {
+                continue;
+            }
+            let Some(address) = meeting(&first.to, &second.from) else {
+                relayed(plan, first, second, edition, &mut told, findings);
+                continue;
+            };
+            let relay = plan.relays.iter().find(|relay| relay.addresses.contains(&address));
+            match relay {
+                Some(relay) => chain(plan, (from, to), relay, first, edition, &mut told, findings),
+                None => findings.push(
+                    Finding::new(FindingKind::RelayUndeclared, Some(second.at.clone()), "flow")
+                        .fact("address", address)
+                        .fact("from", environment_id(plan, from))
+                        .fact("to", environment_id(plan, to))
+                        .fact("one", &first.id)
+                        .fact("other", &second.id),
+                ),
+            }
+        }
+    }
+}
+
+/// A relay with addresses in two environments: in by one, out by the other.
+fn relayed(
+    plan: &Plan,
+    first: &Flow,
+    second: &Flow,
+    edition: Edition,
+    told: &mut Vec<(usize, EnvironmentIndex, EnvironmentIndex)>,
+    findings: &mut Vec<Finding>,
+) {
+    let ends = (first.from.environment, second.to.environment);
+    for relay in &plan.relays {
+        let holds = |end: &FlowEnd| relay.addresses.iter().any(|address| end.holds(*address));
+        if holds(&first.to) && holds(&second.from) {
+            chain(plan, ends, relay, first, edition, told, findings);
+        }
+    }
+}
+
+fn chain(
+    plan: &Plan,
+    (from, to): (EnvironmentIndex, EnvironmentIndex),
+    relay: &Relay,
+    flow: &Flow,
+    edition: Edition,
+    told: &mut Vec<(usize, EnvironmentIndex, EnvironmentIndex)>,
+    findings: &mut Vec<Finding>,
+) {
+    let position = plan.relays.iter().position(|other| std::ptr::eq(other, relay));
+    let key = (position.unwrap_or_default(), from, to);
+    if told.contains(&key) {
+        return;
+    }
+    told.push(key);
+    // Screen transfer to a named peer is what the edition of R7.3 allows, and nothing else.
+    let allowed = relay.class == RelayClass::Screen && edition == Edition::R7_3;
+    let kind = if cut(plan, from, to) && !allowed {
+        FindingKind::RelayAcrossCut
+    } else {
+        FindingKind::RelayChain
+    };
+    let class = match relay.class {
+        RelayClass::Screen => "screen",
+        RelayClass::Sanitiser => "sanitiser",
+        RelayClass::Proxy => "proxy",
+        RelayClass::Mail => "mail",
+    };
+    findings.push(
+        Finding::new(kind, Some(relay.at.clone()), "relay")
+            .fact("relay", &relay.id)
+            .fact("class", class)
+            .fact("approver", &relay.approver)
+            .fact("from", environment_id(plan, from))
+            .fact("to", environment_id(plan, to))
+            .fact("flow", &flow.id)
+            .fact("edition", edition.id()),
+    );
+}
+
+/// An address that both ends hold.
+fn meeting(one: &FlowEnd, other: &FlowEnd) -> Option<IpAddr> {
+    if one.environment != other.environment {
+        return None;
+    }
+    let within = |whole: &FlowEnd, part: &FlowEnd| {
+        part.addresses.iter().map(ipnetwork::IpNetwork::ip).find(|address| whole.holds(*address))
+    };
+    within(one, other).or_else(|| within(other, one))
+}
