@@ -144,6 +144,7 @@ impl Segments {
                 let vlans: Vec<VlanId> = environments
                     .iter()
                     .filter_map(|environment| site?.assigned(*environment))
+                    .filter(|vlan| switch.vlans.contains(vlan))
                     .collect();
                 let pairs = vlans.iter().zip(vlans.iter().skip(1));
                 for (one, other) in pairs {

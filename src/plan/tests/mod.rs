@@ -8,7 +8,7 @@ use super::*;
 use crate::vocabulary::{DeviceIndex, EnvironmentIndex, SiteIndex, Timestamp};
 
 /// 2026-11-24T12:00:00+09:00, a day on which nothing shipped is about to end.
-pub(super) const NOW: Timestamp = Timestamp(1_795_489_200_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_489_200_000);
 
 /// The shipped files.
 pub(crate) fn shipped() -> Sources {
