@@ -10,6 +10,7 @@ mod certificate;
 mod check;
 mod console;
 mod demo;
+mod diff;
 mod example;
 mod explain;
 mod init;
@@ -51,6 +52,7 @@ const VERBS: &[Verb] = &[
     Verb { define: demo::define, run: demo::run },
     Verb { define: serve::define, run: serve::run },
     Verb { define: check::define, run: check::run },
+    Verb { define: diff::define, run: diff::run },
     Verb { define: explain::define, run: explain::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },

@@ -10,9 +10,11 @@
 
 mod attachment;
 mod availability;
+mod change;
 mod exception;
 mod flow;
 mod header;
+mod landing;
 mod layer2;
 mod layer3;
 mod separation;
@@ -23,6 +25,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use change::{Change, ChangeKind, change_hash, changes};
 pub use header::{Header, Span, subtract};
 pub use layer3::{Hop, Line, Piece};
 pub use separation::Crossing;

@@ -10,7 +10,7 @@ mod operators;
 mod outlook;
 
 pub use candidate::{Directories, Material, Refused};
-pub use operators::{findings_json, mark_subject};
+pub use operators::{finding_json, findings_json, mark_subject};
 
 use std::io::Write;
 use std::net::SocketAddr;

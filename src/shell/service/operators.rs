@@ -222,8 +222,13 @@ fn generation_json(generation: &Generation, current: u64) -> Value {
 /// Findings as the control socket and `check --json` show them.
 #[must_use]
 pub fn findings_json(findings: &[Finding], language: Language) -> Value {
-    let one = |finding: &Finding| {
-        json!({
+    findings.iter().map(|finding| finding_json(finding, language)).collect()
+}
+
+/// One finding, as [`findings_json`] shows it.
+#[must_use]
+pub fn finding_json(finding: &Finding, language: Language) -> Value {
+    json!({
             "id": finding.kind.id(),
             "severity": finding.severity().id(),
             "rule": finding.kind.rule(),
@@ -238,9 +243,7 @@ pub fn findings_json(findings: &[Finding], language: Language) -> Value {
                 "text": step.text(language),
                 "facts": facts_json(&step.facts, language),
             })).collect::<Vec<_>>(),
-        })
-    };
-    findings.iter().map(one).collect()
+    })
 }
 
 fn facts_json(facts: &[(&'static str, Fact)], language: Language) -> Value {

@@ -1,0 +1,160 @@
+//! Where each registered device would land, at every kind of place, by certificate and by MAC.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::rc::Rc;
+
+use crate::plan::{Area, Device, Plan, PortRole};
+use crate::policy::{Evidence, Verdict, decide};
+use crate::vocabulary::{
+    Certificate, Claimed, DeviceIndex, Marks, Place, Point, PortIndex, Proven, SwitchIndex,
+    Timestamp,
+};
+
+/// What becomes of a device at a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Landing {
+    Refused,
+    Quarantine(String),
+    /// Environment and VLAN.
+    Admitted(String, u16),
+}
+
+impl Landing {
+    pub(super) const fn admitted(&self) -> bool {
+        match self {
+            Self::Admitted(..) => true,
+            Self::Refused | Self::Quarantine(_) => false,
+        }
+    }
+
+    pub(super) fn environment(&self) -> Option<String> {
+        match self {
+            Self::Admitted(environment, _) => Some(environment.clone()),
+            Self::Refused | Self::Quarantine(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Landing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => write!(f, "refused"),
+            Self::Quarantine(vlan) => write!(f, "quarantine VLAN {vlan}"),
+            Self::Admitted(environment, vlan) => write!(f, "{environment} VLAN {vlan}"),
+        }
+    }
+}
+
+/// A kind of place and a way of showing oneself: switch, access point's kind, `eap-tls` or `mab`.
+pub(super) type Where = (String, String, &'static str);
+
+/// What decides about a device besides its names: devices alike in this land alike.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Alike {
+    class: u8,
+    environment: u8,
+    certificate: bool,
+    place: Option<Area>,
+    excepted: bool,
+}
+
+/// What is known already of devices that are alike.
+pub(super) type Known = HashMap<Alike, Rc<BTreeMap<Where, Landing>>>;
+
+/// Where a device would land, by place. Devices that are alike are asked about once.
+pub(super) fn landings(
+    plan: &Plan,
+    device: &Device,
+    now: Timestamp,
+    known: &mut Known,
+) -> Rc<BTreeMap<Where, Landing>> {
+    let index = plan.device_by_asset(&device.asset).unwrap_or(DeviceIndex(0));
+    let alike = Alike {
+        class: device.class.0,
+        environment: device.environment.0,
+        certificate: device.certificate.is_some(),
+        place: device.place.clone(),
+        excepted: plan.mac_exception(index, now).is_some(),
+    };
+    if let Some(found) = known.get(&alike) {
+        return Rc::clone(found);
+    }
+    let mut found = BTreeMap::new();
+    for (switch, place, kind) in places(plan, device.place.as_ref()) {
+        for method in ["eap-tls", "mab"] {
+            let Some(evidence) = evidence(device, method, now) else { continue };
+            let decision = decide(plan, &Marks::default(), &evidence, &place, now);
+            let landing = match decision.verdict {
+                Verdict::Refuse => Landing::Refused,
+                Verdict::Quarantine(entry) => Landing::Quarantine(entry.vlan.to_string()),
+                Verdict::Admit(entry) => {
+                    let environment = plan.environment(entry.environment);
+                    let id = environment.map_or("?", |environment| &environment.id);
+                    Landing::Admitted(id.to_owned(), entry.vlan.get())
+                }
+            };
+            found.insert((switch.clone(), kind.clone(), method), landing);
+        }
+    }
+    let found = Rc::new(found);
+    known.insert(alike, Rc::clone(&found));
+    found
+}
+
+fn evidence(device: &Device, method: &str, now: Timestamp) -> Option<Evidence> {
+    let mac = Claimed(*device.macs.first()?);
+    if method == "mab" {
+        return Some(Evidence::Mac(mac));
+    }
+    let certificate = Certificate {
+        identities: vec![device.certificate.clone()?],
+        subject: String::new(),
+        issuer: String::new(),
+        serial: String::new(),
+        fingerprint: [0; 32],
+        not_before: now,
+        not_after: Timestamp(now.0.saturating_add(86_400_000)),
+    };
+    Some(Evidence::Certificate { mac, certificate: Proven::after_verification(certificate) })
+}
+
+/// One place of each kind at every switch: ports that are asked alike stand for each other. A
+/// device bound to a site, switch or port is asked about there only.
+fn places(plan: &Plan, bound: Option<&Area>) -> Vec<(String, Place, String)> {
+    let mut places = Vec::new();
+    for (index, switch) in (0_u16..).map(SwitchIndex).zip(&plan.switches) {
+        let here = match bound {
+            None => true,
+            Some(Area::Site(site)) => !switch.networks.is_empty() || switch.site == *site,
+            Some(Area::Switch(at) | Area::Port(at, _) | Area::Network(at, _)) => *at == index,
+        };
+        if !here {
+            continue;
+        }
+        let mut kinds: Vec<String> = Vec::new();
+        for (port, entry) in (0_u16..).map(PortIndex).zip(&switch.ports) {
+            let PortRole::Auth { environments, fixed_vlan, .. } = &entry.role else { continue };
+            let point = Point::Port(port);
+            let place = Place { switch: index, point };
+            let own = matches!(bound, Some(Area::Port(at, on)) if *at == index && *on == port);
+            let kind = if own {
+                format!("port {}", entry.name)
+            } else {
+                let ids = super::separation::environment_ids(plan, environments);
+                format!("ports of {ids} {fixed_vlan:?}")
+            };
+            if !kinds.contains(&kind) {
+                kinds.push(kind.clone());
+                places.push((switch.id.clone(), place, kind));
+            }
+        }
+        for network in &switch.networks {
+            let ssid = network.ssid.clone();
+            let point = Point::Wireless { ssid, access_point: None };
+            let kind = format!("ssid:{}", network.ssid);
+            places.push((switch.id.clone(), Place { switch: index, point }, kind));
+        }
+    }
+    places
+}
