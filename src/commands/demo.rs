@@ -139,7 +139,7 @@ impl Demonstration {
         let Some(plan) = compiled.plan else {
             let failure = Failure::new(FailureKind::PlanRefused);
             let failure = failure.fact("errors", site::count(&compiled.findings).0);
-            return Err(Refused { failure, findings: compiled.findings });
+            return Err(Refused { failure, findings: compiled.findings, changes: Vec::new() });
         };
         let plan = fit(plan, None);
         let credentials = credentials(&plan, authority, now)?;

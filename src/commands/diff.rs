@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::arguments::Words;
 use super::site;
@@ -11,8 +11,8 @@ use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::plan::{self, Plan};
 use crate::proof::{Change, change_hash, changes};
 use crate::shell::clock;
-use crate::shell::service::{Directories, Material as _, finding_json};
-use crate::vocabulary::{Fact, Language, Text, hex};
+use crate::shell::service::{Directories, Material as _, changes_json};
+use crate::vocabulary::{Language, Text, hex};
 
 pub(super) fn define(language: Language) -> Command {
     let words = Words(language);
@@ -85,23 +85,6 @@ pub(super) fn print(console: &mut Console, changes: &[Change]) {
             console.line(format!("      {}", step.text(console.language)));
         }
     }
-}
-
-fn changes_json(changes: &[Change], language: Language) -> Value {
-    let facts = |facts: &[(&'static str, Fact)]| -> Value {
-        facts.iter().map(|(name, fact)| ((*name).to_owned(), json!(fact.get(language)))).collect()
-    };
-    let one = |change: &Change| {
-        json!({
-            "id": change.kind.id(),
-            "weaker": change.weaker,
-            "environments": change.environments,
-            "text": change.text(language),
-            "facts": facts(&change.facts),
-            "finding": change.finding.as_ref().map(|finding| finding_json(finding, language)),
-        })
-    };
-    changes.iter().map(one).collect()
 }
 
 /// The plan of the files in a directory; its faults are printed when there is none.

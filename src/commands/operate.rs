@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::arguments::Words;
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
-use crate::shell::control::{self, Command as Ask, MarkKindWord, Request};
+use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Request};
 use crate::shell::files;
 use crate::vocabulary::{Language, Text};
 
@@ -19,7 +19,21 @@ pub(super) fn define_reload(language: Language) -> Command {
         "設定を読み直し、誤りがなければ切り替える",
         "read the files again and put them in force if nothing is wrong",
     );
-    common(Command::new("reload").about(about), words)
+    let accept = words
+        .text(
+            "accept",
+            "CHANGE",
+            "分離を弱くする変更を受け入れる(diff や拒否の表示にある番号)",
+            "accept a change that weakens the separation, by the name that diff or the refusal shows",
+        )
+        .requires_all(["by", "reason"]);
+    let by = words
+        .text("by", "NAME", "受け入れる人の氏名(記録に残る)", "who accepts it, for the record")
+        .requires("accept");
+    let reason = words
+        .text("reason", "TEXT", "受け入れる理由(記録に残る)", "why it is accepted, for the record")
+        .requires("accept");
+    common(Command::new("reload").about(about).args([accept, by, reason]), words)
 }
 
 pub(super) fn define_status(language: Language) -> Command {
@@ -119,7 +133,13 @@ fn common(command: Command, words: Words) -> Command {
 }
 
 pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
-    ask(matches, console, Ask::Reload, |console, result| {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let accept = text("accept").map(|change| Accept {
+        change,
+        by: text("by").unwrap_or_default(),
+        reason: text("reason").unwrap_or_default(),
+    });
+    ask(matches, console, Ask::Reload { accept }, |console, result| {
         print_found(console, result);
         let text = match result["changed"].as_bool() {
             Some(true) => Text {
@@ -251,6 +271,10 @@ pub(super) fn ask(
 }
 
 fn print_found(console: &mut Console, result: &Value) {
+    for change in result["changes"].as_array().into_iter().flatten() {
+        let sign = if change["weaker"] == true { '!' } else { ' ' };
+        console.line(format!("{sign} [{}] {}", shown(&change["id"]), shown(&change["text"])));
+    }
     for finding in result["findings"].as_array().into_iter().flatten() {
         let part = |name: &str| shown(&finding[name]);
         if finding["severity"] == "notice" {

@@ -49,7 +49,11 @@ pub struct Request {
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
     /// Read every file anew and swap if there is no error.
-    Reload,
+    Reload {
+        /// Accepts a change that weakens the separation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accept: Option<Accept>,
+    },
     /// What runs, since when, with which plan.
     Status,
     /// Accepted plans, newest first.
@@ -84,6 +88,18 @@ pub enum Command {
     MarkList,
 }
 
+/// The acceptance of one change, and of no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accept {
+    /// The name of the change in hexadecimal, at least its first 12 digits.
+    pub change: String,
+    /// Who accepts it, for the record; the kernel says as well who asked.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// A kind of mark as the socket spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,7 +115,7 @@ impl Command {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Reload => "reload",
+            Self::Reload { .. } => "reload",
             Self::Status => "status",
             Self::PlanList => "plan-list",
             Self::PlanShow { .. } => "plan-show",
@@ -114,7 +130,7 @@ impl Command {
     #[must_use]
     pub const fn changes(&self) -> bool {
         match self {
-            Self::Reload
+            Self::Reload { .. }
             | Self::PlanRollback { .. }
             | Self::MarkAdd { .. }
             | Self::MarkRelease { .. } => true,
@@ -339,8 +355,11 @@ mod tests {
 
     #[test]
     fn the_name_in_the_request_is_the_name_in_the_record() {
-        for command in [Command::Reload, Command::MarkList, Command::PlanRollback { generation: 1 }]
-        {
+        for command in [
+            Command::Reload { accept: None },
+            Command::MarkList,
+            Command::PlanRollback { generation: 1 },
+        ] {
             let text = serde_json::to_value(&command).unwrap();
             assert_eq!(text["name"], command.name());
         }

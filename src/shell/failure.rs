@@ -105,6 +105,12 @@ registry! {
             ["乱数を取得できません", "the operating system gives no random numbers"]
         PlanRefused "plan.refused"
             ["設定に誤りがあるため計画を受け入れられません(誤り {errors} 件)。sekisho check で確認してください", "the files hold {errors} errors, so no plan can be accepted; see sekisho check"]
+        Weaker "plan.weaker"
+            ["この変更は分離を弱くします({count} 件)。内容を確かめ、受け入れるなら reload --accept {change} --by 氏名 --reason 理由 を実行してください", "this change weakens the separation in {count} ways; look at them, and to accept it run reload --accept {change} --by NAME --reason TEXT"]
+        WeakerSecond "plan.second-person"
+            ["{by} の承認を記録しました。環境 {environments} は二人目の承認を求めます。別の利用者が reload --accept {change} を実行してください", "recorded the acceptance of {by}; environment {environments} asks for a second person: another user has to run reload --accept {change}"]
+        AcceptForeign "plan.accept-other-change"
+            ["`{given}` は今の変更({change})ではありません。内容を確かめ直してください", "`{given}` is not the present change ({change}); look at it again"]
         CredentialsRefused "secrets.refused"
             ["秘密情報に不足または誤りがあります({count} 件)。sekisho check で確認してください", "secrets are missing or wrong ({count} findings); see sekisho check"]
         SnapshotRefused "service.snapshot"

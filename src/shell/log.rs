@@ -65,6 +65,8 @@ registry! {
             ["ソケット {address} の受信に失敗しました: {cause}", "receiving on {address} failed: {cause}"]
         PlanAccepted "CFG-plan-accepted"
             ["計画を受け入れました(世代 {generation}、{by})", "accepted a plan as generation {generation}, by {by}"]
+        WeakeningAccepted "CFG-weakening-accepted"
+            ["分離を弱くする変更 {change} を {by} が承認しました({operator}): {reason}", "{by} accepted change {change}, which weakens the separation ({operator}): {reason}"]
         PlanUnchanged "CFG-plan-unchanged"
             ["計画に変更はありません。秘密情報と失効リストを読み直しました({by})", "the plan is unchanged; secrets and CRLs were read again, by {by}"]
         PlanRefused "CFG-plan-refused"
@@ -124,6 +126,7 @@ impl Event {
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
+            | Self::WeakeningAccepted
             | Self::PlanRolledBack
             | Self::RestartNeeded
             | Self::Finding

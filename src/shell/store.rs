@@ -24,6 +24,9 @@ pub const MARKS_PAST_MAX: u64 = 100_000;
 /// How many learned facts are kept: more than any city has switches.
 pub const LEARNED_MAX: u64 = 100_000;
 
+/// How many acceptances of weakening changes are kept.
+pub const ACCEPTANCES_MAX: i64 = 1_000;
+
 /// Name of the file inside the state directory.
 pub const STORE_FILE: &str = "sekisho.sqlite";
 
@@ -31,7 +34,8 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         subject_kind TEXT NOT NULL CHECK (subject_kind IN ('mac', 'asset', 'port')),
@@ -62,7 +66,18 @@ const MIGRATIONS: [&str; 1] = ["
         switch TEXT PRIMARY KEY,
         since_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE acceptance (
+        change BLOB NOT NULL CHECK (length(change) = 32),
+        operator TEXT NOT NULL,
+        accepted_by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        accepted_ms INTEGER NOT NULL,
+        PRIMARY KEY (change, operator)
+    ) STRICT;
+",
+];
 
 /// An accepted plan as the store remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +190,35 @@ impl Store {
                      ORDER BY id",
                 )?
                 .query_map([now.0], read_mark)?
+                .collect()
+        })
+    }
+
+    /// Records that an operator accepts a change that weakens the separation; gives everyone who
+    /// accepted that change so far, by the name the kernel knows them by.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn accept_change(
+        &mut self,
+        change: &[u8; 32],
+        operator: &str,
+        (by, reason): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Vec<String>, Failure> {
+        self.run(|connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO acceptance VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![change.as_slice(), operator, by, reason, now.0],
+            )?;
+            connection.execute(
+                "DELETE FROM acceptance WHERE rowid <= (
+                     SELECT rowid FROM acceptance ORDER BY rowid DESC LIMIT 1 OFFSET ?1)",
+                params![ACCEPTANCES_MAX],
+            )?;
+            connection
+                .prepare_cached("SELECT operator FROM acceptance WHERE change = ?1")?
+                .query_map([change.as_slice()], |row| row.get(0))?
                 .collect()
         })
     }

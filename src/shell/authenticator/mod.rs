@@ -372,7 +372,7 @@ impl Running {
                 let done = Text { ja: "実行しました", en: "done" };
                 Reply::done(done.get(language).to_owned(), result)
             }
-            Command::Reload
+            Command::Reload { .. }
             | Command::PlanList
             | Command::PlanShow { .. }
             | Command::PlanRollback { .. }

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::weakening::refuse_weaker;
 use crate::access::Snapshot;
 use crate::plan::{self, Credentials, Finding, Plan, Severity, Sources};
-use crate::proof::AcceptedPlan;
+use crate::proof::{AcceptedPlan, Change};
 use crate::shell::store::Store;
 use crate::shell::{Failure, FailureKind, log, sources};
 use crate::vocabulary::{Marks, Timestamp};
@@ -74,11 +75,13 @@ pub struct Refused {
     pub failure: Failure,
     /// In detail.
     pub findings: Vec<Finding>,
+    /// What would change, where that is the reason.
+    pub changes: Vec<Change>,
 }
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
-        Self { failure, findings: Vec::new() }
+        Self { failure, findings: Vec::new(), changes: Vec::new() }
     }
 }
 
@@ -109,7 +112,7 @@ pub(super) fn load(
     let Some(plan) = compiled.plan else {
         let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
         let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
-        return Err(Refused { failure, findings });
+        return Err(Refused { failure, findings, changes: Vec::new() });
     };
     let (plan, proven) = match AcceptedPlan::new(material.fit(plan), now) {
         Ok(accepted) => accepted,
@@ -117,7 +120,7 @@ pub(super) fn load(
             findings.extend(more);
             let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
             let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
-            return Err(Refused { failure, findings });
+            return Err(Refused { failure, findings, changes: Vec::new() });
         }
     };
     findings.extend(proven);
@@ -127,7 +130,7 @@ pub(super) fn load(
     findings.extend(more);
     let Some(credentials) = credentials else {
         let failure = Failure::new(FailureKind::CredentialsRefused).fact("count", count);
-        return Err(Refused { failure, findings });
+        return Err(Refused { failure, findings, changes: Vec::new() });
     };
     Ok(Candidate { sources, plan, credentials, findings })
 }
@@ -147,6 +150,18 @@ pub(super) fn choose(
         return Ok(Start { candidate, generation: 1, events: Vec::new(), findings });
     };
     let newest = store.newest()?;
+    // Files changed while the service was down ask for the same acceptance as a reload.
+    let fresh = fresh.and_then(|candidate| {
+        let known = newest.as_ref().filter(|it| it.content_hash != candidate.plan.content_hash);
+        if let Some(newest) = known {
+            let (_, sources) = store.load(newest.generation)?;
+            // One that this version can no longer read has nothing to compare.
+            if let Some(plan) = plan::compile(&sources, now).plan {
+                refuse_weaker(&plan, &candidate.plan, now)?;
+            }
+        }
+        Ok(candidate)
+    });
     let aside = store.set_aside()?;
     let (event, cause, findings) = match (fresh, &newest) {
         (Ok(candidate), Some(_)) if aside == Some(candidate.plan.content_hash) => {

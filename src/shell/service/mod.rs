@@ -8,9 +8,10 @@
 mod candidate;
 mod operators;
 mod outlook;
+mod weakening;
 
 pub use candidate::{Directories, Material, Refused};
-pub use operators::{finding_json, findings_json, mark_subject};
+pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -28,7 +29,7 @@ use outlook::{Ends, pages, report};
 
 use super::admission::Admission;
 use super::clock::Clock;
-use super::control::{self, Reply, Request};
+use super::control::{self, Accept, Reply, Request};
 use super::log::{self, Log};
 use super::metrics::Metrics;
 use super::store::Store;
@@ -257,7 +258,7 @@ impl Service {
                 }
                 Input::Reload(by) => {
                     // OK because the refusal was logged.
-                    let _ = self.reload(now, &by, Language::English);
+                    let _ = self.reload(now, &by, None, Language::English);
                 }
                 Input::Stop(by) => {
                     self.log.event(now, log::Event::Stopping, &[("by", by)]);
@@ -280,7 +281,13 @@ impl Service {
     }
 
     /// Reads everything anew and puts it in force, or leaves everything as it is.
-    fn reload(&mut self, now: Timestamp, by: &str, language: Language) -> Result<Value, Refused> {
+    fn reload(
+        &mut self,
+        now: Timestamp,
+        by: &str,
+        accept: Option<&Accept>,
+        language: Language,
+    ) -> Result<Value, Refused> {
         let sources = self.material.sources().map_err(Refused::from);
         let candidate = sources.and_then(|sources| load(self.material.as_ref(), sources, now));
         let outcome = candidate.and_then(|candidate| {
@@ -291,14 +298,14 @@ impl Service {
                 let facts = [("by", by.to_owned())];
                 self.log.event(now, log::Event::PlanUnchanged, &facts);
             } else {
+                let by = self.permit(now, &candidate, accept, by)?;
                 self.replace(now, &candidate, |store| {
                     Ok(match store {
-                        Some(store) => store.accept(&candidate.sources, by, now)?.generation,
+                        Some(store) => store.accept(&candidate.sources, &by, now)?.generation,
                         None => generation + 1,
                     })
                 })?;
-                let facts =
-                    [("generation", self.snapshot.generation.to_string()), ("by", by.to_owned())];
+                let facts = [("generation", self.snapshot.generation.to_string()), ("by", by)];
                 self.log.event(now, log::Event::PlanAccepted, &facts);
             }
             self.log_findings(now, &candidate.findings);

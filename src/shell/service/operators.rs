@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use crate::plan::{Finding, Plan};
+use crate::proof::Change;
 use crate::shell::control::{Command, MarkKindWord, Reply, Request};
 use crate::shell::store::{Generation, kind_id};
 use crate::shell::{Failure, FailureKind, log};
@@ -18,12 +19,14 @@ impl Service {
     pub(super) fn control(&mut self, now: Timestamp, request: &Request, by: &str) -> Reply {
         let language = request.language();
         let result = match &request.command {
-            Command::Reload => match self.reload(now, by, language) {
+            Command::Reload { accept } => match self.reload(now, by, accept.as_ref(), language) {
                 Ok(result) => Ok(result),
                 Err(refused) => {
                     let findings = findings_json(&refused.findings, language);
                     let reply = Reply::failed(&refused.failure, language);
-                    return Reply { result: json!({ "findings": findings }), ..reply };
+                    let changes = changes_json(&refused.changes, language);
+                    let result = json!({ "findings": findings, "changes": changes });
+                    return Reply { result, ..reply };
                 }
             },
             Command::Status => Ok(self.status(now)),
@@ -244,6 +247,22 @@ pub fn finding_json(finding: &Finding, language: Language) -> Value {
                 "facts": facts_json(&step.facts, language),
             })).collect::<Vec<_>>(),
     })
+}
+
+/// Changes as the control socket and `diff --json` show them.
+#[must_use]
+pub fn changes_json(changes: &[Change], language: Language) -> Value {
+    let one = |change: &Change| {
+        json!({
+            "id": change.kind.id(),
+            "weaker": change.weaker,
+            "environments": change.environments,
+            "text": change.text(language),
+            "facts": facts_json(&change.facts, language),
+            "finding": change.finding.as_ref().map(|finding| finding_json(finding, language)),
+        })
+    };
+    changes.iter().map(one).collect()
 }
 
 fn facts_json(facts: &[(&'static str, Fact)], language: Language) -> Value {
