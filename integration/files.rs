@@ -21,7 +21,10 @@ fn the_shipped_city_has_no_errors_and_what_it_lacks_are_its_secrets() {
     for finding in result["findings"].as_array().unwrap() {
         let id = finding["id"].as_str().unwrap();
         let known = ["secret.client-absent", "credential.absent", "profile.unproven"];
-        assert!(known.contains(&id), "{finding:#}");
+        // What an exception allows, and the relays that were approved, are notices.
+        let approved = ["r03.relay-chain", "r24.single-link", "r24.single-switch"];
+        let allowed = approved.contains(&id) && finding["severity"] == "notice";
+        assert!(known.contains(&id) || allowed, "{finding:#}");
     }
 }
 

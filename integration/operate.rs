@@ -207,3 +207,85 @@ fn the_end_is_clean_and_said() {
     server.wait_for("the end", |line| line["event"] == "SYS-stopped");
     assert!(server.ended().success());
 }
+
+/// The name of the change that a refusal asks to accept.
+fn change_in(text: &str) -> String {
+    let (_, rest) = text.split_once("--accept ").unwrap_or_else(|| panic!("{text}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+fn loosen(city: &City) {
+    city.edit("config/environments.toml", |text| {
+        text.replacen("admission = \"certificate\"\n", "admission = \"certificate-or-mac\"\n", 1)
+    });
+}
+
+#[test]
+fn a_change_that_weakens_the_separation_needs_a_name_and_a_reason() {
+    let city = City::new();
+    let server = city.serve();
+    let first = generation(&city);
+    loosen(&city);
+    let text = refused(&city, &["reload", "--lang", "en"]);
+    assert!(text.contains("! [setting.loosened] environment A admission is loosened"), "{text}");
+    assert_eq!(generation(&city), first);
+    let change = change_in(&text);
+
+    // A restart does not let it in by the back door.
+    assert!(server.stop().success());
+    let mut server = city.serve();
+    let line = server.wait_for("fallback", |line| line["event"] == "CFG-plan-fallback");
+    assert_eq!(line["generation"], first);
+
+    // Neither does the acceptance of another change, nor of none.
+    let by = ["--by", "関 守", "--reason", "試験導入"];
+    let with = |change: &str| {
+        let accept = ["reload", "--lang", "en", "--accept", change];
+        [&accept[..], &by[..]].concat().iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()
+    };
+    for wrong in ["0123456789ab", &change[..6], ""] {
+        let arguments = with(wrong);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        assert!(refused(&city, &arguments).contains("is not the present change"), "{wrong}");
+    }
+    let output = run(&mut city.sekisho(&["reload", "--accept", &change]));
+    assert_eq!(output.status.code(), Some(2), "{}", printed(&output));
+
+    let arguments = with(&change);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = run(&mut city.sekisho(&arguments));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert_eq!(generation(&city), first + 1);
+    let line = server.wait_for("acceptance", |line| line["event"] == "CFG-weakening-accepted");
+    assert_eq!((&line["by"], &line["reason"]), (&"関 守".into(), &"試験導入".into()));
+    let plans = json(&city, &["plan", "list", "--json"]);
+    assert!(plans[0]["by"].as_str().unwrap().contains("関 守: 試験導入"), "{plans:#}");
+    // Back to the stricter setting asks for nobody.
+    city.edit("config/environments.toml", |text| {
+        text.replacen("admission = \"certificate-or-mac\"", "admission = \"certificate\"", 1)
+    });
+    assert_eq!(json(&city, &["reload", "--json"])["generation"], first + 2);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn an_environment_may_ask_for_a_second_person() {
+    let city = City::new();
+    city.edit("config/environments.toml", |text| {
+        text.replacen("critical_vlan = false\n", "critical_vlan = false\nsecond_person = true\n", 1)
+    });
+    let server = city.serve();
+    let first = generation(&city);
+    // What the change itself says of second persons does not count.
+    loosen(&city);
+    city.edit("config/environments.toml", |text| text.replace("second_person = true\n", ""));
+    let change = change_in(&refused(&city, &["reload", "--lang", "en"]));
+    let accept = ["reload", "--lang", "en", "--accept", &change, "--by", "関", "--reason", "試験"];
+    for _ in 0..2 {
+        // The same person twice is one person.
+        let text = refused(&city, &accept);
+        assert!(text.contains("asks for a second person"), "{text}");
+    }
+    assert_eq!(generation(&city), first);
+    assert!(server.stop().success());
+}

@@ -162,10 +162,9 @@ fn gateways(plan: &Plan, findings: &mut Vec<Finding>) {
 /// Rule R16: what an unauthenticated port is, and what a trunk leads to.
 fn ports(plan: &Plan, index: SwitchIndex, switch: &Switch, findings: &mut Vec<Finding>) {
     let linked = |port: usize| {
-        plan.links
-            .iter()
-            .flat_map(|link| &link.ends)
-            .any(|end| end.switch == index && usize::from(end.port.0) == port)
+        let links = plan.links.iter().flat_map(|link| &link.ends);
+        let gateways = plan.gateways.iter().flat_map(|gateway| &gateway.ports);
+        links.chain(gateways).any(|end| end.switch == index && usize::from(end.port.0) == port)
     };
     // One finding for each line of the file: ports are written in groups.
     let mut trunks: BTreeMap<u32, (Vec<String>, &[VlanId])> = BTreeMap::new();
@@ -209,6 +208,10 @@ fn uplinks(
     switch: &Switch,
     findings: &mut Vec<Finding>,
 ) {
+    // A test bench on this very machine is no part of the network.
+    if switch.address.ip().is_loopback() {
+        return;
+    }
     let site = plan.site(switch.site);
     let assigned = site.into_iter().flat_map(|site| &site.assign);
     for (environment, vlan) in assigned {

@@ -295,6 +295,7 @@ fn gateway(dice: &mut Dice, number: usize, plan: &Plan) -> Gateway {
     Gateway {
         id: format!("gw{number}"),
         site: SiteIndex(0),
+        ports: Vec::new(),
         attach: vec![SwitchIndex(dice.below(plan.switches.len()) as u16)],
         standby_of: (number > 0 && dice.one_in(3)).then(|| GatewayIndex(number as u16 - 1)),
         stateful: dice.one_in(2),

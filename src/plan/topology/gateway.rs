@@ -8,13 +8,13 @@ use ipnetwork::IpNetwork;
 
 use super::read::Ground;
 use super::{
-    Acl, AclIndex, AclRule, Applied, Families, Gateway, GatewayIndex, Interface, Relay, RelayClass,
-    Route, Topology,
+    Acl, AclIndex, AclRule, Applied, Families, Gateway, GatewayIndex, Interface, LinkEnd, Relay,
+    RelayClass, Route, Switch, Topology,
 };
 use crate::plan::names::{declare, resolve};
-use crate::plan::read::{Located, Table};
+use crate::plan::read::{Located, Table, nearest};
 use crate::plan::{Environment, FindingKind};
-use crate::vocabulary::VlanId;
+use crate::vocabulary::{SwitchIndex, VlanId};
 
 /// Lists of one plan.
 const ACLS_MAX: usize = 4_096;
@@ -43,7 +43,7 @@ pub(super) fn read(ground: &Ground<'_>, root: &Table<'_>, topology: &mut Topolog
     let mut gateways = root.tables("gateway", |table| {
         let id = table.id("id");
         let standby_of = table.optional_text("standby_of");
-        let gateway = gateway(ground, table, &acls, id.as_ref());
+        let gateway = gateway(ground, table, &acls, &topology.switches, id.as_ref());
         Some((id?, standby_of?, gateway?))
     });
     root.at_most("gateway", &mut gateways, GATEWAYS_MAX);
@@ -193,16 +193,14 @@ fn gateway(
     ground: &Ground<'_>,
     table: &Table<'_>,
     acls: &Acls,
+    switches: &[Switch],
     id: Option<&Located<String>>,
 ) -> Option<Gateway> {
     let site = table.text("site");
     let site = site.and_then(|site| resolve(&ground.names.sites, "site", &site, ground.sink));
     let attach = table.optional_texts("attach").and_then(|texts| {
         let texts = texts.unwrap_or_default();
-        let found: Vec<_> = texts
-            .iter()
-            .map(|text| resolve(&ground.names.switches, "switch", text, ground.sink))
-            .collect();
+        let found: Vec<_> = texts.iter().map(|text| attachment(ground, text, switches)).collect();
         found.into_iter().collect::<Option<Vec<_>>>()
     });
     let stateful = table.optional_flag("stateful");
@@ -214,7 +212,8 @@ fn gateway(
     Some(Gateway {
         id: id?.value.clone(),
         site: site?,
-        attach: attach?,
+        ports: attach.iter().flatten().filter_map(|(_, end)| *end).collect(),
+        attach: attach?.into_iter().map(|(switch, _)| switch).collect(),
         standby_of: None,
         stateful: stateful?.unwrap_or(false),
         bypass: bypass?.unwrap_or(false),
@@ -223,6 +222,30 @@ fn gateway(
         routes,
         at: id?.at.clone(),
     })
+}
+
+/// Reads `switch` or `switch:port`.
+fn attachment(
+    ground: &Ground<'_>,
+    text: &Located<String>,
+    switches: &[Switch],
+) -> Option<(SwitchIndex, Option<LinkEnd>)> {
+    let Some((name, port)) = text.value.split_once(':') else {
+        return resolve(&ground.names.switches, "switch", text, ground.sink)
+            .map(|switch| (switch, None));
+    };
+    let name = text.clone().map(|_| name.to_owned());
+    let index = resolve(&ground.names.switches, "switch", &name, ground.sink)?;
+    let switch = switches.get(usize::from(index.0))?;
+    match switch.port(port) {
+        Some(port) => Some((index, Some(LinkEnd { switch: index, port }))),
+        None => {
+            let hint = nearest(port, switch.ports.iter().map(|port| port.name.as_str()));
+            let finding = text.finding(FindingKind::UnknownReference).term("what", "port");
+            ground.sink.push(finding.fact("value", &text.value).fact("hint", hint));
+            None
+        }
+    }
 }
 
 fn interface(ground: &Ground<'_>, table: &Table<'_>, acls: &Acls) -> Option<Interface> {

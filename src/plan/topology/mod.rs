@@ -329,6 +329,8 @@ pub struct Gateway {
     pub site: SiteIndex,
     /// The switches it is connected to; empty means every core switch of its site.
     pub attach: Vec<SwitchIndex>,
+    /// The ports it is connected to, where they are written.
+    pub ports: Vec<LinkEnd>,
     /// The gateway whose place it takes when that one fails; the two are never active together.
     pub standby_of: Option<GatewayIndex>,
     /// Whether it knows connections: then replies pass without a rule, and rules are about the
