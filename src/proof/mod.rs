@@ -19,6 +19,8 @@ mod layer2;
 mod layer3;
 mod separation;
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
 mod tests;

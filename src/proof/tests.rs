@@ -29,7 +29,7 @@ fn found(edits: &[(&str, &str, &str)]) -> Vec<Finding> {
 }
 
 /// Replaces the first of a text that a file must hold.
-fn edit_first(sources: &mut Sources, path: &str, from: &str, to: &str) {
+pub(super) fn edit_first(sources: &mut Sources, path: &str, from: &str, to: &str) {
     let (tree, path) = path.split_once('/').unwrap();
     let files = if tree == "config" { &mut sources.config } else { &mut sources.topology };
     let file = files.get_mut(path).unwrap();

@@ -1,0 +1,162 @@
+//! What a change is called and whether it weakens the separation, on edits of the shipped city.
+
+use std::collections::BTreeMap;
+
+use super::change::{Change, changes};
+use super::tests::edit_first;
+use crate::plan::tests::{NOW, shipped};
+use crate::plan::{Plan, Sources, compile};
+use crate::vocabulary::Language;
+
+fn plan(sources: &Sources) -> Plan {
+    let compiled = compile(sources, NOW);
+    compiled.plan.unwrap_or_else(|| panic!("{:?}", compiled.findings))
+}
+
+/// The changes from the city to the city with one edit, by id with what weakens.
+fn after(path: &str, from: &str, to: &str) -> Vec<Change> {
+    let mut sources = shipped();
+    edit_first(&mut sources, path, from, to);
+    changes(&plan(&shipped()), &plan(&sources), NOW)
+}
+
+fn ids(changes: &[Change]) -> BTreeMap<&'static str, bool> {
+    let mut ids = BTreeMap::new();
+    for change in changes {
+        *ids.entry(change.kind.id()).or_default() |= change.weaker;
+    }
+    ids
+}
+
+/// The text of the only change of that id.
+fn told(changes: &[Change], id: &str) -> String {
+    let found: Vec<_> = changes.iter().filter(|change| change.kind.id() == id).collect();
+    assert_eq!(found.len(), 1, "{changes:?}");
+    found[0].text(Language::English)
+}
+
+#[test]
+fn the_same_files_change_nothing() {
+    assert_eq!(changes(&plan(&shipped()), &plan(&shipped()), NOW), []);
+}
+
+#[test]
+fn a_wider_flow_opens_packets_and_a_narrower_one_closes_them() {
+    let (narrow, wide) = ("ip = [\"10.1.0.50\"]", "ip = [\"10.1.0.50\", \"10.1.0.52\"]");
+    let wider = after("config/flows.toml", narrow, wide);
+    // Opening it opens the replies of nobody else: they need a connection.
+    assert_eq!(ids(&wider), [("flow.changed", true), ("packets.open", true)].into());
+    let open = told(&wider, "packets.open");
+    assert!(open.contains("from environment A to B: 10.1.0.52 → 10.2.0.60 tcp"), "{open}");
+    assert!(wider.iter().all(|change| change.environments == ["A", "B"]));
+    let mut sources = shipped();
+    edit_first(&mut sources, "config/flows.toml", narrow, wide);
+    let narrower = changes(&plan(&sources), &plan(&shipped()), NOW);
+    assert_eq!(ids(&narrower), [("flow.changed", false), ("packets.close", false)].into());
+}
+
+#[test]
+fn a_flow_of_other_machines_with_the_same_address_is_wider() {
+    let found = after("config/flows.toml", "00-16-3E-0A-00-50", "00-16-3E-0A-00-51");
+    assert_eq!(ids(&found), [("flow.changed", true)].into());
+}
+
+#[test]
+fn devices_that_move_come_or_go_weaken_nothing() {
+    let row = String::from_utf8(shipped().config["inventory.csv"].clone()).unwrap();
+    let pc =
+        row.lines().find(|line| line.contains(",情報系端末,") && line.contains(",C,")).unwrap();
+    let asset = pc.split(',').next().unwrap();
+    let moved = after("config/inventory.csv", pc, &pc.replace(",C,", ",B,"));
+    assert!(moved.iter().all(|change| change.kind.id() == "device.moves" && !change.weaker));
+    let text = moved[0].text(Language::English);
+    assert!(text.contains("move from C VLAN") && text.contains(asset), "{text}");
+    let gone = after("config/inventory.csv", &format!("{pc}\n"), "");
+    assert_eq!(ids(&gone), [("device.removed", false)].into());
+    assert!(told(&gone, "device.removed").contains(asset));
+}
+
+#[test]
+fn who_was_refused_and_is_let_in_by_less_is_weaker() {
+    // Department terminals need no certificate any more.
+    let (class, free) = (
+        "name_en = \"Department terminal\"\nmac = \"never\"",
+        "name_en = \"Department terminal\"\nmac = \"pinned\"",
+    );
+    let found = after("config/policy.toml", class, free);
+    assert_eq!(ids(&found).get("setting.loosened"), Some(&true));
+    // A rule that puts them into quarantine gives way to one that admits.
+    let rule = "classes = [\"department-terminal\"]\nenvironments = [\"B\", \"C\"]\nmethods = [\"eap-tls\"]";
+    let found = after("config/policy.toml", rule, &rule.replace("[\"B\", \"C\"]", "[\"B\"]"));
+    assert_eq!(ids(&found), [("device.refused", false)].into());
+}
+
+#[test]
+fn what_asks_less_is_loosened_and_the_way_back_is_not() {
+    for (path, strict, lax, what) in [
+        (
+            "config/environments.toml",
+            "admission = \"certificate\"\n",
+            "admission = \"certificate-or-mac\"\n",
+            "environment A admission",
+        ),
+        (
+            "config/environments.toml",
+            "when_stale = \"refuse\"",
+            "when_stale = \"accept\"",
+            "environment A crl.when_stale",
+        ),
+        ("config/environments.toml", "grace_h = 24", "grace_h = 48", "environment A crl.grace_h"),
+        (
+            "config/environments.toml",
+            "internet = false",
+            "internet = true",
+            "environment A internet",
+        ),
+        ("config/environments.toml", "flows = \"cut\"", "flows = \"enumerated\"", "pair A-C"),
+        (
+            "topology/nambara/site.toml",
+            "role = \"access\"\n",
+            "role = \"access\"\nmessage_authenticator = \"legacy\"\n",
+            "switch nam-sw01 message_authenticator",
+        ),
+        (
+            "topology/nambara/site.toml",
+            "role = \"unused\"",
+            "role = \"access\", vlan = 122, reason = \"x\"",
+            "nam-dist1",
+        ),
+    ] {
+        let mut sources = shipped();
+        edit_first(&mut sources, path, strict, lax);
+        let (old, new) = (plan(&shipped()), plan(&sources));
+        let weaker = changes(&old, &new, NOW);
+        let loosened = weaker.iter().find(|change| change.kind.id() == "setting.loosened");
+        let text = loosened.unwrap_or_else(|| panic!("{what}: {weaker:?}")).text(Language::English);
+        assert!(text.starts_with(what) && loosened.unwrap().weaker, "{text}");
+        let stricter = changes(&new, &old, NOW);
+        assert!(stricter.iter().any(|change| change.kind.id() == "setting.tightened"), "{what}");
+        assert!(!stricter.iter().any(|change| change.weaker), "{what}: {stricter:?}");
+    }
+}
+
+#[test]
+fn exceptions_and_what_they_excuse() {
+    let flows = "config/exceptions.toml";
+    let longer = after(flows, "expires = \"2028-03-31\"", "expires = \"2029-03-31\"");
+    assert_eq!(ids(&longer), [("exception.extended", true)].into());
+    let more = after(flows, "\"radio-sagishima\", ", "\"radio-sagishima\", \"core-1\", ");
+    assert_eq!(ids(&more), [("exception.extended", true)].into());
+}
+
+#[test]
+fn ids_are_unique_and_texts_want_the_same_facts() {
+    use std::collections::BTreeSet;
+
+    let mut seen = BTreeSet::new();
+    for kind in super::ChangeKind::ALL {
+        assert!(seen.insert(kind.id()), "{} is used twice", kind.id());
+        let facts = |language| kind.text().wants(language).collect::<BTreeSet<_>>();
+        assert_eq!(facts(Language::Japanese), facts(Language::English), "{}", kind.id());
+    }
+}
