@@ -89,6 +89,21 @@ const FAULTS: &[Case] = &[
     ("exceptions.toml", "expires = \"2027-03-31\"", "§expires = \"2026-12-23\"", "exception.expiring", "exception[0].expires"),
     ("exceptions.toml", "expires = \"2027-03-31\"", "§expires = \"R9.2.30\"", "file.bad-date", "exception[0].expires"),
     ("exceptions.toml", "id = \"E-002\"", "§id = \"E-001\"", "file.duplicate", "exception[1].id"),
+    // flows.toml
+    ("flows.toml", "from = { environment = \"A\", ip = [\"10.1.0.50\"]", "§from = { environment = \"A\", ip = [\"10.3.0.50\"]", "flow.address-outside", "flow[0].from.ip[0]"),
+    ("flows.toml", "to = { environment = \"B\", ip = [\"10.2.0.60\"]", "to = { environment = \"A\", ip = [\"10.1.0.60\"]", "flow.stays-inside", "flow[0].id"),
+    ("flows.toml", "ip = [\"10.1.0.50\"]", "ip = [\n§\"10.1.0.50/18\"]", "file.host-bits", "flow[0].from.ip[0]"),
+    ("flows.toml", "ip = [\"10.1.0.50\"]", "§ip = []", "file.empty-value", "flow[0].from.ip"),
+    ("flows.toml", "mac = [\"00-16-3E-0A-00-50\"]", "§mac = []", "file.empty-value", "flow[0].from.mac"),
+    ("flows.toml", "mac = [\"00-16-3E-0A-00-50\"]", "mac = [\n§\"any\"]", "file.bad-mac", "flow[0].from.mac[0]"),
+    ("flows.toml", "protocol = \"tcp\"", "§protocol = \"any\"", "file.not-a-choice", "flow[0].protocol"),
+    ("flows.toml", "ports = [\"443\"]", "ports = [\n§\"443-80\"]", "topology.bad-ports", "flow[0].ports[0]"),
+    ("flows.toml", "owner = \"市民課\"\n", "", "file.missing-key", "flow[0].owner"),
+    ("flows.toml", "approved = \"R8.4.1\"", "§approved = \"R8.12.1\"", "flow.not-yet-approved", "flow[0].approved"),
+    ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R8.11.23\"", "flow.expired", "flow[0].expires"),
+    ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R8.12.20\"", "flow.expiring", "flow[0].expires"),
+    ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R7.3.31\"", "file.times-reversed", "flow[0].expires"),
+    ("flows.toml", "id = \"T-002\"", "§id = \"T-001\"", "file.duplicate", "flow[1].id"),
     // grants.toml
     ("grants.toml", "environment = \"C\"", "§environment = \"M\"", "grant.environment-closed", "grant[0].environment"),
     ("grants.toml", "mac = \"E8-0F-5D-0E-8C-0F\"", "§mac = \"E8-0F-5D-0E-8C\"", "file.bad-mac", "grant[0].mac"),
@@ -134,7 +149,7 @@ fn every_fault_is_found_at_its_line() {
 /// The table above has a row for every kind of these families, and lists are bounded.
 #[test]
 fn no_kind_of_finding_is_left_untried() {
-    let families = ["environment.", "profile.", "policy.", "exception.", "grant."];
+    let families = ["environment.", "profile.", "policy.", "exception.", "grant.", "flow."];
     for kind in FindingKind::ALL {
         let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());
         let ours = families.iter().any(|family| kind.id().starts_with(family));

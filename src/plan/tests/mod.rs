@@ -62,6 +62,7 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     }
     let topology = topology::Topology::default();
     policy::read(sources, &sink, &names, &environments, &topology, now);
+    flow::read(sources, &sink, &names, &environments.environments, now);
     sink.into_findings()
 }
 
