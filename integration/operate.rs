@@ -243,7 +243,7 @@ fn a_change_that_weakens_the_separation_needs_a_name_and_a_reason() {
         let accept = ["reload", "--lang", "en", "--accept", change];
         [&accept[..], &by[..]].concat().iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()
     };
-    for wrong in ["0123456789ab", &change[..6], ""] {
+    for wrong in ["0123456789ab", change.get(..6).unwrap(), ""] {
         let arguments = with(wrong);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         assert!(refused(&city, &arguments).contains("is not the present change"), "{wrong}");

@@ -1,13 +1,13 @@
 //! Rules R07 and R09 to R16: what can be attached where, by every rule of the policy at every
 //! port and wireless network. The rules are asked as they stand, over sets, not by samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::layer2::Segments;
 use super::separation::{environment_id, environment_ids, port_name};
 use crate::plan::{
-    Action, Admission, Edition, ExceptionObject, Finding, FindingKind, Guideline, HostMode, Plan,
-    PortRole, Role, Rule, Switch, WirelessRule,
+    Action, Admission, Edition, ExceptionObject, Finding, FindingKind, Guideline, HostMode,
+    LinkEnd, Plan, PortRole, Role, Rule, Switch, WirelessRule,
 };
 use crate::vocabulary::{EnvironmentIndex, SwitchIndex, VlanId};
 
@@ -24,9 +24,13 @@ pub(super) fn check(
     exceptions(plan, findings);
     wireless(plan, edition, findings);
     gateways(plan, findings);
+    let mut linked: Vec<LinkEnd> = plan.links.iter().flat_map(|link| link.ends).collect();
+    linked.extend(plan.gateways.iter().flat_map(|gateway| &gateway.ports));
+    linked.sort_unstable_by_key(|end| (end.switch, end.port));
+    let served = served(plan, segments);
     for (index, switch) in (0_u16..).map(SwitchIndex).zip(&plan.switches) {
-        ports(plan, index, switch, findings);
-        uplinks(plan, segments, index, switch, findings);
+        ports(plan, index, switch, &linked, findings);
+        uplinks(plan, segments, &served, index, switch, findings);
     }
     unguarded(plan, findings);
 }
@@ -160,11 +164,16 @@ fn gateways(plan: &Plan, findings: &mut Vec<Finding>) {
 }
 
 /// Rule R16: what an unauthenticated port is, and what a trunk leads to.
-fn ports(plan: &Plan, index: SwitchIndex, switch: &Switch, findings: &mut Vec<Finding>) {
+fn ports(
+    plan: &Plan,
+    index: SwitchIndex,
+    switch: &Switch,
+    linked: &[LinkEnd],
+    findings: &mut Vec<Finding>,
+) {
     let linked = |port: usize| {
-        let links = plan.links.iter().flat_map(|link| &link.ends);
-        let gateways = plan.gateways.iter().flat_map(|gateway| &gateway.ports);
-        links.chain(gateways).any(|end| end.switch == index && usize::from(end.port.0) == port)
+        let key = |end: &LinkEnd| (end.switch, usize::from(end.port.0));
+        linked.binary_search_by_key(&(index, port), key).is_ok()
     };
     // One finding for each line of the file: ports are written in groups.
     let mut trunks: BTreeMap<u32, (Vec<String>, &[VlanId])> = BTreeMap::new();
@@ -200,10 +209,23 @@ pub(super) fn list(vlans: &[VlanId]) -> String {
     vlans.iter().map(VlanId::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// The segments that gateways of each VLAN are connected to, for every VLAN that has a gateway.
+fn served(plan: &Plan, segments: &Segments) -> HashMap<VlanId, HashSet<u32>> {
+    let mut served: HashMap<VlanId, HashSet<u32>> = HashMap::new();
+    for gateway in &plan.gateways {
+        for interface in &gateway.interfaces {
+            let attached = segments.attached(plan, gateway, interface.vlan);
+            served.entry(interface.vlan).or_default().extend(attached);
+        }
+    }
+    served
+}
+
 /// Rule R15: what can be assigned at a switch reaches the gateway of its VLAN.
 fn uplinks(
     plan: &Plan,
     segments: &Segments,
+    served: &HashMap<VlanId, HashSet<u32>>,
     index: SwitchIndex,
     switch: &Switch,
     findings: &mut Vec<Finding>,
@@ -218,16 +240,9 @@ fn uplinks(
         if !serves(switch, *environment) || !switch.vlans.contains(vlan) {
             continue;
         }
-        let gateways: Vec<_> = plan
-            .gateways
-            .iter()
-            .filter(|gateway| gateway.interfaces.iter().any(|of| of.vlan == *vlan))
-            .collect();
+        let Some(attached) = served.get(vlan) else { continue };
         let here = segments.segment(index, *vlan);
-        let reaches = |gateway: &&crate::plan::Gateway| {
-            here.is_some_and(|here| segments.attached(plan, gateway, *vlan).contains(&here))
-        };
-        if !gateways.is_empty() && !gateways.iter().any(reaches) {
+        if !here.is_some_and(|here| attached.contains(&here)) {
             findings.push(
                 Finding::new(FindingKind::NoWayToGateway, Some(switch.at.clone()), "vlans")
                     .fact("switch", &switch.id)

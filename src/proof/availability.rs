@@ -4,12 +4,12 @@
 //! connected to; the links (bridges) and switches (articulation points) of which one alone cuts
 //! some off are found in one walk (Tarjan 1972), in the time it takes to look at each link once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::attachment::list;
 use super::layer2::{attachments, carried, common};
 use crate::plan::{Finding, FindingKind, Plan, PortRole, Step, StepKind};
-use crate::vocabulary::VlanId;
+use crate::vocabulary::{EnvironmentIndex, SwitchIndex, VlanId};
 
 /// What is cut off by one failure: VLANs by switch.
 type CutOff = BTreeMap<usize, BTreeSet<VlanId>>;
@@ -18,19 +18,23 @@ pub(super) fn check(plan: &Plan, findings: &mut Vec<Finding>) {
     let mut by_link: BTreeMap<usize, CutOff> = BTreeMap::new();
     let mut by_switch: BTreeMap<usize, CutOff> = BTreeMap::new();
     let edges = edges(plan);
-    for environment in &plan.environments {
-        for vlan in &environment.vlans {
-            let Some(graph) = Graph::of(plan, &edges, vlan.id) else { continue };
-            graph.single_points(|failing, cut| {
+    for (shape, vlans) in shapes(plan, &edges) {
+        Graph::of(plan, &edges, &shape).single_points(|failing, below| {
+            for (vlan, wanted) in &vlans {
+                let cut: Vec<usize> =
+                    below.iter().filter(|node| wanted.contains(node)).copied().collect();
+                if cut.is_empty() {
+                    continue;
+                }
                 let table = match failing {
                     Failing::Link(link) => by_link.entry(link).or_default(),
                     Failing::Switch(switch) => by_switch.entry(switch).or_default(),
                 };
                 for switch in cut {
-                    table.entry(switch).or_default().insert(vlan.id);
+                    table.entry(switch).or_default().insert(*vlan);
                 }
-            });
-        }
+            }
+        });
     }
     for (link, cut) in &by_link {
         let Some(link) = plan.links.get(*link) else { continue };
@@ -70,18 +74,17 @@ fn told(plan: &Plan, finding: Finding, cut: &CutOff) -> Finding {
 
 /// VLANs whose only gateway has no standby.
 fn single_gateways(plan: &Plan, findings: &mut Vec<Finding>) {
+    let mut serving: HashMap<VlanId, usize> = HashMap::new();
     for gateway in &plan.gateways {
-        let alone: Vec<VlanId> = gateway
-            .interfaces
-            .iter()
-            .map(|interface| interface.vlan)
-            .filter(|vlan| {
-                let serving = plan.gateways.iter().filter(|other| {
-                    other.interfaces.iter().any(|interface| interface.vlan == *vlan)
-                });
-                serving.count() == 1
-            })
-            .collect();
+        let vlans: HashSet<VlanId> =
+            gateway.interfaces.iter().map(|interface| interface.vlan).collect();
+        for vlan in vlans {
+            *serving.entry(vlan).or_default() += 1;
+        }
+    }
+    for gateway in &plan.gateways {
+        let vlans = gateway.interfaces.iter().map(|interface| interface.vlan);
+        let alone: Vec<VlanId> = vlans.filter(|vlan| serving.get(vlan) == Some(&1)).collect();
         if !alone.is_empty() {
             findings.push(
                 Finding::new(FindingKind::SingleGateway, Some(gateway.at.clone()), "gateway")
@@ -122,17 +125,76 @@ enum Failing {
     Switch(usize),
 }
 
-/// The links of one VLAN, with one more node that stands for its gateways.
+/// What VLANs have in common whose ways to their gateways are the same: positions of edges, and
+/// the switches that gateways are connected to.
+type Shape = (Vec<usize>, BTreeSet<SwitchIndex>);
+/// VLANs, and the switches at which devices can be put into each.
+type Wanted = Vec<(VlanId, HashSet<usize>)>;
+
+/// The shapes of all VLANs that have a gateway and that devices can be put into.
+fn shapes(plan: &Plan, edges: &[Edge]) -> HashMap<Shape, Wanted> {
+    let mut attached: HashMap<VlanId, BTreeSet<SwitchIndex>> = HashMap::new();
+    for gateway in &plan.gateways {
+        let switches = attachments(plan, gateway);
+        for interface in &gateway.interfaces {
+            attached.entry(interface.vlan).or_default().extend(&switches);
+        }
+    }
+    let mut links: HashMap<VlanId, Vec<usize>> = HashMap::new();
+    for (position, edge) in edges.iter().enumerate() {
+        for vlan in &edge.vlans {
+            links.entry(*vlan).or_default().push(position);
+        }
+    }
+    let mut shapes: HashMap<Shape, Wanted> = HashMap::new();
+    for (vlan, wanted) in wanted(plan) {
+        let Some(attached) = attached.get(&vlan).filter(|switches| !switches.is_empty()) else {
+            continue;
+        };
+        let shape = (links.remove(&vlan).unwrap_or_default(), attached.clone());
+        shapes.entry(shape).or_default().push((vlan, wanted));
+    }
+    shapes
+}
+
+/// The VLANs that devices can be put into, and at which switches.
+fn wanted(plan: &Plan) -> HashMap<VlanId, HashSet<usize>> {
+    let mut wanted: HashMap<VlanId, HashSet<usize>> = HashMap::new();
+    for (index, switch) in plan.switches.iter().enumerate() {
+        let mut add = |vlan: VlanId| {
+            if plan.vlan_environment(vlan).is_some() && switch.vlans.contains(&vlan) {
+                wanted.entry(vlan).or_default().insert(index);
+            }
+        };
+        let mut environments: HashSet<EnvironmentIndex> = HashSet::new();
+        for port in &switch.ports {
+            match &port.role {
+                PortRole::Auth { environments: own, fixed_vlan, .. } => {
+                    environments.extend(own);
+                    fixed_vlan.iter().copied().for_each(&mut add);
+                }
+                PortRole::Access { vlan, .. } => add(*vlan),
+                PortRole::Trunk { .. } | PortRole::Unused => {}
+            }
+        }
+        let site = plan.site(switch.site);
+        for environment in environments {
+            let assigned = site.and_then(|site| site.assigned(environment));
+            let own = |vlan: &VlanId| plan.vlan_environment(*vlan) == Some(environment);
+            assigned.into_iter().filter(own).for_each(&mut add);
+        }
+    }
+    wanted
+}
+
+/// The links of VLANs of one shape, with one more node that stands for their gateways.
 struct Graph {
     /// By switch: neighbours and the link to them; the gateways' node is the last.
     neighbours: Vec<Vec<(usize, Option<usize>)>>,
-    /// Whether devices can be put into the VLAN at the switch.
-    wanted: Vec<bool>,
 }
 
 impl Graph {
-    /// `None` when no gateway is on the VLAN or nobody can be put into it.
-    fn of(plan: &Plan, edges: &[Edge], vlan: VlanId) -> Option<Self> {
+    fn of(plan: &Plan, edges: &[Edge], (links, attached): &Shape) -> Self {
         let count = plan.switches.len();
         let mut neighbours = vec![Vec::new(); count + 1];
         let mut add = |one: usize, other: usize, link| {
@@ -141,45 +203,21 @@ impl Graph {
                 list.push((other, link));
             }
         };
-        for edge in edges.iter().filter(|edge| edge.vlans.contains(&vlan)) {
+        for edge in links.iter().filter_map(|position| edges.get(*position)) {
             let [one, other] = edge.ends;
             add(one, other, Some(edge.link));
             add(other, one, Some(edge.link));
         }
-        let mut attached = BTreeSet::new();
-        for gateway in &plan.gateways {
-            if gateway.interfaces.iter().any(|interface| interface.vlan == vlan) {
-                attached.extend(attachments(plan, gateway));
-            }
-        }
-        for switch in &attached {
+        for switch in attached {
             add(count, usize::from(switch.0), None);
             add(usize::from(switch.0), count, None);
         }
-        let environment = plan.vlan_environment(vlan)?;
-        let wanted: Vec<bool> = plan
-            .switches
-            .iter()
-            .map(|switch| {
-                let assigned = plan.site(switch.site).and_then(|site| site.assigned(environment));
-                switch.vlans.contains(&vlan)
-                    && switch.ports.iter().any(|port| match &port.role {
-                        PortRole::Auth { environments, fixed_vlan, .. } => {
-                            *fixed_vlan == Some(vlan)
-                                || (assigned == Some(vlan) && environments.contains(&environment))
-                        }
-                        PortRole::Access { vlan: own, .. } => *own == vlan,
-                        PortRole::Trunk { .. } | PortRole::Unused => false,
-                    })
-            })
-            .collect();
-        let useful = !attached.is_empty() && wanted.contains(&true);
-        useful.then_some(Self { neighbours, wanted })
+        Self { neighbours }
     }
 
-    /// Walks from the gateways' node and tells each link and switch that alone cuts off switches
-    /// devices can be put at.
-    fn single_points(&self, mut tell: impl FnMut(Failing, Vec<usize>)) {
+    /// Walks from the gateways' node and tells each link and switch that alone cuts off others,
+    /// and which.
+    fn single_points(&self, mut tell: impl FnMut(Failing, &[usize])) {
         let root = self.neighbours.len().saturating_sub(1);
         let mut walk = Walk::new(self.neighbours.len());
         // Frames: a node, the link it was reached by, and the next neighbour to look at.
@@ -205,24 +243,12 @@ impl Graph {
                     let Some((parent, by_parent, _)) = stack.last().copied() else { break };
                     walk.lower(parent, walk.low(node));
                     let below = walk.since(node);
-                    let cut = || -> Vec<usize> {
-                        let wanted = |node: &&usize| self.wanted.get(**node) == Some(&true);
-                        let mut cut: Vec<usize> = below.iter().filter(wanted).copied().collect();
-                        cut.sort_unstable();
-                        cut
-                    };
                     let (low, own) = (walk.low(node), walk.entered(parent).unwrap_or_default());
                     if let (true, Some(Some(link))) = (low > own, by) {
-                        let cut = cut();
-                        if !cut.is_empty() {
-                            tell(Failing::Link(link), cut);
-                        }
+                        tell(Failing::Link(link), below);
                     }
                     if low >= own && by_parent.is_some() {
-                        let cut = cut();
-                        if !cut.is_empty() {
-                            tell(Failing::Switch(parent), cut);
-                        }
+                        tell(Failing::Switch(parent), below);
                     }
                 }
             }

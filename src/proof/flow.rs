@@ -1,8 +1,9 @@
 //! Rules R05, R06 and the chains of R03: what the permitted flows themselves say.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::header::{Header, Span, subtract};
+use super::header::{Header, Places, Span, addresses, outside};
 use super::layer3::flow_headers;
 use super::separation::{Crossing, cut, environment_id};
 use crate::plan::{Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass};
@@ -23,6 +24,7 @@ pub(super) fn check(
     edition: Edition,
     findings: &mut Vec<Finding>,
 ) {
+    let passing = Passing::of(crossings);
     for flow in &plan.permitted {
         tuple(flow, findings);
         if cut(plan, flow.from.environment, flow.to.environment) {
@@ -32,7 +34,7 @@ pub(super) fn check(
                     .fact("to", environment_id(plan, flow.to.environment)),
             );
         } else {
-            possible(flow, crossings, findings);
+            possible(flow, &passing, findings);
         }
     }
     chains(plan, edition, findings);
@@ -63,15 +65,36 @@ fn tuple(flow: &Flow, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What gets from one environment into another, by these two.
+#[derive(Default)]
+struct Passing(HashMap<(EnvironmentIndex, EnvironmentIndex), (Vec<Header>, Places)>);
+
+impl Passing {
+    fn of(crossings: &[Crossing]) -> Self {
+        let mut passing = Self::default();
+        for crossing in crossings {
+            let ends = (crossing.from, crossing.to);
+            let (headers, places) = passing.0.entry(ends).or_default();
+            for header in &crossing.headers {
+                places.add(header.to, headers.len());
+                headers.push(*header);
+            }
+        }
+        passing
+    }
+}
+
 /// Rule R06: what opens the flow gets through.
-fn possible(flow: &Flow, crossings: &[Crossing], findings: &mut Vec<Finding>) {
+fn possible(flow: &Flow, passing: &Passing, findings: &mut Vec<Finding>) {
+    let nothing = (Vec::new(), Places::default());
     let ends = (flow.from.environment, flow.to.environment);
-    let passing = crossings.iter().filter(|crossing| (crossing.from, crossing.to) == ends);
-    let opening = flow_headers(flow, false);
-    let opening =
-        opening.into_iter().map(|header| Header { established: Span::new(0, 0), ..header });
-    let rest = subtract(opening.collect(), passing.flat_map(|crossing| &crossing.headers));
-    if let Some(sample) = rest.first() {
+    let (headers, places) = passing.0.get(&ends).unwrap_or(&nothing);
+    let opening = flow_headers(flow, false).into_iter();
+    let rest = opening
+        .map(|header| Header { established: Span::new(0, 0), ..header })
+        .flat_map(|header| outside(header, places, headers))
+        .next();
+    if let Some(sample) = rest {
         findings.push(finding(FindingKind::FlowDead, flow).fact("sample", sample));
     }
 }
@@ -80,8 +103,30 @@ fn possible(flow: &Flow, crossings: &[Crossing], findings: &mut Vec<Finding>) {
 /// another is no path for packets, but one for data, and needs a class and an approval.
 fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
     let mut told = Vec::new();
+    let relayed_end = |end: &FlowEnd| {
+        plan.relays.iter().flat_map(|relay| &relay.addresses).any(|address| end.holds(*address))
+    };
+    // Only flows that begin where another ends, or at a relay, can go on from it.
+    let mut begins = Places::default();
+    let mut at_relays = Vec::new();
+    for (position, flow) in plan.permitted.iter().enumerate() {
+        for network in &flow.from.addresses {
+            begins.add(addresses(*network), position);
+        }
+        if relayed_end(&flow.from) {
+            at_relays.push(position);
+        }
+    }
     for first in &plan.permitted {
-        for second in &plan.permitted {
+        let ends = first.to.addresses.iter();
+        let mut seconds: Vec<usize> =
+            ends.flat_map(|network| begins.meeting(addresses(*network))).collect();
+        if relayed_end(&first.to) {
+            seconds.extend(&at_relays);
+        }
+        seconds.sort_unstable();
+        seconds.dedup();
+        for second in seconds.into_iter().filter_map(|position| plan.permitted.get(position)) {
             let (from, to) = (first.from.environment, second.to.environment);
             if from == to {
                 continue;

@@ -1,6 +1,7 @@
 //! Sets of packet headers, exactly: unions of boxes over addresses, protocol, ports and whether
 //! a TCP segment belongs to a connection already open.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -177,6 +178,54 @@ pub fn subtract<'a>(
     left
 }
 
+/// Numbered spans of destinations, by where they lie, so that a box is compared only with those
+/// it can have something in common with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    /// By length, as the power of two above it; by first address and number, the last address.
+    tiers: BTreeMap<u32, BTreeMap<(u128, usize), u128>>,
+}
+
+impl Places {
+    /// The destinations of boxes, numbered in order.
+    pub(super) fn of<'a>(headers: impl IntoIterator<Item = &'a Header>) -> Self {
+        let mut places = Self::default();
+        for (number, header) in headers.into_iter().enumerate() {
+            places.add(header.to, number);
+        }
+        places
+    }
+
+    /// Adds a span under a number.
+    pub(super) fn add(&mut self, span: Span<u128>, number: usize) {
+        let length = span.last - span.first;
+        let tier = u128::BITS - length.leading_zeros();
+        self.tiers.entry(tier).or_default().insert((span.first, number), span.last);
+    }
+
+    /// The numbers of the spans that have something in common with that one, ascending.
+    pub(super) fn meeting(&self, span: Span<u128>) -> Vec<usize> {
+        let mut found = Vec::new();
+        for (tier, spans) in &self.tiers {
+            // What begins earlier is too short to reach the span.
+            let longest = 1_u128.checked_shl(*tier).map_or(u128::MAX, |above| above - 1);
+            let from = (span.first.saturating_sub(longest), 0);
+            let within = spans.range(from..=(span.last, usize::MAX));
+            let reaching = within.filter(|(_, last)| **last >= span.first);
+            found.extend(reaching.map(|((_, number), _)| *number));
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+/// What of a header lies outside every box of a list, whose destinations are in `places`: the
+/// same boxes as [`subtract`] leaves, for what does not meet the header changes none.
+pub(super) fn outside(header: Header, places: &Places, others: &[Header]) -> Vec<Header> {
+    let meeting = places.meeting(header.to);
+    subtract(vec![header], meeting.iter().filter_map(|number| others.get(*number)))
+}
+
 /// The addresses of a network.
 #[must_use]
 pub fn addresses(network: IpNetwork) -> Span<u128> {
@@ -283,6 +332,29 @@ mod tests {
                     one.holds(&point) && !others.iter().any(|other| other.holds(&point));
                 prop_assert_eq!(holding, usize::from(expected));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_meets_is_found_whatever_its_length(
+            spans in prop::collection::vec((any::<u128>(), any::<u128>(), 0_u32..128), 0..20),
+            one in (any::<u128>(), any::<u128>(), 0_u32..128),
+        ) {
+            let span = |(first, length, bits): (u128, u128, u32)| {
+                // Close together, so that some meet; up to the very ends.
+                let first = if length % 2 == 0 { first % 64 } else { u128::MAX - first % 64 };
+                Span::new(first, first.saturating_add(length >> bits))
+            };
+            let one = span(one);
+            let spans: Vec<_> = spans.into_iter().map(span).collect();
+            let mut places = Places::default();
+            for (number, span) in spans.iter().enumerate() {
+                places.add(*span, number);
+            }
+            let expected: Vec<usize> =
+                (0..spans.len()).filter(|number| spans[*number].and(one).is_some()).collect();
+            prop_assert_eq!(places.meeting(one), expected);
         }
     }
 

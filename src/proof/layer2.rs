@@ -1,8 +1,6 @@
 //! Layer 2: which VLANs of which switches are one segment while every link is up and every port
 //! forwards, as no failure and no blocked ring ever joins more (`segment` grows with every link).
 
-use std::collections::HashMap;
-
 use crate::plan::{
     Gateway, GatewayIndex, HostMode, Link, LinkEnd, Plan, PortRole, SwitchRole, VlansPerPort,
 };
@@ -161,14 +159,20 @@ impl Segments {
     }
 
     fn number(&mut self, present: &[bool], forest: &mut Forest) {
-        let mut numbers: HashMap<usize, u32> = HashMap::new();
+        // The number of each root, where it has one.
+        let mut numbers = vec![NONE; present.len()];
+        let mut count = 0_u32;
         self.segment = vec![NONE; present.len()];
         for (node, there) in present.iter().enumerate() {
             if !there {
                 continue;
             }
-            let fresh = u32::try_from(numbers.len()).unwrap_or(NONE);
-            let number = *numbers.entry(forest.root(node)).or_insert(fresh);
+            let Some(known) = numbers.get_mut(forest.root(node)) else { continue };
+            if *known == NONE {
+                *known = count;
+                count += 1;
+            }
+            let number = *known;
             if let Some(slot) = self.segment.get_mut(node) {
                 *slot = number;
             }

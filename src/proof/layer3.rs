@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::header::{Header, IPV4, MACS, Span, addresses, ports, subtract};
+use super::header::{Header, IPV4, MACS, Places, Span, addresses, outside, ports};
 use super::layer2::Segments;
 use crate::plan::{Acl, AclIndex, AclRule, Applied, Flow, Gateway, GatewayIndex, Interface, Plan};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
@@ -58,18 +58,56 @@ pub(super) struct Routes<'a> {
     doors: Vec<Door<'a>>,
     /// The doors of each segment.
     by_segment: Vec<Vec<usize>>,
+    /// By gateway.
+    ways: Vec<Ways<'a>>,
+}
+
+/// Where a gateway sends what: in the order of its doors.
+#[derive(Default)]
+struct Ways<'a> {
+    all: Vec<Way<'a>>,
+    places: Places,
+}
+
+/// Destinations that a gateway sends out at a door.
+struct Way<'a> {
+    door: usize,
+    to: Span<u128>,
+    /// The table of routes this is in; `None` means every one.
+    vrf: Option<&'a str>,
 }
 
 /// An interface and what passes it.
 struct Door<'a> {
     gateway: GatewayIndex,
-    of: &'a Gateway,
     interface: &'a Interface,
     segments: Vec<u32>,
-    input: Vec<(Header, Line)>,
-    output: Vec<(Header, Line)>,
+    input: Passing,
+    output: Passing,
     /// Destinations that are on this VLAN.
     connected: Vec<Span<u128>>,
+}
+
+/// What passes, in the order of the lines that let it.
+struct Passing {
+    all: Vec<(Header, Line)>,
+    places: Places,
+}
+
+impl Passing {
+    fn of(all: Vec<(Header, Line)>) -> Self {
+        let places = Places::of(all.iter().map(|(header, _)| header));
+        Self { all, places }
+    }
+
+    /// What of a box passes.
+    fn pass(&self, header: &Header) -> impl Iterator<Item = (Header, Line)> {
+        let meeting = self.places.meeting(header.to).into_iter();
+        meeting.filter_map(|number| {
+            let (passing, line) = self.all.get(number)?;
+            Some((header.and(passing)?, *line))
+        })
+    }
 }
 
 impl<'a> Routes<'a> {
@@ -77,7 +115,9 @@ impl<'a> Routes<'a> {
         let mut lists = Lists { plan, made: vec![None; plan.acls.len()] };
         let mut doors = Vec::new();
         let mut by_segment = vec![Vec::new(); segments.count()];
+        let mut ways = Vec::with_capacity(plan.gateways.len());
         for (index, gateway) in (0_u16..).map(GatewayIndex).zip(&plan.gateways) {
+            let first = doors.len();
             for interface in &gateway.interfaces {
                 let attached = segments.attached(plan, gateway, interface.vlan);
                 for segment in &attached {
@@ -88,16 +128,17 @@ impl<'a> Routes<'a> {
                 let prefixes = vlan.into_iter().flat_map(|vlan| [vlan.prefix, vlan.prefix6]);
                 doors.push(Door {
                     gateway: index,
-                    of: gateway,
                     interface,
                     segments: attached,
-                    input: lists.passing(gateway, interface, interface.input, true),
-                    output: lists.passing(gateway, interface, interface.output, false),
+                    input: Passing::of(lists.passing(gateway, interface, interface.input, true)),
+                    output: Passing::of(lists.passing(gateway, interface, interface.output, false)),
                     connected: prefixes.flatten().map(addresses).collect(),
                 });
             }
+            let own = doors.iter().enumerate().skip(first);
+            ways.push(Ways::of(gateway, own));
         }
-        Self { plan, doors, by_segment }
+        Self { plan, doors, by_segment, ways }
     }
 
     /// Where packets of `environment` get to, while the gateways in `down` are not active. What
@@ -110,7 +151,7 @@ impl<'a> Routes<'a> {
         down: &HashSet<GatewayIndex>,
     ) -> Option<Vec<Piece>> {
         let mut pieces: Vec<Piece> = Vec::new();
-        let mut by_segment: Vec<Vec<usize>> = vec![Vec::new(); segments.count()];
+        let mut by_segment: Vec<Known> = vec![Known::default(); segments.count()];
         for segment in 0..u32::try_from(segments.count()).unwrap_or_default() {
             if segments.holds(segment, environment) {
                 pieces.push(Piece { header: Header::ALL, segment, way: None });
@@ -129,10 +170,9 @@ impl<'a> Routes<'a> {
                 self.enter(segments, environment, (at, &piece), door, &mut |fresh| {
                     let slot = usize::try_from(fresh.segment).unwrap_or_default();
                     let Some(known) = by_segment.get_mut(slot) else { return };
-                    let before = known.iter().filter_map(|index| pieces.get(*index));
-                    let headers: Vec<Header> = before.map(|piece| piece.header).collect();
-                    for header in subtract(vec![fresh.header], &headers) {
-                        known.push(pieces.len());
+                    for header in outside(fresh.header, &known.places, &known.headers) {
+                        known.places.add(header.to, known.headers.len());
+                        known.headers.push(header);
                         pieces.push(Piece { header, ..fresh });
                     }
                 });
@@ -153,32 +193,36 @@ impl<'a> Routes<'a> {
         door: &Door<'a>,
         found: &mut dyn FnMut(Piece),
     ) {
-        let mut taken = Vec::new();
-        for (header, line) in &door.input {
-            taken.extend(header.and(&piece.header).map(|header| (header, *line)));
-        }
-        for other in self.doors.iter().filter(|other| other.gateway == door.gateway) {
-            if std::ptr::eq(other.interface, door.interface) {
+        let Some(ways) = self.ways.get(usize::from(door.gateway.0)) else { return };
+        let taken: Vec<(Header, Line)> = door.input.pass(&piece.header).collect();
+        let there: Vec<&Way<'_>> = ways
+            .places
+            .meeting(piece.header.to)
+            .into_iter()
+            .filter_map(|number| ways.all.get(number))
+            .filter(|way| way.vrf.is_none_or(|vrf| vrf == door.interface.vrf))
+            .collect();
+        for towards in there.chunk_by(|one, other| one.door == other.door) {
+            let other = towards.first().and_then(|way| self.doors.get(way.door));
+            let Some(other) = other.filter(|it| !std::ptr::eq(it.interface, door.interface)) else {
                 continue;
-            }
+            };
             let away = |segment: &&u32| !segments.holds(**segment, environment);
             let targets: Vec<u32> = other.segments.iter().filter(away).copied().collect();
             if targets.is_empty() {
                 continue;
             }
-            let towards = destinations(door, other);
             for (header, input) in &taken {
-                for span in &towards {
-                    let Some(to) = header.to.and(*span) else { continue };
+                for way in towards {
+                    let Some(to) = header.to.and(way.to) else { continue };
                     let header = Header { to, ..*header };
-                    for (out, output) in &other.output {
-                        let Some(header) = header.and(out) else { continue };
+                    for (header, output) in other.output.pass(&header) {
                         let hop = Hop {
                             gateway: door.gateway,
                             from: door.interface.vlan,
                             to: other.interface.vlan,
                             input: *input,
-                            output: *output,
+                            output,
                         };
                         // The next gateway sees this one's MAC address.
                         let header = Header { mac: MACS, ..header };
@@ -209,25 +253,45 @@ impl<'a> Routes<'a> {
     }
 }
 
-/// What a gateway may send from one of its interfaces to another: destinations on that VLAN, and
-/// those of every route whose next hop is there. A longer prefix does not shut out a shorter one,
-/// for a route may be lost.
-fn destinations(door: &Door<'_>, other: &Door<'_>) -> Vec<Span<u128>> {
-    let mut spans = Vec::new();
-    if door.of.bypass {
-        return vec![Header::ALL.to];
-    }
-    if door.interface.vrf == other.interface.vrf {
-        spans.extend(&other.connected);
-    }
-    for route in door.of.routes.iter().filter(|route| route.vrf == door.interface.vrf) {
-        let via = super::header::address(route.via);
-        let there = other.connected.iter().any(|span| span.and(Span::new(via, via)).is_some());
-        if there {
-            spans.push(route_span(route.to));
+/// What is known to reach a segment.
+#[derive(Clone, Default)]
+struct Known {
+    headers: Vec<Header>,
+    places: Places,
+}
+
+impl<'a> Ways<'a> {
+    /// What a gateway may send out at each of its doors: destinations on that VLAN, and those of
+    /// every route whose next hop is there. A longer prefix does not shut out a shorter one, for
+    /// a route may be lost.
+    fn of<'b>(gateway: &'a Gateway, doors: impl Iterator<Item = (usize, &'b Door<'a>)>) -> Self
+    where
+        'a: 'b,
+    {
+        let mut ways = Self::default();
+        for (position, door) in doors {
+            let mut add = |to: Span<u128>, vrf| {
+                ways.places.add(to, ways.all.len());
+                ways.all.push(Way { door: position, to, vrf });
+            };
+            if gateway.bypass {
+                add(Header::ALL.to, None);
+                continue;
+            }
+            for span in &door.connected {
+                add(*span, Some(door.interface.vrf.as_str()));
+            }
+            for route in &gateway.routes {
+                let via = super::header::address(route.via);
+                let there =
+                    door.connected.iter().any(|span| span.and(Span::new(via, via)).is_some());
+                if there {
+                    add(route_span(route.to), Some(route.vrf.as_str()));
+                }
+            }
         }
+        ways
     }
-    spans
 }
 
 /// The destinations of a route; a default route is one of its own family only.
@@ -307,14 +371,19 @@ fn others() -> Vec<Header> {
 /// What a list permits, as boxes that do not overlap earlier denials; the first match speaks.
 pub fn permitted(index: AclIndex, acl: &Acl) -> Vec<(Header, Line)> {
     let mut denied: Vec<Header> = Vec::new();
+    let mut places = Places::default();
     let mut passing = Vec::new();
     for (position, rule) in (0_u32..).zip(&acl.rules) {
         let boxes = rule_headers(acl, rule);
         if rule.permit {
             let line = Line::Rule(index, position);
-            passing.extend(subtract(boxes, &denied).into_iter().map(|header| (header, line)));
+            let left = boxes.into_iter().flat_map(|one| outside(one, &places, &denied));
+            passing.extend(left.map(|header| (header, line)));
         } else {
-            denied.extend(boxes);
+            for header in boxes {
+                places.add(header.to, denied.len());
+                denied.push(header);
+            }
         }
     }
     passing

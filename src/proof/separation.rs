@@ -1,9 +1,9 @@
 //! Rules R02, R03, R04, R08 and R13: where segments join environments, and what is forwarded
 //! between them beyond the permitted flows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::header::{Header, subtract};
+use super::header::{Header, Places, outside, subtract};
 use super::layer2::{Meeting, Segments, partner};
 use super::layer3::{Hop, Line, PIECES_MAX, Piece, Routes, flow_headers};
 use crate::plan::{Finding, FindingKind, Flows, GatewayIndex, Origin, Plan, Role, Step, StepKind};
@@ -85,18 +85,20 @@ fn native(plan: &Plan, link: usize, vlans: [VlanId; 2]) -> Option<Finding> {
 
 /// Members of a bundle carry the same, or frames vanish by the hash that spreads them.
 fn bundles(plan: &Plan, findings: &mut Vec<Finding>) {
-    for (position, link) in plan.links.iter().enumerate() {
+    let mut firsts: HashMap<&str, &crate::plan::Link> = HashMap::new();
+    for link in &plan.links {
         let Some(lag) = &link.lag else { continue };
-        let first = plan.links.iter().take(position).find(|other| other.lag.as_ref() == Some(lag));
-        let Some(first) = first else { continue };
+        let first = *firsts.entry(lag).or_insert(link);
+        if std::ptr::eq(first, link) {
+            continue;
+        }
         let switches = |link: &crate::plan::Link| {
             let mut switches = link.ends.map(|end| end.switch);
             switches.sort_unstable();
             switches
         };
-        let ports = |link: &crate::plan::Link| {
-            link.ends.map(|end| super::layer2::carried(plan, end).map(|(v, n)| (v.to_vec(), n)))
-        };
+        let ports =
+            |link: &crate::plan::Link| link.ends.map(|end| super::layer2::carried(plan, end));
         let same = switches(first) == switches(link)
             && (first.vlans.as_slice(), first.native) == (link.vlans.as_slice(), link.native)
             && {
@@ -195,10 +197,11 @@ fn search(
         .filter(|to| *to != from);
     for to in environments {
         let allowed = allowance(plan, from, to);
+        let places = Places::of(&allowed);
         let mut hits = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
             if piece.way.is_some() && segments.holds(piece.segment, to) {
-                hits.push((index, subtract(vec![piece.header], &allowed)));
+                hits.push((index, outside(piece.header, &places, &allowed)));
             }
         }
         if !hits.is_empty() {

@@ -36,10 +36,13 @@ pub mod city;
 pub mod device;
 mod dialect;
 mod imposter;
+pub mod network;
 pub mod run;
 pub mod switch;
 #[cfg(test)]
 mod city_tests;
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod stack_tests;
 #[cfg(test)]
