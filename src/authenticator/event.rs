@@ -1,6 +1,6 @@
 //! What the authenticator tells its surroundings, each id in one registry with both texts.
 
-use crate::vocabulary::{Mac, Text, Timestamp, VlanId};
+use crate::vocabulary::{Mac, Timestamp, VlanId, registry};
 
 /// An access port: an index into [`Settings::ports`](super::Settings).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,115 +72,89 @@ pub struct PortStatus {
     pub session: Option<String>,
 }
 
-/// Declares a registry: variant, id, text in both languages.
-macro_rules! registry {
-    ($(#[doc = $about:literal])* $name:ident { $($variant:ident $id:literal $ja:literal $en:literal)* }) => {
-        $(#[doc = $about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $(#[doc = $en] $variant,)* }
-
-        impl $name {
-            /// Every one, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The stable id.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self { $(Self::$variant => $id,)* }
-            }
-
-            /// What it means, for people.
-            #[must_use]
-            pub const fn text(self) -> Text {
-                match self { $(Self::$variant => Text { ja: $ja, en: $en },)* }
-            }
-        }
-    };
-}
-
 registry! {
     /// How a host comes in.
     Method {
-        Dot1x "dot1x" "802.1X 認証" "802.1X"
-        Mab "mab" "MAC アドレス認証" "the address alone"
-        Critical "critical" "認証サーバー停止時の VLAN" "no server could be reached"
+        Dot1x "dot1x" ["802.1X 認証", "802.1X"]
+        Mab "mab" ["MAC アドレス認証", "the address alone"]
+        Critical "critical" ["認証サーバー停止時の VLAN", "no server could be reached"]
     }
 }
 
 registry! {
     /// What a port is doing.
     State {
-        Down "down" "リンクダウン" "no link"
-        Waiting "waiting" "端末待ち" "waiting for a host to show itself"
-        Connecting "connecting" "サプリカントの応答待ち" "asking for an identity"
-        Authenticating "authenticating" "認証中" "authentication is under way"
-        Applying "applying" "スイッチへ反映中" "waiting for the switch to apply the answer"
-        Authorised "authorised" "認証済み" "open"
-        Held "held" "待機中(再試行の抑止)" "closed, and deaf for a while"
-        Unreachable "unreachable" "認証サーバー応答なし" "closed, no server could be reached"
+        Down "down" ["リンクダウン", "no link"]
+        Waiting "waiting" ["端末待ち", "waiting for a host to show itself"]
+        Connecting "connecting" ["サプリカントの応答待ち", "asking for an identity"]
+        Authenticating "authenticating" ["認証中", "authentication is under way"]
+        Applying "applying" ["スイッチへ反映中", "waiting for the switch to apply the answer"]
+        Authorised "authorised" ["認証済み", "open"]
+        Held "held" ["待機中(再試行の抑止)", "closed, and deaf for a while"]
+        Unreachable "unreachable" ["認証サーバー応答なし", "closed, no server could be reached"]
     }
 }
 
 registry! {
     /// Why a port changed.
     Change {
-        LinkUp "link-up" "リンクアップしました。" "the link came up"
-        LinkDown "link-down" "リンクダウンしました。" "the link went down"
-        HostSeen "host-seen" "端末のフレームを受信しました。" "a host showed itself"
-        SupplicantSpoke "supplicant-spoke" "サプリカントが応答しました。" "a supplicant spoke up"
-        SupplicantSilent "supplicant-silent" "サプリカントの応答がありません。" "no supplicant answered"
-        Logoff "logoff" "端末がログオフしました。" "the supplicant logged off"
-        Accepted "accepted" "サーバーが許可しました。" "the server accepted"
-        Rejected "rejected" "サーバーが拒否しました。" "the server rejected"
-        Unusable "unusable-answer" "サーバーの応答に使える VLAN がないか、EAP の手順に合いません。" "the server's answer has no usable VLAN or breaks the conversation"
-        Applied "applied" "スイッチに反映しました。" "the switch applied the answer"
-        ApplyFailed "apply-failed" "スイッチに反映できません。" "the switch could not apply the answer"
-        NoServer "no-server" "どの認証サーバーからも応答がありません。" "no server could be reached"
-        ServerLost "server-lost" "認証の途中でサーバーの応答がなくなりました。" "the server fell silent in the middle of the conversation"
-        Overload "overload" "同時に送れる要求の数を超えました。" "more requests at once than can be told apart"
-        Retry "retry" "待機時間が過ぎたため再試行します。" "the waiting time is over"
-        SessionEnded "session-ended" "セッションの有効時間が過ぎました。" "the session's time is over"
-        Reauthentication "reauthentication" "再認証を開始しました。" "authentication begins anew"
-        Disconnected "disconnected" "Disconnect-Request により切断しました。" "a Disconnect-Request ended the session"
-        Moved "moved" "CoA-Request により VLAN を変更しました。" "a CoA-Request moved the session"
-        Bounced "bounced" "CoA-Request によりリンクを入れ直します。" "a CoA-Request bounces the link"
+        LinkUp "link-up" ["リンクアップしました。", "the link came up"]
+        LinkDown "link-down" ["リンクダウンしました。", "the link went down"]
+        HostSeen "host-seen" ["端末のフレームを受信しました。", "a host showed itself"]
+        SupplicantSpoke "supplicant-spoke" ["サプリカントが応答しました。", "a supplicant spoke up"]
+        SupplicantSilent "supplicant-silent" ["サプリカントの応答がありません。", "no supplicant answered"]
+        Logoff "logoff" ["端末がログオフしました。", "the supplicant logged off"]
+        Accepted "accepted" ["サーバーが許可しました。", "the server accepted"]
+        Rejected "rejected" ["サーバーが拒否しました。", "the server rejected"]
+        Unusable "unusable-answer" ["サーバーの応答に使える VLAN がないか、EAP の手順に合いません。", "the server's answer has no usable VLAN or breaks the conversation"]
+        Applied "applied" ["スイッチに反映しました。", "the switch applied the answer"]
+        ApplyFailed "apply-failed" ["スイッチに反映できません。", "the switch could not apply the answer"]
+        NoServer "no-server" ["どの認証サーバーからも応答がありません。", "no server could be reached"]
+        ServerLost "server-lost" ["認証の途中でサーバーの応答がなくなりました。", "the server fell silent in the middle of the conversation"]
+        Overload "overload" ["同時に送れる要求の数を超えました。", "more requests at once than can be told apart"]
+        Retry "retry" ["待機時間が過ぎたため再試行します。", "the waiting time is over"]
+        SessionEnded "session-ended" ["セッションの有効時間が過ぎました。", "the session's time is over"]
+        Reauthentication "reauthentication" ["再認証を開始しました。", "authentication begins anew"]
+        Disconnected "disconnected" ["Disconnect-Request により切断しました。", "a Disconnect-Request ended the session"]
+        Moved "moved" ["CoA-Request により VLAN を変更しました。", "a CoA-Request moved the session"]
+        Bounced "bounced" ["CoA-Request によりリンクを入れ直します。", "a CoA-Request bounces the link"]
     }
 }
 
 registry! {
     /// What is counted.
     Counter {
-        FrameMalformed "frame-malformed" "形式の誤った EAPOL フレームを破棄しました。" "a malformed EAPOL frame was dropped"
-        FrameNotOurs "frame-not-ours" "宛先が異なる EAPOL フレームを破棄しました。" "an EAPOL frame for another address was dropped"
-        FrameForged "frame-forged" "サプリカント側から来た EAP の要求・成功・失敗を無視しました。" "an EAP request, success or failure from the supplicant's side was ignored"
-        FrameFlood "frame-flood" "EAPOL フレームが多すぎるため破棄しました。" "an EAPOL frame beyond the port's rate was dropped"
-        FrameUnexpected "frame-unexpected" "現在の状態では不要な EAPOL フレームを無視しました。" "an EAPOL frame that nothing waits for was ignored"
-        FrameUnsupported "frame-unsupported" "対応していない種別の EAPOL フレームを無視しました。" "an EAPOL frame of a kind not spoken here was ignored"
-        OtherHost "other-host" "認証済みの端末とは別の MAC アドレスのフレームを検出しました。" "a frame came from another address than the admitted host's"
-        UnknownPort "unknown-port" "設定にないポートの通知を無視しました。" "a notice about a port that is not configured was ignored"
-        ReplyMalformed "reply-malformed" "形式の誤った RADIUS 応答を破棄しました。" "a malformed RADIUS reply was dropped"
-        ReplyUnproven "reply-unproven" "認証子の正しくない RADIUS 応答を破棄しました。" "a RADIUS reply with a wrong authenticator was dropped"
-        ReplyUnexpected "reply-unexpected" "対応する要求のない RADIUS 応答を破棄しました。" "a RADIUS reply that answers nothing was dropped"
-        Accepted "accepted" "許可の応答を受けました。" "an Accept came"
-        Rejected "rejected" "拒否の応答を受けました。" "a Reject came"
-        AnswerBroken "answer-broken" "EAP の手順に合わない応答のため拒否しました。" "an answer that breaks the EAP conversation was taken as a refusal"
-        VlanAbsent "vlan-absent" "VLAN のない許可のため拒否しました。" "an Accept without a VLAN was taken as a refusal"
-        VlanUnreadable "vlan-unreadable" "VLAN の指定が読めない許可のため拒否しました。" "an Accept whose VLAN cannot be read was taken as a refusal"
-        VlanForbidden "vlan-forbidden" "このスイッチで許していない VLAN のため拒否しました。" "an Accept with a VLAN the switch does not allow was taken as a refusal"
-        ServerSilent "server-silent" "サーバーが応答しませんでした。" "a server did not answer"
-        NoServer "no-server" "応答するサーバーがありませんでした。" "no server could be asked"
-        Overload "overload" "要求が多すぎて送れませんでした。" "a request could not be sent for want of identifiers"
-        ApplyFailed "apply-failed" "スイッチへの反映に失敗しました。" "the switch could not do what was asked"
-        ApplySilent "apply-silent" "スイッチへの反映結果が届きません。" "nothing was heard of what the switch was asked"
-        ApplyUnexpected "apply-unexpected" "求めていない反映結果を無視しました。" "a result that nothing asked for was ignored"
-        AccountingSent "accounting-sent" "アカウンティング記録が受け取られました。" "an accounting record was acknowledged"
-        AccountingLost "accounting-lost" "アカウンティング記録を送れずに破棄しました。" "an accounting record was given up"
-        DynamicUnknown "dynamic-unknown-client" "登録のない送信元の CoA/Disconnect 要求を破棄しました。" "a CoA or Disconnect request from an unknown address was dropped"
-        DynamicMalformed "dynamic-malformed" "形式の誤った CoA/Disconnect 要求を破棄しました。" "a malformed CoA or Disconnect request was dropped"
-        DynamicUnproven "dynamic-unproven" "認証子の正しくない CoA/Disconnect 要求を破棄しました。" "a CoA or Disconnect request with a wrong authenticator was dropped"
-        DynamicStale "dynamic-stale" "時刻が許容範囲にない CoA/Disconnect 要求を破棄しました。" "a CoA or Disconnect request outside the time window was dropped"
-        DynamicDuplicate "dynamic-duplicate" "再送された CoA/Disconnect 要求に同じ応答を返しました。" "a repeated CoA or Disconnect request got the same answer"
-        DynamicDone "dynamic-done" "CoA/Disconnect 要求を実行しました。" "a CoA or Disconnect request was carried out"
-        DynamicRefused "dynamic-refused" "CoA/Disconnect 要求を断りました。" "a CoA or Disconnect request was refused"
+        FrameMalformed "frame-malformed" ["形式の誤った EAPOL フレームを破棄しました。", "a malformed EAPOL frame was dropped"]
+        FrameNotOurs "frame-not-ours" ["宛先が異なる EAPOL フレームを破棄しました。", "an EAPOL frame for another address was dropped"]
+        FrameForged "frame-forged" ["サプリカント側から来た EAP の要求・成功・失敗を無視しました。", "an EAP request, success or failure from the supplicant's side was ignored"]
+        FrameFlood "frame-flood" ["EAPOL フレームが多すぎるため破棄しました。", "an EAPOL frame beyond the port's rate was dropped"]
+        FrameUnexpected "frame-unexpected" ["現在の状態では不要な EAPOL フレームを無視しました。", "an EAPOL frame that nothing waits for was ignored"]
+        FrameUnsupported "frame-unsupported" ["対応していない種別の EAPOL フレームを無視しました。", "an EAPOL frame of a kind not spoken here was ignored"]
+        OtherHost "other-host" ["認証済みの端末とは別の MAC アドレスのフレームを検出しました。", "a frame came from another address than the admitted host's"]
+        UnknownPort "unknown-port" ["設定にないポートの通知を無視しました。", "a notice about a port that is not configured was ignored"]
+        ReplyMalformed "reply-malformed" ["形式の誤った RADIUS 応答を破棄しました。", "a malformed RADIUS reply was dropped"]
+        ReplyUnproven "reply-unproven" ["認証子の正しくない RADIUS 応答を破棄しました。", "a RADIUS reply with a wrong authenticator was dropped"]
+        ReplyUnexpected "reply-unexpected" ["対応する要求のない RADIUS 応答を破棄しました。", "a RADIUS reply that answers nothing was dropped"]
+        Accepted "accepted" ["許可の応答を受けました。", "an Accept came"]
+        Rejected "rejected" ["拒否の応答を受けました。", "a Reject came"]
+        AnswerBroken "answer-broken" ["EAP の手順に合わない応答のため拒否しました。", "an answer that breaks the EAP conversation was taken as a refusal"]
+        VlanAbsent "vlan-absent" ["VLAN のない許可のため拒否しました。", "an Accept without a VLAN was taken as a refusal"]
+        VlanUnreadable "vlan-unreadable" ["VLAN の指定が読めない許可のため拒否しました。", "an Accept whose VLAN cannot be read was taken as a refusal"]
+        VlanForbidden "vlan-forbidden" ["このスイッチで許していない VLAN のため拒否しました。", "an Accept with a VLAN the switch does not allow was taken as a refusal"]
+        ServerSilent "server-silent" ["サーバーが応答しませんでした。", "a server did not answer"]
+        NoServer "no-server" ["応答するサーバーがありませんでした。", "no server could be asked"]
+        Overload "overload" ["要求が多すぎて送れませんでした。", "a request could not be sent for want of identifiers"]
+        ApplyFailed "apply-failed" ["スイッチへの反映に失敗しました。", "the switch could not do what was asked"]
+        ApplySilent "apply-silent" ["スイッチへの反映結果が届きません。", "nothing was heard of what the switch was asked"]
+        ApplyUnexpected "apply-unexpected" ["求めていない反映結果を無視しました。", "a result that nothing asked for was ignored"]
+        AccountingSent "accounting-sent" ["アカウンティング記録が受け取られました。", "an accounting record was acknowledged"]
+        AccountingLost "accounting-lost" ["アカウンティング記録を送れずに破棄しました。", "an accounting record was given up"]
+        DynamicUnknown "dynamic-unknown-client" ["登録のない送信元の CoA/Disconnect 要求を破棄しました。", "a CoA or Disconnect request from an unknown address was dropped"]
+        DynamicMalformed "dynamic-malformed" ["形式の誤った CoA/Disconnect 要求を破棄しました。", "a malformed CoA or Disconnect request was dropped"]
+        DynamicUnproven "dynamic-unproven" ["認証子の正しくない CoA/Disconnect 要求を破棄しました。", "a CoA or Disconnect request with a wrong authenticator was dropped"]
+        DynamicStale "dynamic-stale" ["時刻が許容範囲にない CoA/Disconnect 要求を破棄しました。", "a CoA or Disconnect request outside the time window was dropped"]
+        DynamicDuplicate "dynamic-duplicate" ["再送された CoA/Disconnect 要求に同じ応答を返しました。", "a repeated CoA or Disconnect request got the same answer"]
+        DynamicDone "dynamic-done" ["CoA/Disconnect 要求を実行しました。", "a CoA or Disconnect request was carried out"]
+        DynamicRefused "dynamic-refused" ["CoA/Disconnect 要求を断りました。", "a CoA or Disconnect request was refused"]
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn define(language: Language) -> Command {
             "この版のガイドラインで検査する(R4.3、R6.10、R7.3)[既定: policy.toml の edition]",
             "check against this edition of the guideline (R4.3, R6.10, R7.3) [default: that of policy.toml]",
         )
-        .value_parser(["R4.3", "R6.10", "R7.3"])
+        .value_parser(Edition::ALL.map(Edition::id))
         .hide_possible_values(true);
     let command = site::with_secrets(site::with_files(command.arg(edition), words), words);
     site::with_json(command, words)
@@ -137,9 +137,13 @@ impl Standing {
 fn standings(findings: &[Finding]) -> Vec<(String, Standing)> {
     let one = |number: u8| {
         let rule = format!("R{number:02}");
+        // R07 and R08 are R02 to R04 under every assignment and failure, all of which are
+        // looked at together.
+        let implied = matches!(number, 7 | 8);
+        let concerns = |of: &str| of == rule || (implied && ["R02", "R03", "R04"].contains(&of));
         let gravest = findings
             .iter()
-            .filter(|finding| finding.kind.rule().as_ref() == Some(&rule))
+            .filter(|finding| finding.kind.rule().as_deref().is_some_and(concerns))
             .filter(|finding| finding.graded.is_some() || finding.severity() > Severity::Notice)
             .map(Finding::severity)
             .max();

@@ -79,10 +79,6 @@ fn authenticated(role: &PortRole) -> &[EnvironmentIndex] {
     }
 }
 
-fn environment_id(plan: &Plan, index: EnvironmentIndex) -> &str {
-    plan.environment(index).map_or("?", |environment| environment.id.as_str())
-}
-
 fn devices(plan: &Plan, served: &Served, sink: &Sink) {
     let mut pinned: HashMap<(SwitchIndex, PortIndex), &Origin> = HashMap::new();
     for device in &plan.devices {
@@ -91,7 +87,7 @@ fn devices(plan: &Plan, served: &Served, sink: &Sink) {
             && !served.serves(plan, area, device.environment)
         {
             let finding = finding(FindingKind::PlaceNotServed).fact("place", plan.area_name(area));
-            sink.push(finding.fact("environment", environment_id(plan, device.environment)));
+            sink.push(finding.fact("environment", plan.environment_id(device.environment)));
         }
         if device.certificate.is_some() {
             continue;
@@ -129,7 +125,7 @@ fn grants(plan: &Plan, served: &Served, sink: &Sink, now: Timestamp) {
             let places: Vec<_> = grant.places.iter().map(|area| plan.area_name(area)).collect();
             let finding = finding(FindingKind::GrantNotServed, "places");
             let finding = finding.fact("place", places.join(", "));
-            sink.push(finding.fact("environment", environment_id(plan, grant.environment)));
+            sink.push(finding.fact("environment", plan.environment_id(grant.environment)));
         }
     }
 }

@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 pub(super) use read::read;
 
-use super::{Name, Origin};
+use super::{Edition, Name, Origin};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
 
 /// A certificate authority of one plan.
@@ -48,6 +48,25 @@ pub struct Environment {
     pub vlans: Vec<Vlan>,
     /// Where it is written.
     pub at: Origin,
+}
+
+impl Environment {
+    /// What the edition of the national guideline, or the city's own by-law over it, says about
+    /// wireless. Certificates are demanded everywhere; no MAC address is admitted over the air.
+    #[must_use]
+    pub const fn wireless_allowed(&self, edition: Edition) -> bool {
+        match self.wireless {
+            WirelessRule::Forbidden => false,
+            WirelessRule::Certificate => true,
+            WirelessRule::Guideline => match self.guideline {
+                Guideline::MyNumber => match edition {
+                    Edition::R4_3 | Edition::R6_10 => false,
+                    Edition::R7_3 => true,
+                },
+                Guideline::Lgwan | Guideline::Internet | Guideline::None => true,
+            },
+        }
+    }
 }
 
 /// What an environment is for. Exactly one of a plan is the quarantine.

@@ -196,7 +196,7 @@ impl Sink {
 }
 
 /// The first few of a list, and how many more there are.
-pub(super) fn some_of(items: &[String], max: usize) -> String {
+pub(crate) fn some_of(items: &[String], max: usize) -> String {
     let mut shown: Vec<&str> = items.iter().take(max).map(String::as_str).collect();
     let rest = items.len().saturating_sub(max);
     let more = format!("+{rest}");
@@ -601,6 +601,9 @@ findings! {
     CutCrossed Error "r03.path-between-cut-environments"
         ["断つはずの環境 {from} から環境 {to} へ届く通信があります({sample})。", "packets get from environment {from} to environment {to}, which are to be cut ({sample})"]
         ["{line} を直してください。", "mend {line}"]
+    Unproven Error "r03.not-proven"
+        ["環境 {from} から出るパケットの種類が多すぎ({max} を超える)、分離を確かめられません。", "packets from environment {from} fall into too many kinds (more than {max}); separation could not be proven"]
+        ["ゲートウェイの一覧をまとめ、規則を減らしてください。", "give the gateways' lists fewer and wider rules"]
     RelayAcrossCut Error "r03.relay-across-cut"
         ["環境 {from} の通信が中継 `{relay}` を経て環境 {to} に達します。この版のガイドライン({edition})では許されません。", "connections of environment {from} reach environment {to} through relay `{relay}`, which edition {edition} of the guideline does not allow"]
         ["特定通信を取り除くか、画面転送(screen)だけを認める版か確認してください。", "remove the flow, or check whether the edition allows screen transfer"]

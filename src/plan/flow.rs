@@ -8,6 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::finding::Sink;
 use super::names::{Names, declare, resolve};
+use super::policy::{days_left, in_order};
 use super::read::{Located, Table, document, to_mac};
 use super::topology::{hosts_within, ports, protocol};
 use super::{Environment, Finding, FindingKind, Origin, Sources};
@@ -19,7 +20,6 @@ const FLOWS_MAX: usize = 10_000;
 const ADDRESSES_MAX: usize = 256;
 /// When an expiring flow is first warned of, in days.
 const WARNING_DAYS: i64 = 30;
-const DAY_S: i64 = 86_400;
 
 /// A flow that may cross from one environment into another: the path is limited by IP and MAC
 /// address, the application by protocol and port.
@@ -138,17 +138,14 @@ fn dates(
     now: Timestamp,
     sink: &Sink,
 ) {
-    if approved.value >= expires.value {
-        let finding = expires.finding(FindingKind::TimesReversed).day("from", approved.value);
-        sink.push(finding.day("until", expires.value.just_before()));
-    }
+    in_order(approved, expires, sink);
     let push = |at: &Located<Timestamp>, kind, add: &dyn Fn(Finding) -> Finding| {
         sink.push(add(at.finding(kind).fact("flow", &id.value)));
     };
     if now < approved.value {
         push(approved, FindingKind::FlowNotYet, &|it| it.day("from", approved.value));
     }
-    let days = (now.seconds_until(expires.value) + DAY_S - 1).div_euclid(DAY_S);
+    let days = days_left(now, expires.value);
     if days <= 0 {
         push(expires, FindingKind::FlowExpired, &|it| it.day("until", expires.value.just_before()));
     } else if days <= WARNING_DAYS {

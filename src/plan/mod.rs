@@ -31,8 +31,8 @@ pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,
 };
-pub(crate) use finding::Sink;
 pub use finding::{Finding, FindingKind, Severity};
+pub(crate) use finding::{Sink, some_of};
 pub use flow::{Flow, FlowEnd};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};

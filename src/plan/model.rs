@@ -243,6 +243,18 @@ impl Plan {
         u16::try_from(position).ok().map(SiteIndex)
     }
 
+    /// The id of an environment, `?` for one that the plan does not have.
+    #[must_use]
+    pub fn environment_id(&self, index: EnvironmentIndex) -> &str {
+        self.environment(index).map_or("?", |environment| environment.id.as_str())
+    }
+
+    /// The ids of environments, as people read a list.
+    #[must_use]
+    pub fn environment_ids(&self, list: &[EnvironmentIndex]) -> String {
+        list.iter().map(|index| self.environment_id(*index)).collect::<Vec<_>>().join(", ")
+    }
+
     /// The environment that VLAN belongs to.
     #[must_use]
     pub fn vlan_environment(&self, vlan: VlanId) -> Option<EnvironmentIndex> {

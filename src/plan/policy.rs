@@ -5,6 +5,7 @@ mod read;
 
 use std::time::Duration;
 
+pub(super) use dated::{days_left, in_order};
 pub(super) use read::{read, read_classes};
 
 use super::{Area, Name, Origin};
@@ -24,10 +25,13 @@ pub enum Edition {
 }
 
 impl Edition {
+    /// Every edition, oldest first.
+    pub const ALL: [Self; 3] = [Self::R4_3, Self::R6_10, Self::R7_3];
+
     /// The edition of that id.
     #[must_use]
     pub fn parse(id: &str) -> Option<Self> {
-        [Self::R4_3, Self::R6_10, Self::R7_3].into_iter().find(|edition| edition.id() == id)
+        Self::ALL.into_iter().find(|edition| edition.id() == id)
     }
 
     /// As written: `R4.3`, `R6.10`, `R7.3`.

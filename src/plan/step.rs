@@ -1,6 +1,6 @@
 //! The steps of a witness: how two environments come to meet, told hop by hop.
 
-use crate::vocabulary::{Fact, Language, Text};
+use crate::vocabulary::{Fact, Language, registry};
 
 /// One step of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,35 +32,9 @@ impl Step {
     }
 }
 
-/// Declares the steps: variant, id, text (ja, en).
-macro_rules! steps {
-    ($($name:ident $id:literal [$ja:literal, $en:literal])*) => {
-        /// What happens in a step of a witness.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum StepKind {
-            $(#[doc = $en] $name,)*
-        }
-
-        impl StepKind {
-            /// Every kind, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The stable id.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self { $(Self::$name => $id,)* }
-            }
-
-            /// The text.
-            #[must_use]
-            pub const fn text(self) -> Text {
-                match self { $(Self::$name => Text { ja: $ja, en: $en },)* }
-            }
-        }
-    };
-}
-
-steps! {
+registry! {
+    /// What happens in a step of a witness.
+    StepKind {
     Sends "sends"
         ["{switch} の {port} が VLAN {vlan}(環境 {environment})のフレームを {form} で送る", "{port} of {switch} sends frames of VLAN {vlan} (environment {environment}) {form}"]
     Takes "takes"
@@ -85,6 +59,7 @@ steps! {
         ["例外 {exception}({approver})により {until} まで認められている", "allowed by exception {exception} ({approver}) until {until}"]
     Lapsed "lapsed"
         ["例外 {exception}({approver})は {until} に切れた", "exception {exception} ({approver}) ended at {until}"]
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use super::Evidence;
 use super::decide::{fixed_vlan, vlan_at};
 use crate::plan::{
-    Admission, Area, Device, Edition, Environment, Grant, Guideline, MacAdmission, Plan, PortRole,
-    VlanMeans, WirelessRule,
+    Admission, Area, Device, Environment, Grant, MacAdmission, Plan, PortRole, VlanMeans,
 };
 use crate::vocabulary::{
     Because, Certificate, DeviceIndex, EnvironmentIndex, GrantIndex, Mac, Place, Point, Reason,
@@ -316,7 +315,7 @@ fn to_environment(
     let served = plan.served(place).contains(&index);
     match &place.point {
         Point::Wireless { ssid, .. } => {
-            if !wireless_allowed(environment, plan.edition) {
+            if !environment.wireless_allowed(plan.edition) {
                 return Some(
                     Because::new(Reason::WirelessForbidden)
                         .fact("environment", &environment.id)
@@ -347,21 +346,4 @@ fn to_environment(
         Point::Unknown(_) => {}
     }
     (!served || vlan_at(plan, place, index).is_none()).then(not_served)
-}
-
-/// What the edition of the national guideline, or the city's own by-law over it, says about
-/// wireless in an environment. Certificates are demanded everywhere: MAC authentication over
-/// wireless was refused before this is asked.
-fn wireless_allowed(environment: &Environment, edition: Edition) -> bool {
-    match environment.wireless {
-        WirelessRule::Forbidden => false,
-        WirelessRule::Certificate => true,
-        WirelessRule::Guideline => match environment.guideline {
-            Guideline::MyNumber => match edition {
-                Edition::R4_3 | Edition::R6_10 => false,
-                Edition::R7_3 => true,
-            },
-            Guideline::Lgwan | Guideline::Internet | Guideline::None => true,
-        },
-    }
 }

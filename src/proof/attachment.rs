@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::layer2::Segments;
-use super::separation::{environment_id, environment_ids, port_name};
+use super::separation::port_name;
 use crate::plan::{
-    Action, Admission, Edition, ExceptionObject, Finding, FindingKind, Guideline, HostMode,
-    LinkEnd, Plan, PortRole, Role, Rule, Switch, WirelessRule,
+    Action, Admission, Area, Edition, ExceptionObject, Finding, FindingKind, HostMode, LinkEnd,
+    Origin, Plan, PortRole, Role, Rule, Switch, some_of,
 };
-use crate::vocabulary::{EnvironmentIndex, SwitchIndex, VlanId};
+use crate::vocabulary::{DeviceIndex, EnvironmentIndex, SwitchIndex, VlanId};
 
 /// Names shown in one finding.
 const SHOWN_MAX: usize = 8;
@@ -62,13 +62,13 @@ fn rules(plan: &Plan, findings: &mut Vec<Finding>) {
             if owner != Some(environment) {
                 let finding = Finding::new(FindingKind::RuleCrosses, Some(rule.at.clone()), "vlan")
                     .fact("rule", &rule.id)
-                    .fact("environment", environment_id(plan, environment))
+                    .fact("environment", plan.environment_id(environment))
                     .fact("vlan", vlan);
-                let owner = owner.map_or("?", |owner| environment_id(plan, owner));
+                let owner = owner.map_or("?", |owner| plan.environment_id(owner));
                 findings.push(finding.fact("other_environment", owner));
             }
         }
-        let lacking: Vec<&str> = (0_u16..)
+        let lacking: Vec<String> = (0_u16..)
             .map(SwitchIndex)
             .zip(&plan.switches)
             .filter(|(index, switch)| {
@@ -76,14 +76,14 @@ fn rules(plan: &Plan, findings: &mut Vec<Finding>) {
                     && !switch.vlans.contains(&vlan)
                     && owner.is_some_and(|owner| serves(switch, owner))
             })
-            .map(|(_, switch)| switch.id.as_str())
+            .map(|(_, switch)| switch.id.clone())
             .collect();
         if !lacking.is_empty() {
             findings.push(
                 Finding::new(FindingKind::RuleVlanAbsent, Some(rule.at.clone()), "vlan")
                     .fact("rule", &rule.id)
                     .fact("vlan", vlan)
-                    .fact("switches", some(&lacking)),
+                    .fact("switches", some_of(&lacking, SHOWN_MAX)),
             );
         }
     }
@@ -96,25 +96,25 @@ fn serves(switch: &Switch, environment: EnvironmentIndex) -> bool {
     })
 }
 
-fn some(names: &[&str]) -> String {
-    let more = names.len().saturating_sub(SHOWN_MAX);
-    let shown = names.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
-    if more == 0 { shown } else { format!("{shown}, +{more}") }
-}
-
 /// Rule R10: who enters by an exception is pinned to a port.
 fn exceptions(plan: &Plan, findings: &mut Vec<Finding>) {
-    for exception in plan.exceptions.iter().filter(|exception| exception.rule == "R10") {
-        for object in &exception.objects {
-            let ExceptionObject::Device(index) = object else { continue };
-            let Some(device) = plan.device(*index) else { continue };
-            if !matches!(device.place, Some(crate::plan::Area::Port(..))) {
-                findings.push(
-                    Finding::new(FindingKind::ExceptionUnpinned, Some(device.at.clone()), "place")
-                        .fact("device", &device.asset)
-                        .fact("environment", environment_id(plan, device.environment)),
-                );
-            }
+    let objects = || {
+        let exceptions = plan.exceptions.iter().filter(|exception| exception.rule == "R10");
+        exceptions.flat_map(|exception| &exception.objects)
+    };
+    for (index, device) in (0_u32..).map(DeviceIndex).zip(&plan.devices) {
+        let excepted = |object: &ExceptionObject| match object {
+            ExceptionObject::Device(of) => *of == index,
+            ExceptionObject::Class(class) => *class == device.class,
+            ExceptionObject::Switch(_) | ExceptionObject::Other(_) => false,
+        };
+        let pinned = matches!(device.place, Some(Area::Port(..)));
+        if device.certificate.is_none() && !pinned && objects().any(excepted) {
+            findings.push(
+                Finding::new(FindingKind::ExceptionUnpinned, Some(device.at.clone()), "place")
+                    .fact("device", &device.asset)
+                    .fact("environment", plan.environment_id(device.environment)),
+            );
         }
     }
 }
@@ -124,14 +124,7 @@ fn wireless(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
     for network in plan.switches.iter().flat_map(|switch| &switch.networks) {
         for index in &network.environments {
             let Some(environment) = plan.environment(*index) else { continue };
-            let forbidden = match environment.wireless {
-                WirelessRule::Forbidden => true,
-                // Certificates over the air came to the My Number environment with R7.3.
-                WirelessRule::Guideline | WirelessRule::Certificate => {
-                    environment.guideline == Guideline::MyNumber && edition != Edition::R7_3
-                }
-            };
-            if forbidden {
+            if !environment.wireless_allowed(edition) {
                 findings.push(
                     Finding::new(FindingKind::WirelessForbidden, Some(network.at.clone()), "ssid")
                         .fact("ssid", &network.ssid)
@@ -157,7 +150,7 @@ fn gateways(plan: &Plan, findings: &mut Vec<Finding>) {
             findings.push(
                 Finding::new(FindingKind::FailsToWire, Some(gateway.at.clone()), "bypass")
                     .fact("gateway", &gateway.id)
-                    .fact("environments", environment_ids(plan, &joined)),
+                    .fact("environments", plan.environment_ids(&joined)),
             );
         }
     }
@@ -194,11 +187,10 @@ fn ports(
         }
     }
     for (line, (names, vlans)) in trunks {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let at = crate::plan::Origin { file: switch.at.file.clone(), line };
+        let at = Origin { file: switch.at.file.clone(), line };
         findings.push(
             Finding::new(FindingKind::TrunkUnlinked, Some(at), "role")
-                .fact("ports", some(&names))
+                .fact("ports", some_of(&names, SHOWN_MAX))
                 .fact("vlans", list(vlans))
                 .fact("switch", &switch.id),
         );
@@ -277,8 +269,7 @@ fn unguarded(plan: &Plan, findings: &mut Vec<Finding>) {
         return;
     }
     let told = by_environment.iter().map(|(index, ports)| {
-        let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
-        format!("{}: {}", environment_id(plan, *index), some(&ports))
+        format!("{}: {}", plan.environment_id(*index), some_of(ports, SHOWN_MAX))
     });
     let told = told.collect::<Vec<_>>().join("; ");
     findings.push(Finding::new(FindingKind::Unguarded, None, "").fact("ports", told));

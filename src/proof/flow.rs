@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::header::{Header, Places, Span, addresses, outside};
 use super::layer3::flow_headers;
-use super::separation::{Crossing, cut, environment_id};
+use super::separation::{Crossing, cut};
 use crate::plan::{Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass};
 use crate::vocabulary::EnvironmentIndex;
 
@@ -30,8 +30,8 @@ pub(super) fn check(
         if cut(plan, flow.from.environment, flow.to.environment) {
             findings.push(
                 finding(FindingKind::FlowAcrossCut, flow)
-                    .fact("from", environment_id(plan, flow.from.environment))
-                    .fact("to", environment_id(plan, flow.to.environment)),
+                    .fact("from", plan.environment_id(flow.from.environment))
+                    .fact("to", plan.environment_id(flow.to.environment)),
             );
         } else {
             possible(flow, &passing, findings);
@@ -141,8 +141,8 @@ fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
                 None => findings.push(
                     Finding::new(FindingKind::RelayUndeclared, Some(second.at.clone()), "flow")
                         .fact("address", address)
-                        .fact("from", environment_id(plan, from))
-                        .fact("to", environment_id(plan, to))
+                        .fact("from", plan.environment_id(from))
+                        .fact("to", plan.environment_id(to))
                         .fact("one", &first.id)
                         .fact("other", &second.id),
                 ),
@@ -202,8 +202,8 @@ fn chain(
             .fact("relay", &relay.id)
             .fact("class", class)
             .fact("approver", &relay.approver)
-            .fact("from", environment_id(plan, from))
-            .fact("to", environment_id(plan, to))
+            .fact("from", plan.environment_id(from))
+            .fact("to", plan.environment_id(to))
             .fact("flow", &flow.id)
             .fact("edition", edition.id()),
     );

@@ -20,8 +20,6 @@ pub(super) enum Meeting {
     Wire {
         /// The port.
         end: LinkEnd,
-        /// A VLAN of each of two environments.
-        vlans: [VlanId; 2],
         /// All environments of the port.
         environments: Vec<EnvironmentIndex>,
     },
@@ -37,8 +35,8 @@ pub(super) struct Segments {
     /// The segment of each node, nodes being switches by VLANs; `u32::MAX` where the switch does
     /// not have the VLAN.
     segment: Vec<u32>,
-    /// The environments of each segment, as bits.
-    environments: Vec<u64>,
+    /// The environments of each segment.
+    environments: Vec<EnvironmentSet>,
     /// Where environments meet.
     pub(super) meetings: Vec<Meeting>,
 }
@@ -148,11 +146,10 @@ impl Segments {
                 for (one, other) in pairs {
                     self.join(forest, (index, *one), (index, *other));
                 }
-                let end = LinkEnd { switch: index, port };
-                if let [one, .., other] = vlans.as_slice() {
+                if vlans.len() > 1 {
+                    let end = LinkEnd { switch: index, port };
                     let environments = environments.clone();
-                    let vlans = [*one, *other];
-                    self.meetings.push(Meeting::Wire { end, vlans, environments });
+                    self.meetings.push(Meeting::Wire { end, environments });
                 }
             }
         }
@@ -176,15 +173,14 @@ impl Segments {
             if let Some(slot) = self.segment.get_mut(node) {
                 *slot = number;
             }
-            let environment = self.vlans.get(node % self.vlans.len().max(1)).map(|(_, of)| of.0);
+            let environment = self.vlans.get(node % self.vlans.len().max(1)).map(|(_, of)| *of);
             let number = usize::try_from(number).unwrap_or_default();
             if self.environments.len() <= number {
-                self.environments.resize(number + 1, 0);
+                self.environments.resize(number + 1, EnvironmentSet::default());
             }
-            if let (Some(bits), Some(environment)) =
-                (self.environments.get_mut(number), environment)
+            if let (Some(set), Some(environment)) = (self.environments.get_mut(number), environment)
             {
-                *bits |= bit(EnvironmentIndex(environment));
+                set.add(environment);
             }
         }
     }
@@ -202,8 +198,8 @@ impl Segments {
 
     /// Whether a segment holds VLANs of that environment.
     pub(super) fn holds(&self, segment: u32, environment: EnvironmentIndex) -> bool {
-        let bits = usize::try_from(segment).ok().and_then(|at| self.environments.get(at));
-        bits.is_some_and(|bits| bits & bit(environment) != 0)
+        let set = usize::try_from(segment).ok().and_then(|at| self.environments.get(at));
+        set.is_some_and(|set| set.holds(environment))
     }
 
     /// The segments that a gateway's interface in `vlan` is connected to.
@@ -218,10 +214,26 @@ impl Segments {
     }
 }
 
-/// An environment as one bit of a set.
-pub(super) const fn bit(environment: EnvironmentIndex) -> u64 {
-    // OK because `environments.toml` holds fewer than 64, and more would only blur the sets.
-    1_u64 << (environment.0 & 63)
+/// Environments, one bit for each index there can be.
+#[derive(Clone, Copy, Debug, Default)]
+struct EnvironmentSet([u128; 2]);
+
+impl EnvironmentSet {
+    const fn place(environment: EnvironmentIndex) -> (usize, u128) {
+        ((environment.0 >> 7) as usize, 1_u128 << (environment.0 & 127))
+    }
+
+    fn add(&mut self, environment: EnvironmentIndex) {
+        let (half, bit) = Self::place(environment);
+        if let Some(bits) = self.0.get_mut(half) {
+            *bits |= bit;
+        }
+    }
+
+    fn holds(&self, environment: EnvironmentIndex) -> bool {
+        let (half, bit) = Self::place(environment);
+        self.0.get(half).is_some_and(|bits| bits & bit != 0)
+    }
 }
 
 /// The switches a gateway is connected to: those written, else the core of its site, else every

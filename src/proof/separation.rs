@@ -4,9 +4,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::header::{Header, Places, outside, subtract};
-use super::layer2::{Meeting, Segments, partner};
+use super::layer2::{Meeting, Segments, carried, partner};
 use super::layer3::{Hop, Line, PIECES_MAX, Piece, Routes, flow_headers};
-use crate::plan::{Finding, FindingKind, Flows, GatewayIndex, Origin, Plan, Role, Step, StepKind};
+use crate::plan::{
+    Finding, FindingKind, Flows, GatewayIndex, Link, LinkEnd, Origin, Plan, PortRole, Role, Step,
+    StepKind,
+};
 use crate::vocabulary::{EnvironmentIndex, SwitchIndex, VlanId};
 
 /// Findings about one pair of environments; more of the same says nothing new.
@@ -32,19 +35,19 @@ pub(super) fn joined(plan: &Plan, segments: &Segments, findings: &mut Vec<Findin
     for meeting in &segments.meetings {
         findings.extend(match meeting {
             Meeting::Native { link, vlans } => native(plan, *link, *vlans),
-            Meeting::Wire { end, environments, .. } => {
+            Meeting::Wire { end, environments } => {
                 let Some(port) = plan.port(end.switch, end.port) else { continue };
                 let name = port_name(plan, end.switch, &port.name);
                 let kind = FindingKind::SharedWire;
                 let finding = Finding::new(kind, Some(port.at.clone()), "host_mode");
                 let finding = finding.fact("port", name);
-                Some(finding.fact("environments", environment_ids(plan, environments)))
+                Some(finding.fact("environments", plan.environment_ids(environments)))
             }
         });
     }
     for (index, switch) in (0_u16..).map(SwitchIndex).zip(&plan.switches) {
         for port in &switch.ports {
-            if let crate::plan::PortRole::Trunk { all: true, .. } = port.role {
+            if let PortRole::Trunk { all: true, .. } = port.role {
                 let at = Some(port.at.clone());
                 let finding = Finding::new(FindingKind::TrunkAll, at, "vlans");
                 findings.push(finding.fact("port", port_name(plan, index, &port.name)));
@@ -58,11 +61,11 @@ fn native(plan: &Plan, link: usize, vlans: [VlanId; 2]) -> Option<Finding> {
     let link = plan.links.get(link)?;
     let [one, other] = link.ends;
     let [vlan, other_vlan] = vlans;
-    let name = |end: crate::plan::LinkEnd| {
+    let name = |end: LinkEnd| {
         let port = plan.port(end.switch, end.port).map_or("?", |port| port.name.as_str());
         port_name(plan, end.switch, port)
     };
-    let step = |kind, end: crate::plan::LinkEnd, vlan| {
+    let step = |kind, end: LinkEnd, vlan| {
         let switch = plan.switch(end.switch).map_or("?", |switch| switch.id.as_str());
         let port = plan.port(end.switch, end.port).map_or("?", |port| port.name.as_str());
         let step = Step::new(kind).fact("switch", switch).fact("port", port).fact("vlan", vlan);
@@ -85,20 +88,19 @@ fn native(plan: &Plan, link: usize, vlans: [VlanId; 2]) -> Option<Finding> {
 
 /// Members of a bundle carry the same, or frames vanish by the hash that spreads them.
 fn bundles(plan: &Plan, findings: &mut Vec<Finding>) {
-    let mut firsts: HashMap<&str, &crate::plan::Link> = HashMap::new();
+    let mut firsts: HashMap<&str, &Link> = HashMap::new();
     for link in &plan.links {
         let Some(lag) = &link.lag else { continue };
         let first = *firsts.entry(lag).or_insert(link);
         if std::ptr::eq(first, link) {
             continue;
         }
-        let switches = |link: &crate::plan::Link| {
+        let switches = |link: &Link| {
             let mut switches = link.ends.map(|end| end.switch);
             switches.sort_unstable();
             switches
         };
-        let ports =
-            |link: &crate::plan::Link| link.ends.map(|end| super::layer2::carried(plan, end));
+        let ports = |link: &Link| link.ends.map(|end| carried(plan, end));
         let same = switches(first) == switches(link)
             && (first.vlans.as_slice(), first.native) == (link.vlans.as_slice(), link.native)
             && {
@@ -120,56 +122,38 @@ pub(super) fn crossings(
     findings: &mut Vec<Finding>,
 ) -> Vec<Crossing> {
     let routes = Routes::of(plan, segments);
-    let mut crossings = Vec::new();
+    let mut crossings: Vec<Crossing> = Vec::new();
     for from in 0..u8::try_from(plan.environments.len()).unwrap_or(u8::MAX) {
         let from = EnvironmentIndex(from);
-        match search(&routes, segments, from, &HashSet::new()) {
-            Some(found) => {
-                let mixed = mixing(plan, &found);
-                if mixed.is_empty() {
-                    found.into_findings(&routes, findings, &mut crossings);
-                    continue;
-                }
-                // Some path needs a gateway and its standby at once. Every choice is searched
-                // alone, so that only what can happen is reported.
-                let mut all: Vec<Found> = Vec::new();
-                for down in choices(&mixed) {
-                    all.extend(search(&routes, segments, from, &down));
-                }
-                let mut merged: Vec<Crossing> = Vec::new();
-                let mut told: Vec<Finding> = Vec::new();
-                for found in all {
-                    let mut own = Vec::new();
-                    found.into_findings(&routes, &mut told, &mut own);
-                    for crossing in own {
-                        let same =
-                            |it: &&mut Crossing| (it.from, it.to) == (crossing.from, crossing.to);
-                        match merged.iter_mut().find(same) {
-                            Some(known) => {
-                                let more = subtract(crossing.headers, &known.headers);
-                                known.headers.extend(more);
-                                let more = subtract(crossing.undeclared, &known.undeclared);
-                                known.undeclared.extend(more);
-                            }
-                            None => merged.push(crossing),
-                        }
-                    }
-                }
-                for finding in told {
-                    if !findings.contains(&finding) {
-                        findings.push(finding);
-                    }
-                }
-                crossings.extend(merged);
-            }
-            None => {
-                let finding = Finding::new(FindingKind::TooMany, None, "acl");
-                let finding = finding.fact("count", PIECES_MAX + 1).fact("max", PIECES_MAX);
-                findings.push(finding);
-            }
+        let Some(searches) = searches(&routes, segments, from) else {
+            let finding = Finding::new(FindingKind::Unproven, None, "acl");
+            let finding = finding.fact("from", plan.environment_id(from));
+            findings.push(finding.fact("max", PIECES_MAX));
+            continue;
+        };
+        let mut told = Vec::new();
+        for found in searches {
+            found.report(&routes, &mut told, &mut crossings);
         }
+        findings.extend(told);
     }
     crossings
+}
+
+/// One search with every gateway active; where some path needs a gateway and its standby at once,
+/// one for each choice instead, so that only what can happen is reported. `None` when any of them
+/// would need too many boxes.
+fn searches(
+    routes: &Routes<'_>,
+    segments: &Segments,
+    from: EnvironmentIndex,
+) -> Option<Vec<Found>> {
+    let found = search(routes, segments, from, &HashSet::new())?;
+    let mixed = mixing(routes.plan(), &found);
+    if mixed.is_empty() {
+        return Some(vec![found]);
+    }
+    choices(&mixed).iter().map(|down| search(routes, segments, from, down)).collect()
 }
 
 /// An environment that is reached, by which pieces, and what of each no flow covers.
@@ -280,7 +264,8 @@ fn choices(pairs: &[[GatewayIndex; 2]]) -> Vec<HashSet<GatewayIndex>> {
 }
 
 impl Found {
-    fn into_findings(
+    /// Adds what crosses, and a finding for each way it does, to what other searches found.
+    fn report(
         self,
         routes: &Routes<'_>,
         findings: &mut Vec<Finding>,
@@ -301,10 +286,22 @@ impl Found {
                 let gateways = hops.iter().map(|hop| hop.gateway).collect();
                 let fresh = told.insert((gateways, last.input, last.output));
                 if fresh && told.len() <= FINDINGS_PER_PAIR_MAX {
-                    findings.push(crossing(plan, (self.from, *to), &hops, sample));
+                    let finding = crossing(plan, (self.from, *to), &hops, sample);
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
                 }
             }
-            crossings.push(Crossing { from: self.from, to: *to, headers, undeclared });
+            let same = |it: &&mut Crossing| (it.from, it.to) == (self.from, *to);
+            match crossings.iter_mut().find(same) {
+                Some(known) => {
+                    known.headers.extend(subtract(headers, &known.headers));
+                    known.undeclared.extend(subtract(undeclared, &known.undeclared));
+                }
+                None => {
+                    crossings.push(Crossing { from: self.from, to: *to, headers, undeclared });
+                }
+            }
         }
     }
 }
@@ -322,15 +319,16 @@ fn crossing(
     } else {
         FindingKind::FlowUndeclared
     };
-    // The line to mend is the first that lets it leave its environment.
-    let loose = hops.iter().flat_map(|hop| [(hop, hop.input, true), (hop, hop.output, false)]);
-    let (line, at) = loose
+    // The line to mend is the last that somebody wrote, else where the last list is missing.
+    let lines = || hops.iter().flat_map(|hop| [(hop, hop.input, true), (hop, hop.output, false)]);
+    let written = lines().rfind(|(_, line, _)| matches!(line, Line::Rule(..)));
+    let (line, at) = written
+        .or_else(|| lines().next_back())
         .map(|(hop, line, input)| line_of(plan, hop, line, input))
-        .next_back()
         .unwrap_or_else(|| ("?".to_owned(), None));
     let mut finding = Finding::new(kind, at, "")
-        .fact("from", environment_id(plan, from))
-        .fact("to", environment_id(plan, to))
+        .fact("from", plan.environment_id(from))
+        .fact("to", plan.environment_id(to))
         .fact("sample", sample)
         .fact("line", line);
     if let Some(hop) = hops.last() {
@@ -347,7 +345,7 @@ fn witness(plan: &Plan, from: EnvironmentIndex, hops: &[Hop], sample: &Header) -
     if let Some(first) = hops.first() {
         steps.push(
             Step::new(StepKind::Begins)
-                .fact("environment", environment_id(plan, from))
+                .fact("environment", plan.environment_id(from))
                 .fact("vlan", first.from)
                 .fact("place", some_place(plan, first.from)),
         );
@@ -421,12 +419,12 @@ fn some_place(plan: &Plan, vlan: VlanId) -> String {
             == Some(vlan);
         for port in &switch.ports {
             let here = match &port.role {
-                crate::plan::PortRole::Auth { environments, fixed_vlan, .. } => {
+                PortRole::Auth { environments, fixed_vlan, .. } => {
                     *fixed_vlan == Some(vlan)
                         || (assigned && environment.is_some_and(|of| environments.contains(&of)))
                 }
-                crate::plan::PortRole::Access { vlan: own, .. } => *own == vlan,
-                crate::plan::PortRole::Trunk { .. } | crate::plan::PortRole::Unused => false,
+                PortRole::Access { vlan: own, .. } => *own == vlan,
+                PortRole::Trunk { .. } | PortRole::Unused => false,
             };
             if here {
                 return port_name(plan, index, &port.name);
@@ -441,14 +439,6 @@ pub(super) fn port_name(plan: &Plan, switch: SwitchIndex, port: &str) -> String 
     format!("{switch}:{port}")
 }
 
-pub(super) fn environment_id(plan: &Plan, index: EnvironmentIndex) -> &str {
-    plan.environment(index).map_or("?", |environment| environment.id.as_str())
-}
-
-pub(super) fn environment_ids(plan: &Plan, list: &[EnvironmentIndex]) -> String {
-    list.iter().map(|index| environment_id(plan, *index)).collect::<Vec<_>>().join(", ")
-}
-
 fn vlan_environment(plan: &Plan, vlan: VlanId) -> &str {
-    plan.vlan_environment(vlan).map_or("?", |index| environment_id(plan, index))
+    plan.vlan_environment(vlan).map_or("?", |index| plan.environment_id(index))
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between the service and the machine, in both languages.
 
-use crate::vocabulary::Language;
+use crate::vocabulary::{Language, registry};
 
 /// Something the machine, a file or another process refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

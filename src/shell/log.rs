@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::clock::now;
 use super::{Failure, FailureKind};
-use crate::vocabulary::{Language, Timestamp};
+use crate::vocabulary::{Language, Timestamp, registry};
 
 /// How many lines may wait to be written.
 pub const LINES_WAITING_MAX: usize = 65_536;

@@ -5,34 +5,6 @@
 //! mean is `plan`'s. Everything here carries bytes and facts between those rooms and the
 //! machine, within named bounds, and never lets a slow reader hold up admission.
 
-/// Declares an enum of ids with their texts in both languages.
-macro_rules! registry {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident $id:literal [$ja:literal, $en:literal])* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name {
-            $(#[doc = $en] $variant,)*
-        }
-
-        impl $name {
-            /// Everything in the registry, in order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The stable id.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self { $(Self::$variant => $id,)* }
-            }
-
-            /// The text, with names of facts in braces.
-            #[must_use]
-            pub const fn text(self) -> crate::vocabulary::Text {
-                match self { $(Self::$variant => crate::vocabulary::Text { ja: $ja, en: $en },)* }
-            }
-        }
-    };
-}
-
 mod admission;
 mod archive;
 pub mod authenticator;

@@ -109,6 +109,35 @@ impl Text {
     }
 }
 
+/// Declares an enum of ids with their texts in both languages.
+macro_rules! registry {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident $id:literal [$ja:literal, $en:literal])* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[doc = $en] $variant,)*
+        }
+
+        impl $name {
+            /// Everything in the registry, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable id.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)* }
+            }
+
+            /// The text, with names of facts in braces.
+            #[must_use]
+            pub const fn text(self) -> $crate::vocabulary::Text {
+                match self { $(Self::$variant => $crate::vocabulary::Text { ja: $ja, en: $en },)* }
+            }
+        }
+    };
+}
+pub(crate) use registry;
+
 /// What a text wants filled in: the same for everybody, or a day that each language writes in
 /// its own calendar.
 #[derive(Clone, Debug, PartialEq, Eq)]

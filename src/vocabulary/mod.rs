@@ -14,6 +14,7 @@ mod secret;
 mod time;
 mod trust;
 
+pub(crate) use language::registry;
 pub use language::{Fact, Language, Text, escape, hex};
 pub use mac::{Mac, MacError, MacSpelling};
 pub use mark::{Mark, MarkKind, MarkSubject, Marks};

@@ -29,7 +29,7 @@ const RULE_CERTIFICATE: &str = "R10";
 const DAY_S: i64 = 86_400;
 
 /// Whole days from `now` to `end`, begun ones included.
-const fn days_left(now: Timestamp, end: Timestamp) -> i64 {
+pub(in crate::plan) const fn days_left(now: Timestamp, end: Timestamp) -> i64 {
     (now.seconds_until(end) + DAY_S - 1).div_euclid(DAY_S)
 }
 
@@ -135,7 +135,12 @@ fn object(
     }
 }
 
-fn in_order(from: &Located<Timestamp>, until: &Located<Timestamp>, sink: &Sink) {
+/// Reports a beginning that is not before its end.
+pub(in crate::plan) fn in_order(
+    from: &Located<Timestamp>,
+    until: &Located<Timestamp>,
+    sink: &Sink,
+) {
     if from.value >= until.value {
         let finding = until.finding(FindingKind::TimesReversed).day("from", from.value);
         sink.push(finding.day("until", until.value.just_before()));

@@ -97,10 +97,7 @@ fn rules(
     let second = Sink::default();
     let policy = document(SHOWN, octets, &second, |table| {
         let _ = table.has("class");
-        let edition = table.choice(
-            "edition",
-            &[Edition::R4_3, Edition::R6_10, Edition::R7_3].map(|edition| (edition.id(), edition)),
-        );
+        let edition = table.choice("edition", &Edition::ALL.map(|edition| (edition.id(), edition)));
         let mut rules = table.tables("rule", |table| rule(table, names, environments));
         table.at_most("rule", &mut rules, RULES_MAX);
         let mut ids = std::collections::HashMap::new();

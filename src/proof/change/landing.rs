@@ -1,47 +1,47 @@
 //! Where each registered device would land, at every kind of place, by certificate and by MAC.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::rc::Rc;
 
 use crate::plan::{Area, Device, Plan, PortRole};
-use crate::policy::{Evidence, Verdict, decide};
+use crate::policy::{Entry, Evidence, Verdict, decide};
 use crate::vocabulary::{
-    Certificate, Claimed, DeviceIndex, Marks, Place, Point, PortIndex, Proven, SwitchIndex,
-    Timestamp,
+    Certificate, Claimed, DeviceIndex, Fact, Marks, Place, Point, PortIndex, Proven, SwitchIndex,
+    Text, Timestamp,
 };
 
 /// What becomes of a device at a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Landing {
     Refused,
-    Quarantine(String),
+    /// Environment and VLAN of the quarantine.
+    Quarantine(String, u16),
     /// Environment and VLAN.
     Admitted(String, u16),
 }
 
 impl Landing {
+    /// As people read it: environment and VLAN, or that it is refused.
+    pub(super) fn fact(&self) -> Fact {
+        match self {
+            Self::Refused => Fact::Both(Text { ja: "拒否", en: "refused" }),
+            Self::Quarantine(environment, vlan) | Self::Admitted(environment, vlan) => {
+                Fact::Word(format!("{environment} VLAN {vlan}"))
+            }
+        }
+    }
+
     pub(super) const fn admitted(&self) -> bool {
         match self {
             Self::Admitted(..) => true,
-            Self::Refused | Self::Quarantine(_) => false,
+            Self::Refused | Self::Quarantine(..) => false,
         }
     }
 
     pub(super) fn environment(&self) -> Option<String> {
         match self {
             Self::Admitted(environment, _) => Some(environment.clone()),
-            Self::Refused | Self::Quarantine(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Landing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused => write!(f, "refused"),
-            Self::Quarantine(vlan) => write!(f, "quarantine VLAN {vlan}"),
-            Self::Admitted(environment, vlan) => write!(f, "{environment} VLAN {vlan}"),
+            Self::Refused | Self::Quarantine(..) => None,
         }
     }
 }
@@ -85,13 +85,18 @@ pub(super) fn landings(
         for method in ["eap-tls", "mab"] {
             let Some(evidence) = evidence(device, method, now) else { continue };
             let decision = decide(plan, &Marks::default(), &evidence, &place, now);
-            let landing = match decision.verdict {
+            let entry = |entry: &Entry| {
+                (plan.environment_id(entry.environment).to_owned(), entry.vlan.get())
+            };
+            let landing = match &decision.verdict {
                 Verdict::Refuse => Landing::Refused,
-                Verdict::Quarantine(entry) => Landing::Quarantine(entry.vlan.to_string()),
-                Verdict::Admit(entry) => {
-                    let environment = plan.environment(entry.environment);
-                    let id = environment.map_or("?", |environment| &environment.id);
-                    Landing::Admitted(id.to_owned(), entry.vlan.get())
+                Verdict::Quarantine(into) => {
+                    let (environment, vlan) = entry(into);
+                    Landing::Quarantine(environment, vlan)
+                }
+                Verdict::Admit(into) => {
+                    let (environment, vlan) = entry(into);
+                    Landing::Admitted(environment, vlan)
                 }
             };
             found.insert((switch.clone(), kind.clone(), method), landing);
@@ -141,7 +146,7 @@ fn places(plan: &Plan, bound: Option<&Area>) -> Vec<(String, Place, String)> {
             let kind = if own {
                 format!("port {}", entry.name)
             } else {
-                let ids = super::separation::environment_ids(plan, environments);
+                let ids = plan.environment_ids(environments);
                 format!("ports of {ids} {fixed_vlan:?}")
             };
             if !kinds.contains(&kind) {

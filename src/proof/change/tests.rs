@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::change::{Change, changes};
-use super::tests::edit_first;
+use super::{Change, ChangeKind, changes};
 use crate::plan::tests::{NOW, shipped};
 use crate::plan::{Plan, Sources, compile};
+use crate::proof::tests::edit_first;
 use crate::vocabulary::Language;
 
 fn plan(sources: &Sources) -> Plan {
@@ -154,7 +154,7 @@ fn ids_are_unique_and_texts_want_the_same_facts() {
     use std::collections::BTreeSet;
 
     let mut seen = BTreeSet::new();
-    for kind in super::ChangeKind::ALL {
+    for kind in ChangeKind::ALL {
         assert!(seen.insert(kind.id()), "{} is used twice", kind.id());
         let facts = |language| kind.text().wants(language).collect::<BTreeSet<_>>();
         assert_eq!(facts(Language::Japanese), facts(Language::English), "{}", kind.id());
