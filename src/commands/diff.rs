@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use super::arguments::Words;
+use super::arguments::{Words, shown};
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
-use crate::plan::{self, Plan};
-use crate::proof::{Change, change_hash, changes};
+use crate::plan::Plan;
+use crate::proof::{change_hash, changes};
 use crate::shell::clock;
-use crate::shell::service::{Directories, Material as _, changes_json};
+use crate::shell::service::{Directories, changes_json};
 use crate::vocabulary::{Language, Text, hex};
 
 pub(super) fn define(language: Language) -> Command {
@@ -51,16 +51,19 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let found = changes(&old, &new, clock::now());
     let hash = hex(&change_hash(&old, &new));
     let weaker = found.iter().any(|change| change.weaker);
+    let listed = changes_json(&found, console.language);
     if matches.get_flag("json") {
-        console.json(&json!({
-            "change": hash,
-            "weaker": weaker,
-            "changes": changes_json(&found, console.language),
-        }));
+        console.json(&json!({ "change": hash, "weaker": weaker, "changes": listed }));
     } else {
-        print(console, &found);
+        site::print_changes(console, &listed);
         let verdict = match (found.is_empty(), weaker) {
-            (true, _) => Text { ja: "違いはありません", en: "nothing changes" },
+            (true, _) if old.content_hash == new.content_hash => {
+                Text { ja: "違いはありません", en: "nothing changes" }
+            }
+            (true, _) => Text {
+                ja: "違いはありますが、分離にも端末の行き先にも関わりません",
+                en: "what differs concerns neither the separation nor where devices land",
+            },
             (false, false) => Text {
                 ja: "分離は弱くなりません",
                 en: "the separation does not get weaker",
@@ -76,17 +79,6 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     if weaker { WRONG } else { DONE }
 }
 
-/// Prints changes, those that weaken the separation first and marked with `!`.
-pub(super) fn print(console: &mut Console, changes: &[Change]) {
-    for change in changes {
-        let sign = if change.weaker { '!' } else { ' ' };
-        console.line(format!("{sign} [{}] {}", change.kind.id(), change.text(console.language)));
-        for step in change.finding.iter().flat_map(|finding| &finding.witness) {
-            console.line(format!("      {}", step.text(console.language)));
-        }
-    }
-}
-
 /// The plan of the files in a directory; its faults are printed when there is none.
 fn compile(root: &Path, console: &mut Console) -> Option<Plan> {
     let directories = Directories {
@@ -94,17 +86,13 @@ fn compile(root: &Path, console: &mut Console) -> Option<Plan> {
         topology: root.join("topology"),
         secrets: root.join("secrets"),
     };
-    let sources = match directories.sources() {
-        Ok(sources) => sources,
-        Err(failure) => {
-            console.complain(failure.message(console.language));
-            return None;
-        }
-    };
-    let compiled = plan::compile(&sources, clock::now());
-    if compiled.plan.is_none() {
-        console.complain(root.display());
-        site::print_findings(console, &compiled.findings);
+    let plan = site::compile(&directories, console);
+    if plan.is_err() {
+        let text = Text {
+            ja: "`{path}` の設定は使えません",
+            en: "no plan can be made of the files in `{path}`",
+        };
+        console.complain(text.fill(console.language, &[("path", shown(root))]));
     }
-    compiled.plan
+    plan.ok()
 }

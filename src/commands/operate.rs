@@ -271,10 +271,7 @@ pub(super) fn ask(
 }
 
 fn print_found(console: &mut Console, result: &Value) {
-    for change in result["changes"].as_array().into_iter().flatten() {
-        let sign = if change["weaker"] == true { '!' } else { ' ' };
-        console.line(format!("{sign} [{}] {}", shown(&change["id"]), shown(&change["text"])));
-    }
+    site::print_changes(console, &result["changes"]);
     for finding in result["findings"].as_array().into_iter().flatten() {
         let part = |name: &str| shown(&finding[name]);
         if finding["severity"] == "notice" {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
+use serde_json::Value;
 
 use super::arguments::Words;
 use super::{Console, WRONG};
@@ -113,6 +114,20 @@ pub(super) fn print_findings(console: &mut Console, findings: &[Finding]) {
             console.line(format!("    {number}. {}", step.text(language)));
         }
         console.line(format!("    → {}", finding.remedy(language)));
+    }
+}
+
+/// Prints changes as the service and `diff` give them, those that weaken the separation first
+/// and marked with `!`.
+pub(super) fn print_changes(console: &mut Console, changes: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for change in changes.as_array().into_iter().flatten() {
+        let sign = if change["weaker"] == true { '!' } else { ' ' };
+        console.line(format!("{sign} [{}] {}", text(&change["id"]), text(&change["text"])));
+        let finding = &change["finding"];
+        for step in finding["witness"].as_array().into_iter().flatten() {
+            console.line(format!("      {}", text(&step["text"])));
+        }
     }
 }
 

@@ -384,7 +384,7 @@ findings! {
     EstablishedNotTcp Error "topology.established-not-tcp"
         ["established は protocol が tcp の規則にだけ書けます。", "established goes only with the protocol tcp"]
         ["protocol を tcp にするか、established を取り除いてください。", "make the protocol tcp, or remove established"]
-    BadPorts Error "topology.bad-ports"
+    BadPorts Error "file.bad-ports"
         ["`{value}` をポート番号として読めません。", "`{value}` is no port number"]
         ["\"443\" や \"8000-8010\" のように書いてください。", "write it as \"443\" or \"8000-8010\""]
     GatewayAddress Error "topology.gateway-address"

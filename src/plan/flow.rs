@@ -8,9 +8,9 @@ use ipnetwork::IpNetwork;
 
 use super::finding::Sink;
 use super::names::{Names, declare, resolve};
+use super::packet::{hosts_within, ports, protocol};
 use super::policy::{days_left, in_order};
 use super::read::{Located, Table, document, to_mac};
-use super::topology::{hosts_within, ports, protocol};
 use super::{Environment, Finding, FindingKind, Origin, Sources};
 use crate::vocabulary::{EnvironmentIndex, Mac, Timestamp};
 

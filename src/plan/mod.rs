@@ -14,6 +14,7 @@ mod flow;
 mod inventory;
 mod model;
 mod names;
+mod packet;
 mod policy;
 mod profile;
 pub(crate) mod read;
@@ -36,6 +37,7 @@ pub(crate) use finding::{Sink, some_of};
 pub use flow::{Flow, FlowEnd};
 pub use inventory::{Area, Device};
 pub use model::{Name, Origin, Plan};
+pub use packet::{TCP, UDP, protocol_name};
 pub use policy::{
     Action, Class, Edition, Exception, ExceptionObject, Grant, MacAdmission, Medium, Method, Rule,
 };
@@ -53,5 +55,5 @@ pub use step::{Step, StepKind};
 pub use topology::{
     AccessPoint, Acl, AclIndex, AclRule, Applied, Cable, Families, Gateway, GatewayIndex,
     Interface, Link, LinkEnd, Port, PortRole, Relay, RelayClass, Ring, RingIndex, Route, Site,
-    Switch, SwitchRole, Transmission, WirelessNetwork, protocol_name,
+    Switch, SwitchRole, Transmission, WirelessNetwork,
 };

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use super::header::{Header, Places, Span, addresses, outside};
 use super::layer3::flow_headers;
 use super::separation::{Crossing, cut};
-use crate::plan::{Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass};
+use crate::plan::{
+    Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass, TCP, UDP,
+};
 use crate::vocabulary::EnvironmentIndex;
 
 /// Shortest prefix of an IPv4 address of a flow.
@@ -15,8 +17,6 @@ const PREFIX4_MIN: u8 = 24;
 const PREFIX6_MIN: u8 = 64;
 /// Ports of one flow.
 const PORTS_MAX: usize = 16;
-/// Protocols with ports: TCP and UDP.
-const PORTED: [u8; 2] = [6, 17];
 
 pub(super) fn check(
     plan: &Plan,
@@ -58,7 +58,7 @@ fn tuple(flow: &Flow, findings: &mut Vec<Finding>) {
         }
     }
     let count: usize = flow.ports.iter().map(ExactSizeIterator::len).sum::<usize>();
-    if PORTED.contains(&flow.protocol) && !(1..=PORTS_MAX).contains(&count) {
+    if matches!(flow.protocol, TCP | UDP) && !(1..=PORTS_MAX).contains(&count) {
         findings.push(
             finding(FindingKind::FlowPorts, flow).fact("count", count).fact("max", PORTS_MAX),
         );

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use ipnetwork::IpNetwork;
 
-use crate::plan::protocol_name;
+use crate::plan::{TCP, UDP, protocol_name};
 
 /// An interval of whole numbers, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -255,24 +255,27 @@ pub fn ports(range: &RangeInclusive<u16>) -> Span<u16> {
     Span::new(*range.start(), *range.end())
 }
 
-/// One packet of a box, the one with the smallest numbers: `10.1.0.0 → 10.3.0.0 tcp 0 → 443`.
+/// One packet of a box, one that people know where the box holds such:
+/// `10.1.0.1 → 10.3.0.1 tcp 49152 → 443`.
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A destination of IPv4 wants a source of IPv4, where the box holds one.
         let show = |own: Span<u128>, other: Span<u128>| {
-            let both = own.and(IPV4).filter(|_| other.and(IPV4).is_some());
-            let number = both.map_or(own.first, |both| both.first);
-            Ipv6Addr::from(number).to_canonical()
+            let both = own.and(IPV4).filter(|_| other.and(IPV4).is_some()).unwrap_or(own);
+            // The first address of a network is no host's.
+            Ipv6Addr::from(both.last.min(both.first.saturating_add(1))).to_canonical()
         };
         let (from, to) = (show(self.from, self.to), show(self.to, self.from));
-        let protocol = self.protocol;
-        let any = protocol == Self::ALL.protocol;
-        let number = if any { 6 } else { protocol.first };
-        write!(f, "{from} → {to} {}", protocol_name(number))?;
-        if matches!(number, 6 | 17) {
-            write!(f, " {} → {}", self.from_port.first, self.to_port.first)?;
+        let protocol = if self.protocol == Self::ALL.protocol { TCP } else { self.protocol.first };
+        write!(f, "{from} → {to} {}", protocol_name(protocol))?;
+        if matches!(protocol, TCP | UDP) {
+            let port = |span: Span<u16>, known: u16| {
+                if span.first <= known && known <= span.last { known } else { span.first }
+            };
+            let (from, to) = (port(self.from_port, 49_152), port(self.to_port, 443));
+            write!(f, " {from} → {to}")?;
         }
-        if number == 6 && self.established.first == 1 {
+        if protocol == TCP && self.established.first == 1 {
             write!(f, " (ACK)")?;
         }
         Ok(())
@@ -364,8 +367,8 @@ mod tests {
         let v6 = addresses("fd00:1::/48".parse().unwrap());
         assert!(IPV4.holds(v4) && IPV4.and(v6).is_none());
         let header = Header { from: v4, to_port: Span::new(443, 443), ..Header::ALL };
-        assert_eq!(header.to_string(), "10.1.0.0 → 0.0.0.0 tcp 0 → 443");
+        assert_eq!(header.to_string(), "10.1.0.1 → 0.0.0.1 tcp 49152 → 443");
         let header = Header { from: v6, to: v6, ..Header::ALL };
-        assert_eq!(header.to_string(), "fd00:1:: → fd00:1:: tcp 0 → 0");
+        assert_eq!(header.to_string(), "fd00:1::1 → fd00:1::1 tcp 49152 → 443");
     }
 }

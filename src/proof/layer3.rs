@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use super::header::{Header, IPV4, MACS, Places, Span, addresses, outside, ports};
 use super::layer2::Segments;
-use crate::plan::{Acl, AclIndex, AclRule, Applied, Flow, Gateway, GatewayIndex, Interface, Plan};
+use crate::plan::{
+    Acl, AclIndex, AclRule, Applied, Flow, Gateway, GatewayIndex, Interface, Plan, TCP,
+};
 use crate::vocabulary::{EnvironmentIndex, VlanId};
 
 /// Boxes of one search at most; a plan that needs more is refused rather than half proven.
@@ -13,7 +15,7 @@ pub(super) const PIECES_MAX: usize = 200_000;
 
 /// What let a packet pass at one side of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Line {
+pub(super) enum Line {
     /// Nothing restricts it.
     Unfiltered,
     /// A rule of a list.
@@ -28,7 +30,7 @@ pub enum Line {
 
 /// A passage through a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Hop {
+pub(super) struct Hop {
     /// The gateway.
     pub gateway: GatewayIndex,
     /// The VLAN it came from.
@@ -43,7 +45,7 @@ pub struct Hop {
 
 /// Packets that reach a segment, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece {
+pub(super) struct Piece {
     /// The packets.
     pub header: Header,
     /// The segment.
@@ -286,20 +288,11 @@ impl<'a> Ways<'a> {
                 let there =
                     door.connected.iter().any(|span| span.and(Span::new(via, via)).is_some());
                 if there {
-                    add(route_span(route.to), Some(route.vrf.as_str()));
+                    add(addresses(route.to), Some(route.vrf.as_str()));
                 }
             }
         }
         ways
-    }
-}
-
-/// The destinations of a route; a default route is one of its own family only.
-fn route_span(network: ipnetwork::IpNetwork) -> Span<u128> {
-    let span = addresses(network);
-    match network {
-        ipnetwork::IpNetwork::V4(_) => span.and(IPV4).unwrap_or(span),
-        ipnetwork::IpNetwork::V6(_) => span,
     }
 }
 
@@ -341,7 +334,7 @@ impl Lists<'_> {
                 }
                 if gateway.forwards_unlisted {
                     let line = Line::Unlisted(index);
-                    passing.extend(unlisted(acl).into_iter().map(|header| (header, line)));
+                    passing.extend(packets(acl, false).into_iter().map(|header| (header, line)));
                 }
                 passing
             }
@@ -349,14 +342,19 @@ impl Lists<'_> {
     }
 }
 
-/// Packets of families that a list says nothing about. Both addresses of a packet are of one
-/// family.
-fn unlisted(acl: &Acl) -> Vec<Header> {
-    let v4 = Header { from: IPV4, to: IPV4, ..Header::ALL };
-    if !acl.families.ipv4 {
-        return vec![v4];
+/// Every IPv4 packet. Both addresses of a packet are of one family.
+const IPV4_PACKETS: Header = Header { from: IPV4, to: IPV4, ..Header::ALL };
+
+/// The packets that a list speaks about, or does not.
+fn packets(acl: &Acl, listed: bool) -> Vec<Header> {
+    let mut packets = Vec::new();
+    if acl.families.ipv4 == listed {
+        packets.push(IPV4_PACKETS);
     }
-    if !acl.families.ipv6 { others() } else { Vec::new() }
+    if acl.families.ipv6 == listed {
+        packets.extend(others());
+    }
+    packets
 }
 
 /// Every packet that is not IPv4.
@@ -369,7 +367,7 @@ fn others() -> Vec<Header> {
 }
 
 /// What a list permits, as boxes that do not overlap earlier denials; the first match speaks.
-pub fn permitted(index: AclIndex, acl: &Acl) -> Vec<(Header, Line)> {
+fn permitted(index: AclIndex, acl: &Acl) -> Vec<(Header, Line)> {
     let mut denied: Vec<Header> = Vec::new();
     let mut places = Places::default();
     let mut passing = Vec::new();
@@ -390,14 +388,6 @@ pub fn permitted(index: AclIndex, acl: &Acl) -> Vec<(Header, Line)> {
 }
 
 fn rule_headers(acl: &Acl, rule: &AclRule) -> Vec<Header> {
-    let families: Vec<Header> = match (acl.families.ipv4, acl.families.ipv6) {
-        (true, true) => {
-            let v4 = Header { from: IPV4, to: IPV4, ..Header::ALL };
-            std::iter::once(v4).chain(others()).collect()
-        }
-        (true, false) => vec![Header { from: IPV4, to: IPV4, ..Header::ALL }],
-        (false, _) => others(),
-    };
     let networks = |list: &[ipnetwork::IpNetwork]| -> Vec<Span<u128>> {
         if list.is_empty() {
             vec![Header::ALL.from]
@@ -411,7 +401,7 @@ fn rule_headers(acl: &Acl, rule: &AclRule) -> Vec<Header> {
     let protocol = rule.protocol.map_or(Header::ALL.protocol, |number| Span::new(number, number));
     let established = if rule.established { Span::new(1, 1) } else { Header::ALL.established };
     let mut boxes = Vec::new();
-    for family in &families {
+    for family in &packets(acl, true) {
         for from in networks(&rule.from) {
             for to in networks(&rule.to) {
                 for from_port in ranges(&rule.from_ports) {
@@ -450,7 +440,7 @@ pub(super) fn flow_headers(flow: &Flow, reply: bool) -> Vec<Header> {
                 let header = Header { from: one, to: other, protocol, ..Header::ALL };
                 boxes.push(if reply {
                     let established = match flow.protocol {
-                        6 => Span::new(1, 1),
+                        TCP => Span::new(1, 1),
                         _ => Header::ALL.established,
                     };
                     Header { from: other, to: one, from_port: *range, established, ..header }

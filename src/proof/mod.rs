@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 pub use change::{Change, ChangeKind, change_hash, changes};
 pub use header::{Header, Span, subtract};
-pub use layer3::{Hop, Line, Piece};
 pub use separation::Crossing;
 
 use crate::plan::{Edition, Finding, Plan, Severity};
@@ -95,9 +94,17 @@ impl AcceptedPlan {
         if proof.holds() { Ok((Self(Arc::new(plan)), proof.findings)) } else { Err(proof.findings) }
     }
 
-    /// The plan.
+    /// The plan, to be shared by those who serve it.
     #[must_use]
-    pub const fn plan(&self) -> &Arc<Plan> {
+    pub const fn shared(&self) -> &Arc<Plan> {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for AcceptedPlan {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
         &self.0
     }
 }

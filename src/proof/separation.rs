@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::header::{Header, Places, outside, subtract};
+use super::header::{Header, Places, addresses, outside, subtract};
 use super::layer2::{Meeting, Segments, carried, partner};
 use super::layer3::{Hop, Line, PIECES_MAX, Piece, Routes, flow_headers};
 use crate::plan::{
@@ -281,6 +281,7 @@ impl Found {
                 headers.push(piece.header);
                 undeclared.extend(rest.iter().copied());
                 let Some(sample) = rest.first() else { continue };
+                let sample = &typical(plan, (self.from, *to), sample);
                 let hops = Routes::hops(&self.pieces, piece);
                 let Some(last) = hops.last() else { continue };
                 let gateways = hops.iter().map(|hop| hop.gateway).collect();
@@ -304,6 +305,22 @@ impl Found {
             }
         }
     }
+}
+
+/// Of these packets, those between addresses of the two environments, where there are such.
+fn typical(
+    plan: &Plan,
+    (from, to): (EnvironmentIndex, EnvironmentIndex),
+    sample: &Header,
+) -> Header {
+    let prefixes = |index| {
+        let environment = plan.environment(index);
+        environment.into_iter().flat_map(|environment| &environment.prefixes)
+    };
+    prefixes(from)
+        .flat_map(|from| prefixes(to).map(move |to| (addresses(*from), addresses(*to))))
+        .find_map(|(from, to)| sample.and(&Header { from, to, ..Header::ALL }))
+        .unwrap_or(*sample)
 }
 
 fn crossing(

@@ -9,8 +9,6 @@ mod site;
 pub(super) mod tests;
 mod wireless;
 
-pub use gateway::protocol_name;
-pub(super) use gateway::{hosts_within, ports, protocol};
 pub(super) use read::read;
 
 use ipnetwork::IpNetwork;
@@ -315,8 +313,7 @@ pub struct AclRule {
 pub enum Applied {
     /// What a list permits.
     Acl(AclIndex),
-    /// The permitted flows and nothing else, as `sekisho render` writes them; what crosses no
-    /// environment passes.
+    /// The permitted flows and nothing else; what crosses no environment passes.
     Flows,
 }
 

@@ -88,7 +88,7 @@ impl From<Failure> for Refused {
 /// A plan and everything needed to serve it, not yet in force.
 pub(super) struct Candidate {
     pub(super) sources: Sources,
-    pub(super) plan: Arc<Plan>,
+    pub(super) plan: AcceptedPlan,
     pub(super) credentials: Credentials,
     pub(super) findings: Vec<Finding>,
 }
@@ -124,7 +124,6 @@ pub(super) fn load(
         }
     };
     findings.extend(proven);
-    let plan = Arc::clone(plan.plan());
     let (credentials, more) = material.credentials(&plan, now)?;
     let count = more.len();
     findings.extend(more);
@@ -150,9 +149,12 @@ pub(super) fn choose(
         return Ok(Start { candidate, generation: 1, events: Vec::new(), findings });
     };
     let newest = store.newest()?;
-    // Files changed while the service was down ask for the same acceptance as a reload.
+    let aside = store.set_aside()?;
+    // Files changed while the service was down ask for the same acceptance as a reload, but for
+    // those that a rollback set aside, which are not used anyway.
     let fresh = fresh.and_then(|candidate| {
-        let known = newest.as_ref().filter(|it| it.content_hash != candidate.plan.content_hash);
+        let hash = candidate.plan.content_hash;
+        let known = newest.as_ref().filter(|it| it.content_hash != hash && aside != Some(hash));
         if let Some(newest) = known {
             let (_, sources) = store.load(newest.generation)?;
             // One that this version can no longer read has nothing to compare.
@@ -162,7 +164,6 @@ pub(super) fn choose(
         }
         Ok(candidate)
     });
-    let aside = store.set_aside()?;
     let (event, cause, findings) = match (fresh, &newest) {
         (Ok(candidate), Some(_)) if aside == Some(candidate.plan.content_hash) => {
             (log::Event::PlanSetAside, None, candidate.findings)
@@ -201,7 +202,7 @@ pub(super) fn snapshot(
     learned: &HashSet<String>,
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, Failure> {
-    let plan = Arc::clone(&candidate.plan);
+    let plan = Arc::clone(candidate.plan.shared());
     Snapshot::new(generation, plan, &candidate.credentials, marks, learned, previous)
         .map_err(|cause| Failure::new(FailureKind::SnapshotRefused).fact("cause", cause))
 }
