@@ -211,3 +211,73 @@ fn the_demonstration_answers_every_device_as_the_inventory_says() {
     assert_eq!((&result["right"], &result["devices"]), (&true.into(), &3118.into()), "{result:#}");
     assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "nothing is left behind");
 }
+
+/// Runs a shell script in a directory, with this build's `sekisho` first on the path.
+fn shell(directory: &std::path::Path, script: &str) -> std::process::Output {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_sekisho")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = std::process::Command::new("sh");
+    run(command.args(["-ec", script]).current_dir(directory).env("PATH", path))
+}
+
+#[test]
+fn the_hook_of_the_readme_stops_what_is_weaker_and_nothing_else() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("#!/bin/sh\n").unwrap();
+    let (hook, _) = rest.split_once("```").unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let site = parent.path();
+    for tree in ["config", "topology"] {
+        copy_tree(&root().join(tree), &site.join(tree));
+    }
+    let git = "git -c user.name=x -c user.email=x@city.example";
+    let output = shell(site, &format!("git init -q . && git add . && {git} commit -qm one"));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(shell(site, hook).status.success());
+    let flows = site.join("config/flows.toml");
+    let text = fs::read_to_string(&flows).unwrap();
+    fs::write(&flows, text.replacen("ports = [\"443\"]", "ports = [\"443\", \"80\"]", 1)).unwrap();
+    let output = shell(site, hook);
+    assert!(!output.status.success() && printed(&output).contains("! ["), "{}", printed(&output));
+    fs::write(&flows, text.replacen("id = \"T-001\"", "idd = \"T-001\"", 1)).unwrap();
+    assert!(!shell(site, hook).status.success());
+}
+
+#[test]
+fn what_the_readme_says_of_gateways_can_be_read_and_a_broken_rule_breaks_what_rests_on_it() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("[[acl]]\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let site = parent.path();
+    for tree in ["config", "topology"] {
+        copy_tree(&root().join(tree), &site.join(tree));
+    }
+    let network = site.join("topology/network.toml");
+    let text = fs::read_to_string(&network).unwrap();
+    fs::write(&network, format!("{text}\n[[acl]]\n{example}")).unwrap();
+    let (code, result) = check(site);
+    assert_eq!(code, Some(0), "{result:#}");
+    assert_eq!(
+        (&result["rules"]["R03"], &result["rules"]["R08"]),
+        (&"held".into(), &"held".into())
+    );
+    assert_eq!(result["rules"]["R25"], "unmeasured");
+    // Without its lists, what the gateway forwards is more than any flow permits.
+    let open = example.replace("in = \"nothing\", out = \"to-files\"", "vrf = \"main\"");
+    let open = open.replace("in = \"to-files\", out = \"nothing\"", "vrf = \"main\"");
+    assert_ne!(open, example);
+    fs::write(&network, format!("{text}\n[[acl]]\n{open}")).unwrap();
+    let (code, result) = check(site);
+    assert_eq!(code, Some(1));
+    for rule in ["R04", "R07", "R08"] {
+        assert_eq!(result["rules"][rule], "broken", "{rule}");
+    }
+    let found = result["findings"].as_array().unwrap().iter();
+    let found = found.filter(|finding| finding["id"] == "r04.undeclared-flow");
+    assert!(found.clone().count() > 0);
+    for finding in found {
+        assert_eq!(finding["rule"], "R04");
+        assert!(finding["witness"].as_array().unwrap().len() > 4, "{finding:#}");
+    }
+}

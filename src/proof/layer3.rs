@@ -10,8 +10,9 @@ use crate::plan::{
 };
 use crate::vocabulary::{EnvironmentIndex, VlanId};
 
-/// Boxes of one search at most; a plan that needs more is refused rather than half proven.
-pub(super) const PIECES_MAX: usize = 200_000;
+/// Boxes of one search at most; a plan that needs more is refused rather than half proven. Boxes
+/// for one destination are compared with each other, so this bounds the time as well.
+pub(super) const PIECES_MAX: usize = 50_000;
 
 /// What let a packet pass at one side of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -311,3 +311,92 @@ fn what_can_be_assigned_exists_and_reaches_its_gateway() {
     let lost = findings.iter().filter(|it| it.kind.id() == "r15.no-way-to-gateway").count();
     assert_eq!(lost, 6, "two switches with three VLANs");
 }
+
+#[test]
+fn environments_far_apart_are_still_told_apart() {
+    let mut plan = plan(&shipped());
+    // As many copies of the last environment as fit between the first and the new ones.
+    let mut sources = shipped();
+    let text = String::from_utf8(sources.config["environments.toml"].clone()).unwrap();
+    let more: String = (0..140)
+        .map(|number| {
+            format!(
+                "[[environment]]\nid = \"X{number}\"\nname_ja = \"x\"\nname_en = \"x\"\n\
+                 role = \"management\"\nguideline = \"none\"\nprefixes = [\"10.251.{number}.0/24\"]\n\
+                 admission = \"none\"\nwireless = \"forbidden\"\ncritical_vlan = false\n\
+                 internet = false\nweight = 1\nauthorities = []\n\
+                 crl = {{ required = false, grace_h = 0, when_stale = \"refuse\" }}\n\
+                 vlan = [{{ id = {}, name = \"X{number}\", prefix = \"10.251.{number}.0/24\" }}]\n\n",
+                2_000 + number
+            )
+        })
+        .collect();
+    sources.config.insert("environments.toml".to_owned(), format!("{more}{text}").into_bytes());
+    let wide = compile(&sources, NOW).plan.unwrap();
+    let ids: Vec<_> = wide.environments.iter().map(|it| it.id.as_str()).collect();
+    for other in [1, 63, 64, 127, 128, 139] {
+        let mut wide = wide.clone();
+        let [one, far] = [0, other].map(|at: usize| wide.environments[at].vlans[0].id);
+        for switch in wide.switches.iter_mut().filter(|it| it.id.starts_with("hon-core")) {
+            switch.vlans.extend([one, far]);
+        }
+        let gateway = &mut wide.gateways[0];
+        for vlan in [one, far] {
+            let interface = gateway.interfaces[0].clone();
+            gateway.interfaces.push(crate::plan::Interface { vlan, ..interface });
+        }
+        let found = prove(&wide, None, NOW).crossings;
+        let crossing = |from: usize, to: usize| {
+            found.iter().any(|it| (usize::from(it.from.0), usize::from(it.to.0)) == (from, to))
+        };
+        assert!(crossing(0, other) && crossing(other, 0), "{} and {}", ids[0], ids[other]);
+    }
+    plan.gateways.clear();
+    assert!(prove(&plan, None, NOW).crossings.is_empty(), "nothing forwards without gateways");
+}
+
+#[test]
+fn a_search_that_gives_up_proves_nothing() {
+    use crate::plan::{Acl, AclIndex, AclRule, Applied, Families};
+
+    // Each rule is one more box that reaches B.
+    let mut plan = plan(&shipped());
+    let at = plan.gateways[0].at.clone();
+    let rule = |number: u16| AclRule {
+        permit: true,
+        from: Vec::new(),
+        to: vec![
+            std::net::IpAddr::from([10, 2, (number / 250 % 50) as u8, (number % 250) as u8]).into(),
+        ],
+        protocol: Some(6),
+        from_ports: Vec::new(),
+        to_ports: vec![number..=number],
+        established: false,
+        at: at.clone(),
+    };
+    let rules = (0..60_000).map(rule).collect();
+    let families = Families { ipv4: true, ipv6: true };
+    plan.acls = vec![Acl { id: "many".to_owned(), families, rules, at: at.clone() }];
+    for gateway in plan.gateways.iter_mut().filter(|gateway| gateway.id.starts_with("fw-ab")) {
+        for interface in &mut gateway.interfaces {
+            interface.input = Some(Applied::Acl(AclIndex(0)));
+            interface.output = None;
+        }
+    }
+    let proof = prove(&plan, None, NOW);
+    assert!(errors(&proof.findings).contains("r03.not-proven") && !proof.holds());
+}
+
+#[test]
+fn who_enters_by_an_exception_of_a_class_is_pinned_too() {
+    use crate::plan::{Area, ExceptionObject};
+    use crate::vocabulary::SiteIndex;
+
+    let mut plan = plan(&shipped());
+    let printer = plan.devices.iter_mut().find(|device| device.certificate.is_none()).unwrap();
+    printer.place = Some(Area::Site(SiteIndex(0)));
+    let class = printer.class;
+    assert!(!errors(&prove(&plan, None, NOW).findings).contains("r10.exception-not-pinned"));
+    plan.exceptions[0].objects = vec![ExceptionObject::Class(class)];
+    assert!(errors(&prove(&plan, None, NOW).findings).contains("r10.exception-not-pinned"));
+}

@@ -170,3 +170,24 @@ fn newer_and_foreign_files_are_refused() {
     drop(connection);
     assert_eq!(Store::open(directory.path()).unwrap_err().kind, FailureKind::StoreForeign);
 }
+
+#[test]
+fn two_people_are_two_only_for_the_same_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    let (one, other) = ([1; 32], [2; 32]);
+    let mut accept = |change: &[u8; 32], operator: &str| {
+        store.accept_change(change, operator, ("name", "reason"), Timestamp(7)).unwrap()
+    };
+    assert_eq!(accept(&one, "seki (uid 1000)"), ["seki (uid 1000)"]);
+    assert_eq!(accept(&one, "seki (uid 1000)"), ["seki (uid 1000)"]);
+    assert_eq!(accept(&other, "mori (uid 1001)"), ["mori (uid 1001)"]);
+    assert_eq!(accept(&one, "mori (uid 1001)").len(), 2);
+    // What is kept is bounded, the oldest goes first.
+    for number in 0..2_000_u32 {
+        let mut change = [0; 32];
+        change[..4].copy_from_slice(&number.to_be_bytes());
+        accept(&change, "seki (uid 1000)");
+    }
+    assert_eq!(accept(&one, "kobo (uid 1002)"), ["kobo (uid 1002)"]);
+}

@@ -160,3 +160,77 @@ fn ids_are_unique_and_texts_want_the_same_facts() {
         assert_eq!(facts(Language::Japanese), facts(Language::English), "{}", kind.id());
     }
 }
+
+#[test]
+fn ports_that_ask_less_are_seen_wherever_they_are() {
+    use crate::plan::{PortRole, SwitchRole};
+
+    let old = plan(&shipped());
+    let loosened = |new: &Plan| {
+        let changes = changes(&old, new, NOW);
+        let told = changes.iter().filter(|change| change.kind == ChangeKind::Loosened);
+        told.map(|change| change.text(Language::English)).collect::<Vec<_>>()
+    };
+    let vlan = |at: usize| old.environments[at].vlans[0].id;
+    let access = |at| PortRole::Access { vlan: vlan(at), reason: "lift".to_owned() };
+    // A new switch with a port that asks for nothing.
+    let mut new = old.clone();
+    let mut switch = new.switches.iter().find(|it| it.role == SwitchRole::Access).unwrap().clone();
+    switch.id = "new".to_owned();
+    switch.ports[0].role = access(1);
+    switch.ports.truncate(1);
+    new.switches.push(switch);
+    assert_eq!(loosened(&new), ["new 0/1 is loosened: - → access"]);
+    // One that asks for nothing and is moved into another environment.
+    let (mut before, mut after) = (old.clone(), old.clone());
+    let at = old.switches.iter().position(|it| it.role == SwitchRole::Access).unwrap();
+    before.switches[at].ports[0].role = access(2);
+    after.switches[at].ports[0].role = access(0);
+    let found = changes(&before, &after, NOW);
+    let moved = found.iter().find(|change| change.kind == ChangeKind::Loosened).unwrap();
+    assert!(moved.weaker && moved.text(Language::English).ends_with("is loosened: C → A"));
+    // A trunk put to use is judged by where it leads, not here.
+    let mut new = old.clone();
+    let unused = |port: &&mut crate::plan::Port| port.role == PortRole::Unused;
+    let port = new.switches[at].ports.iter_mut().find(unused).unwrap();
+    port.role = PortRole::Trunk { vlans: vec![vlan(1)], native: None, all: false };
+    assert_eq!(loosened(&new), Vec::<String>::new());
+}
+
+#[test]
+fn a_switch_that_opens_without_server_and_a_new_relay_are_weaker() {
+    let closed = "server_dead = \"closed\"";
+    let found = after("config/profiles/comware.toml", closed, "server_dead = \"last-vlan\"");
+    assert_eq!(ids(&found), [("setting.loosened", true)].into());
+    // The chain over the sanitiser goes on into C by a flow that is there already.
+    let vdi = "addresses = [\"10.3.0.20\", \"10.3.0.21\"]";
+    let found = after(
+        "topology/network.toml",
+        vdi,
+        "addresses = [\"10.3.0.20\", \"10.2.0.60\", \"10.2.0.62\"]",
+    );
+    assert!(found.iter().any(|it| it.weaker && it.kind == ChangeKind::FindingAppears), "{found:?}");
+}
+
+#[test]
+fn grants_and_new_addresses_are_shown_and_weaken_nothing() {
+    let found = after("config/grants.toml", "until = \"2026-12-25\"", "until = \"2026-12-24\"");
+    assert_eq!(ids(&found), [("grant.changed", false)].into());
+    let inventory = String::from_utf8(shipped().config["inventory.csv"].clone()).unwrap();
+    let row = inventory.lines().find(|line| line.contains(",情報系端末,")).unwrap();
+    let mac = row.split(',').nth(5).unwrap();
+    let found = after("config/inventory.csv", mac, "00-16-3E-7F-00-01");
+    assert_eq!(ids(&found), [("device.renamed", false)].into());
+}
+
+#[test]
+fn a_refusal_is_told_in_the_readers_language() {
+    let rule = "environments = [\"B\", \"C\"]\nmethods = [\"eap-tls\"]\nmedia = [\"wired\"]";
+    let found = after("config/policy.toml", rule, &rule.replace("[\"B\", \"C\"]", "[\"B\"]"));
+    let refused = found.iter().find(|it| it.kind == ChangeKind::DeviceRefused).unwrap();
+    assert!(
+        refused.text(Language::Japanese).contains("だったが 拒否 になる端末 100 台"),
+        "{refused:?}"
+    );
+    assert!(refused.text(Language::English).contains("become refused"));
+}

@@ -1,6 +1,6 @@
 //! What is permitted by name and for a time: flows, exceptions and grants.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Change, ChangeKind};
 use crate::plan::{Exception, ExceptionObject, Flow, Grant, Plan};
@@ -28,8 +28,8 @@ pub(super) fn flows(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
             }
         }
     }
-    let kept: HashMap<&str, ()> = new.permitted.iter().map(|it| (it.id.as_str(), ())).collect();
-    for flow in old.permitted.iter().filter(|flow| !kept.contains_key(flow.id.as_str())) {
+    let kept: HashSet<&str> = new.permitted.iter().map(|it| it.id.as_str()).collect();
+    for flow in old.permitted.iter().filter(|flow| !kept.contains(flow.id.as_str())) {
         changes.push(Change::new(ChangeKind::FlowRemoved, false).fact("flow", &flow.id));
     }
 }
@@ -78,8 +78,8 @@ pub(super) fn exceptions(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
             }
         }
     }
-    let kept: HashMap<&str, ()> = new.exceptions.iter().map(|it| (it.id.as_str(), ())).collect();
-    for exception in old.exceptions.iter().filter(|it| !kept.contains_key(it.id.as_str())) {
+    let kept: HashSet<&str> = new.exceptions.iter().map(|it| it.id.as_str()).collect();
+    for exception in old.exceptions.iter().filter(|it| !kept.contains(it.id.as_str())) {
         let change = Change::new(ChangeKind::ExceptionRemoved, false);
         changes.push(change.fact("exception", &exception.id));
     }
@@ -103,8 +103,8 @@ pub(super) fn grants(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
         let environment = new.environment_id(grant.environment);
         changes.push(change.fact("environment", environment).fact("company", &grant.company));
     }
-    let kept: HashMap<&str, ()> = new.grants.iter().map(|it| (it.id.as_str(), ())).collect();
-    for grant in old.grants.iter().filter(|it| !kept.contains_key(it.id.as_str())) {
+    let kept: HashSet<&str> = new.grants.iter().map(|it| it.id.as_str()).collect();
+    for grant in old.grants.iter().filter(|it| !kept.contains(it.id.as_str())) {
         changes.push(Change::new(ChangeKind::GrantRemoved, false).fact("grant", &grant.id));
     }
 }
