@@ -114,6 +114,7 @@ fn japanese(word: &'static str) -> &'static str {
         "device, class" => "端末または端末区分",
         "authority" => "認証局",
         "ssid" => "無線ネットワーク",
+        "one host address is wanted" => "一台のアドレスを書きます",
         "string" => "文字列",
         "integer" => "整数",
         "float" => "小数",

@@ -212,6 +212,18 @@ impl Plan {
         })
     }
 
+    /// What an exception concerns, by the name that files give it.
+    #[must_use]
+    pub fn object_name<'a>(&'a self, object: &'a ExceptionObject) -> &'a str {
+        let name = match object {
+            ExceptionObject::Device(index) => self.device(*index).map(|it| it.asset.as_str()),
+            ExceptionObject::Class(index) => self.class(*index).map(|it| it.id.as_str()),
+            ExceptionObject::Switch(index) => self.switch(*index).map(|it| it.id.as_str()),
+            ExceptionObject::Other(name) => Some(name.as_str()),
+        };
+        name.unwrap_or("?")
+    }
+
     /// The RADIUS client that sends from that address: the longest prefix that holds it. An
     /// IPv4-mapped IPv6 address counts as the IPv4 address.
     #[must_use]

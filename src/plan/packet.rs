@@ -57,7 +57,7 @@ pub(super) fn host(text: &Located<String>, table: &Table<'_>) -> Option<IpAddr> 
     let host = text.value.parse().ok();
     if host.is_none() {
         let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
-        table.push(finding.fact("cause", "host"));
+        table.push(finding.term("cause", "one host address is wanted"));
     }
     host
 }

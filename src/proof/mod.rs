@@ -67,9 +67,7 @@ pub fn prove(plan: &Plan, edition: Option<Edition>, now: Timestamp) -> Proof {
     flow::check(plan, &crossings, edition, &mut findings);
     attachment::check(plan, &segments, edition, &mut findings);
     availability::check(plan, &mut findings);
-    for finding in &mut findings {
-        exception::excuse(plan, finding, now);
-    }
+    exception::excuse(plan, &mut findings, now);
     findings.sort_by_key(|finding| {
         (
             std::cmp::Reverse(finding.severity()),

@@ -388,15 +388,53 @@ fn a_search_that_gives_up_proves_nothing() {
 }
 
 #[test]
-fn who_enters_by_an_exception_of_a_class_is_pinned_too() {
+fn who_enters_by_an_exception_is_pinned_to_a_port() {
     use crate::plan::{Area, ExceptionObject};
-    use crate::vocabulary::SiteIndex;
+    use crate::vocabulary::{DeviceIndex, SiteIndex};
 
+    let unpinned =
+        |plan: &Plan| errors(&prove(plan, None, NOW).findings).contains("r10.exception-not-pinned");
+    let whole = plan(&shipped());
+    let moved = |excepted: bool| {
+        let mut plan = whole.clone();
+        let at = (0..whole.devices.len()).find(|at| {
+            let index = DeviceIndex(u32::try_from(*at).unwrap());
+            let device = &whole.devices[*at];
+            device.certificate.is_none() && whole.mac_exception(index, NOW).is_some() == excepted
+        });
+        let device = &mut plan.devices[at.unwrap()];
+        device.place = Some(Area::Site(SiteIndex(0)));
+        (device.class, plan)
+    };
+    assert!(!unpinned(&whole));
+    // The exception that lets it in does not excuse that it is pinned to no port.
+    assert!(unpinned(&moved(true).1));
+    let (class, mut plan) = moved(false);
+    assert!(!unpinned(&plan), "this one has no exception");
+    plan.exceptions[0].objects.push(ExceptionObject::Class(class));
+    assert!(unpinned(&plan), "an exception of its class lets it in too");
+}
+
+#[test]
+fn an_exception_that_excuses_nothing_is_told_and_one_that_holds_outweighs_a_lapsed_one() {
+    let exceptions = "config/exceptions.toml";
+    let findings = found(&[(exceptions, "\"radio-sagishima\", ", "\"radio-sagishma\", ")]);
+    let ids: Vec<_> = findings.iter().map(|finding| finding.kind.id()).collect();
+    assert_eq!(ids, ["exception.excuses-nothing"]);
     let mut plan = plan(&shipped());
-    let printer = plan.devices.iter_mut().find(|device| device.certificate.is_none()).unwrap();
-    printer.place = Some(Area::Site(SiteIndex(0)));
-    let class = printer.class;
-    assert!(!errors(&prove(&plan, None, NOW).findings).contains("r10.exception-not-pinned"));
-    plan.exceptions[0].objects = vec![ExceptionObject::Class(class)];
-    assert!(errors(&prove(&plan, None, NOW).findings).contains("r10.exception-not-pinned"));
+    let mut lapsed = plan.exceptions.last().unwrap().clone();
+    lapsed.expires = lapsed.approved;
+    for order in [0, plan.exceptions.len()] {
+        let mut plan = plan.clone();
+        plan.exceptions.insert(order, lapsed.clone());
+        let proof = prove(&plan, None, NOW);
+        let single = proof.findings.iter().filter(|it| it.kind.id() == "r24.single-link");
+        for finding in single {
+            assert_eq!(finding.severity(), Severity::Notice);
+            let steps: Vec<_> = finding.witness.iter().map(|step| step.kind.id()).collect();
+            assert_eq!(steps, ["cut-off", "cut-off", "excepted"]);
+        }
+    }
+    plan.exceptions.clear();
+    assert!(prove(&plan, None, NOW).findings.iter().all(|it| it.graded.is_none()));
 }

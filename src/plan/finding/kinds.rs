@@ -220,6 +220,12 @@ findings! {
     LinkDiffers Warning "topology.link-differs"
         ["リンクの {what} は {link} ですが、`{end}` では {port} です。", "the link's {what} is {link}, but that of `{end}` is {port}"]
         ["リンクと両端のポートを同じにしてください。", "make link and both ports the same"]
+    StandbyOfItself Error "topology.standby-of-itself"
+        ["ゲートウェイ {gateway} が自分自身の予備になっています。", "gateway {gateway} is named as its own standby"]
+        ["代わる相手のゲートウェイを書いてください。", "name the gateway whose place it takes"]
+    RouteNowhere Warning "topology.route-nowhere"
+        ["{to} への経路の次の中継先 {via} は、どのインターフェースの範囲にもありません。", "the next hop {via} of the route to {to} is on no interface"]
+        ["アドレスを確認してください。このままでは経路は使われません。", "check the address; as it is, the route is never used"]
     PortsWithoutProtocol Error "topology.ports-without-protocol"
         ["ポートを書いた規則には protocol が tcp か udp でなければなりません。", "a rule with ports needs tcp or udp as its protocol"]
         ["protocol を書くか、ポートを取り除いてください。", "write the protocol, or remove the ports"]
@@ -526,6 +532,10 @@ findings! {
     FlowNotYet Warning "flow.not-yet-approved"
         ["特定通信 {flow} の承認日({from})はまだ来ていません。", "flow {flow} is approved only from {from}"]
         ["承認日を確認してください。", "check the date of approval"]
+
+    ExceptionIdle Notice "exception.excuses-nothing"
+        ["例外 {exception}(規則 {rule})の対象 `{object}` には、認めるべき指摘がありません。", "exception {exception} from rule {rule} has nothing to excuse about `{object}`"]
+        ["綴りを確認するか、もう要らなければ取り除いてください。", "check the spelling, or remove it when it is no longer needed"]
 
     // Grants.
     GrantTooLong Error "grant.too-long"

@@ -9,10 +9,10 @@ use super::{
     Acl, AclIndex, AclRule, Applied, Families, Gateway, GatewayIndex, Interface, LinkEnd, Relay,
     RelayClass, Route, Switch, Topology,
 };
-use crate::plan::FindingKind;
 use crate::plan::names::{declare, resolve};
 use crate::plan::packet::{TCP, UDP, host, hosts, ports, protocol};
 use crate::plan::read::{Located, Table, nearest};
+use crate::plan::{Finding, FindingKind};
 use crate::vocabulary::{SwitchIndex, VlanId};
 
 /// Lists of one plan.
@@ -30,9 +30,10 @@ const VRF_MAIN: &str = "main";
 
 /// Reads `acl`, `gateway` and `relay` of `topology/network.toml`.
 pub(super) fn read(ground: &Ground<'_>, root: &Table<'_>, topology: &mut Topology) {
-    let mut lists = root.tables("acl", |table| acl(ground, table));
+    let mut lists = root.tables("acl", acl);
     root.at_most("acl", &mut lists, ACLS_MAX);
-    let mut acls = HashMap::new();
+    // Known, so that nobody else takes the name and a misspelling finds it.
+    let mut acls = HashMap::from([(FLOWS.to_owned(), None)]);
     for (id, acl) in lists {
         let index = u16::try_from(topology.acls.len()).ok().map(AclIndex);
         if declare(&mut acls, &id, index, ground.sink) {
@@ -43,23 +44,24 @@ pub(super) fn read(ground: &Ground<'_>, root: &Table<'_>, topology: &mut Topolog
         let id = table.id("id");
         let standby_of = table.optional_text("standby_of");
         let gateway = gateway(ground, table, &acls, &topology.switches, id.as_ref());
-        Some((id?, standby_of?, gateway?))
+        Some((id?, standby_of.flatten(), gateway))
     });
     root.at_most("gateway", &mut gateways, GATEWAYS_MAX);
     let mut ids = HashMap::new();
     let mut standby = Vec::new();
     for (id, of, gateway) in gateways {
         let index = u16::try_from(topology.gateways.len()).ok().map(GatewayIndex);
+        let index = gateway.as_ref().and(index);
         if declare(&mut ids, &id, index, ground.sink) {
-            topology.gateways.push(gateway);
+            topology.gateways.extend(gateway);
             standby.extend(of.map(|of| (index, of)));
         }
     }
     for (index, of) in standby {
         let other = resolve(&ids, "gateway", &of, ground.sink);
-        if other == index {
-            let finding = of.finding(FindingKind::Duplicate).fact("value", &of.value);
-            ground.sink.push(finding.fact("other", &of.at));
+        if other.is_some() && other == index {
+            let finding = of.finding(FindingKind::StandbyOfItself);
+            ground.sink.push(finding.fact("gateway", &of.value));
         } else if let Some(gateway) =
             index.and_then(|index| topology.gateways.get_mut(usize::from(index.0)))
         {
@@ -75,15 +77,8 @@ pub(super) fn read(ground: &Ground<'_>, root: &Table<'_>, topology: &mut Topolog
     }
 }
 
-fn acl(ground: &Ground<'_>, table: &Table<'_>) -> Option<(Located<String>, Acl)> {
-    let id = table.id("id").filter(|id| {
-        let own = id.value != FLOWS;
-        if !own {
-            let finding = id.finding(FindingKind::Duplicate).fact("value", FLOWS);
-            ground.sink.push(finding.fact("other", "sekisho"));
-        }
-        own
-    });
+fn acl(table: &Table<'_>) -> Option<(Located<String>, Acl)> {
+    let id = table.id("id");
     let families = table.choice(
         "family",
         &[
@@ -161,6 +156,14 @@ fn gateway(
     let mut interfaces = table.tables("interface", |table| interface(ground, table, acls));
     table.at_most("interface", &mut interfaces, INTERFACES_MAX);
     let routes = table.tables("route", route);
+    for route in &routes {
+        let near = |address: &IpNetwork| address.contains(route.via);
+        let addresses = interfaces.iter().flat_map(|it| [Some(it.address), it.address6]).flatten();
+        if !addresses.into_iter().any(|address| near(&address)) {
+            let finding = Finding::new(FindingKind::RouteNowhere, Some(route.at.clone()), "via");
+            ground.sink.push(finding.fact("via", route.via).fact("to", route.to));
+        }
+    }
     Some(Gateway {
         id: id?.value.clone(),
         site: site?,

@@ -531,6 +531,42 @@ fn every_mistake_is_found_where_it_is_made() {
         ),
         (
             net,
+            "id = \"gw-b\"",
+            "id = \"gw-b\"\nstandby_of = \"gw-b\"",
+            "topology.standby-of-itself network.toml:25 gateway[0].standby_of",
+        ),
+        (
+            net,
+            "id = \"gw-b\"",
+            "id = \"gw-b\"\nroute = [{ to = \"10.9.0.0/16\", via = \"192.0.2.1\" }]",
+            "topology.route-nowhere network.toml:25 via",
+        ),
+        (
+            net,
+            "id = \"gw-b\"",
+            "id = \"gw-b\"\nroute = [{ to = \"10.9.0.0/16\", via = \"10.2.0.0/24\" }]",
+            "file.bad-address network.toml:25 gateway[0].route[0].via",
+        ),
+        (
+            net,
+            "id = \"gw-b\"",
+            "id = \"gw-b\"\nunlisted_family = \"deny\"",
+            "file.not-a-choice network.toml:25 gateway[0].unlisted_family",
+        ),
+        (
+            net,
+            "id = \"gw-b\"",
+            "id = \"gw-b\"\nattach = [\"core:9\"]",
+            "file.unknown-reference network.toml:25 gateway[0].attach[0]",
+        ),
+        (
+            net,
+            "\"10.2.0.1/18\"",
+            "\"10.2.0.1/18\", in = \"flwos\"",
+            "file.unknown-reference network.toml:27 gateway[0].interface[0].in",
+        ),
+        (
+            net,
             "10.2.0.1/18",
             "10.2.64.1/18",
             "topology.gateway-address network.toml:27 gateway[0].interface[0].address",

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Change, ChangeKind};
-use crate::plan::{Exception, ExceptionObject, Flow, Grant, Plan};
+use crate::plan::{Exception, Flow, FlowEnd, Grant, Plan};
 use crate::proof::header::subtract;
 use crate::proof::layer3::flow_headers;
 
@@ -36,25 +36,12 @@ pub(super) fn flows(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
 
 /// Whether a flow permits a packet, a machine or a day that it did not.
 fn wider(before: &Flow, flow: &Flow) -> bool {
-    let more = |is: &crate::plan::FlowEnd, was: &crate::plan::FlowEnd| {
-        is.macs.iter().any(|mac| !was.macs.contains(mac))
-    };
+    let more = |is: &FlowEnd, was: &FlowEnd| is.macs.iter().any(|mac| !was.macs.contains(mac));
     !subtract(flow_headers(flow, false), &flow_headers(before, false)).is_empty()
         || flow.expires > before.expires
         || flow.approved < before.approved
         || more(&flow.from, &before.from)
         || more(&flow.to, &before.to)
-}
-
-/// What an exception concerns, by name.
-fn names(plan: &Plan, exception: &Exception) -> Vec<String> {
-    let name = |object: &ExceptionObject| match object {
-        ExceptionObject::Device(index) => plan.device(*index).map(|device| device.asset.clone()),
-        ExceptionObject::Class(index) => plan.class(*index).map(|class| class.id.clone()),
-        ExceptionObject::Switch(index) => plan.switch(*index).map(|switch| switch.id.clone()),
-        ExceptionObject::Other(name) => Some(name.clone()),
-    };
-    exception.objects.iter().filter_map(name).collect()
 }
 
 pub(super) fn exceptions(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
@@ -67,8 +54,10 @@ pub(super) fn exceptions(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
         match known.get(exception.id.as_str()) {
             None => changes.push(change(ChangeKind::ExceptionAdded)),
             Some(before) => {
-                let were = names(old, before);
-                let wider = names(new, exception).iter().any(|name| !were.contains(name))
+                let were: Vec<&str> =
+                    before.objects.iter().map(|object| old.object_name(object)).collect();
+                let mut are = exception.objects.iter().map(|object| new.object_name(object));
+                let wider = are.any(|name| !were.contains(&name))
                     || exception.expires > before.expires
                     || exception.approved < before.approved
                     || exception.rule != before.rule;
