@@ -1,16 +1,18 @@
-//! `sekisho init`: a new site's files, commented, with keys of its own, ready to be tried.
+//! `sekisho init`: a new site's files, commented, with keys of its own, ready to be tried; or
+//! those of an example network, to see what a whole one looks like.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::Console;
 use super::arguments::{Words, shown};
 use super::authority_directory::{CERTIFICATE, KEY, LIST, LIST_DAYS, REGISTER};
 use super::certificate::SERVER_DAYS;
+use super::example::Example;
 use super::refusal::{Refusal, conclude};
-use super::secret;
+use super::{Console, secret};
 use crate::authority::{Authority, AuthorityError, Identity, Purpose, Register};
+use crate::plan;
 use crate::shell::clock;
 use crate::shell::files::{PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_FILE, StagedDirectory};
 use crate::vocabulary::{Language, Text, Timestamp};
@@ -23,6 +25,8 @@ const SERVER_NAME: &str = "radius.example.test";
 const AUTHORITY_NAME: &str = "\"{authority}\"";
 /// The switches of the site below.
 const SWITCHES: [&str; 2] = ["sw01", "bench"];
+/// The authority of the site below.
+const AUTHORITY: &str = "city";
 
 /// Declares the files of a new site: those of its own, and those shipped with the program.
 macro_rules! site {
@@ -69,6 +73,12 @@ pub(super) fn define(language: Language) -> Command {
         "サーバー証明書のDNS名[既定: radius.example.test]",
         "DNS name in the server's certificate [default: radius.example.test]",
     );
+    let example = words.text(
+        "example",
+        "town|city|large",
+        "見本のネットワークを作る(town 小さな町、city 中規模の市、large スイッチ300台)",
+        "write an example network (town: a small one, city: a medium one, large: 300 switches)",
+    );
     let default_authority = words.say("端末認証局", "Device CA");
     words
         .verb(
@@ -83,6 +93,12 @@ pub(super) fn define(language: Language) -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help(directory),
         )
+        .arg(
+            example
+                .value_parser(Example::IDS)
+                .hide_possible_values(true)
+                .conflicts_with_all(["authority-name", "server-name"]),
+        )
         .arg(authority_name.default_value(default_authority).hide_default_value(true))
         .arg(server_name.default_value(SERVER_NAME).hide_default_value(true))
 }
@@ -90,67 +106,135 @@ pub(super) fn define(language: Language) -> Command {
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let text = |id: &str| matches.get_one::<String>(id).map_or("", String::as_str);
     let directory = matches.get_one::<PathBuf>("directory").cloned().unwrap_or_default();
-    let done = write(&directory, text("authority-name"), text("server-name"), clock::now());
+    let now = clock::now();
+    let example = Example::ALL.iter().find(|example| example.id() == text("example"));
+    let facts = [("directory", shown(&directory))];
+    let (site, steps) = match example {
+        Some(example) => (Site::example(*example, now), EXAMPLE_NEXT_STEPS),
+        None => (Site::new(text("authority-name"), text("server-name")), NEXT_STEPS),
+    };
+    let done = site.and_then(|site| site.write(&directory, now));
     if done.is_ok() {
-        let facts = [("directory", shown(&directory))];
-        let steps = NEXT_STEPS.fill(console.language, &facts);
+        let steps = steps.fill(console.language, &facts);
         console.line(steps);
     }
     conclude(done, console)
 }
 
-/// Writes the site, which appears whole or not at all.
-fn write(
-    directory: &Path,
-    authority_name: &str,
-    server_name: &str,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let server = Identity::dns(server_name)
-        .map_err(|error| Refusal::Argument(AuthorityError::identity(server_name, error)))?;
-    let (authority, key) =
-        Authority::create(authority_name, now, AUTHORITY_DAYS).map_err(Refusal::Argument)?;
-    let staged = StagedDirectory::begin(directory)?;
-    let quoted = toml::Value::from(authority_name).to_string();
-    for (path, content) in FILES {
-        let content = content.replace(SERVER_NAME, server.name()).replace(AUTHORITY_NAME, &quoted);
-        staged.file(path, content.as_bytes(), PUBLIC_FILE)?;
-    }
-    staged.file(".gitignore", include_bytes!("site/gitignore"), PUBLIC_FILE)?;
-    staged.directory("state", PRIVATE_DIRECTORY)?;
-
-    let names = std::slice::from_ref(&server);
-    let credential = authority.issue_pair(Purpose::Server, names, now, SERVER_DAYS)?;
-    let mut register = Register::default();
-    // OK because an empty register has room and knows no serial number
-    let _ = register.record(&credential.issued);
-    let number = register.next_list_number();
-    let list = authority.revocation_list(&[], number, now, LIST_DAYS)?;
-
-    staged.directory("ca", PRIVATE_DIRECTORY)?;
-    let ca = |name: &str, content: &[u8], mode| staged.file(&format!("ca/{name}"), content, mode);
-    ca(CERTIFICATE, authority.certificate_pem().as_bytes(), PUBLIC_FILE)?;
-    ca(KEY, key.pem().expose(), PRIVATE_FILE)?;
-    ca(REGISTER, register.print().as_bytes(), PRIVATE_FILE)?;
-    ca(LIST, list.pem.as_bytes(), PUBLIC_FILE)?;
-
-    for part in ["secrets", "secrets/server", "secrets/authority", "secrets/client"] {
-        staged.directory(part, PRIVATE_DIRECTORY)?;
-    }
-    staged.file("secrets/server/chain.pem", credential.issued.pem.as_bytes(), PUBLIC_FILE)?;
-    staged.file("secrets/server/key.pem", credential.key.pem().expose(), PRIVATE_FILE)?;
-    staged.file(
-        "secrets/authority/city.pem",
-        authority.certificate_pem().as_bytes(),
-        PUBLIC_FILE,
-    )?;
-    staged.file("secrets/authority/city.crl", list.pem.as_bytes(), PUBLIC_FILE)?;
-    for switch in SWITCHES {
-        let path = format!("secrets/client/{switch}.secret");
-        staged.file(&path, secret::generate()?.expose(), PRIVATE_FILE)?;
-    }
-    Ok(staged.commit()?)
+/// What is to be written.
+struct Site {
+    files: Vec<(String, Vec<u8>)>,
+    /// The switches that get a secret.
+    switches: Vec<String>,
+    /// Id and name of the authority that certifies devices.
+    authority: (String, String),
+    server: Identity,
 }
+
+impl Site {
+    /// A new site.
+    fn new(authority_name: &str, server_name: &str) -> Result<Self, Refusal> {
+        let server = identity(server_name)?;
+        let quoted = toml::Value::from(authority_name).to_string();
+        let fill = |content: &str| {
+            content.replace(SERVER_NAME, server.name()).replace(AUTHORITY_NAME, &quoted)
+        };
+        let files = FILES.iter().map(|(path, text)| ((*path).to_owned(), fill(text).into_bytes()));
+        Ok(Self {
+            files: files.collect(),
+            switches: SWITCHES.map(str::to_owned).to_vec(),
+            authority: (AUTHORITY.to_owned(), authority_name.to_owned()),
+            server,
+        })
+    }
+
+    /// An example network, with whatever authority and server its own files name.
+    fn example(example: Example, now: Timestamp) -> Result<Self, Refusal> {
+        let sources = example.sources();
+        // OK because every example compiles, as a test shows; else it is written for what it is.
+        let plan = plan::compile(&sources, now).plan;
+        let plan = plan.as_ref();
+        let clients = plan.into_iter().flat_map(|plan| &plan.switches).filter(|it| it.is_client());
+        let authority = plan.and_then(|plan| plan.authorities.first());
+        let named = authority.map(|authority| (authority.id.clone(), authority.name.clone()));
+        let trees = [("config", sources.config), ("topology", sources.topology)];
+        let files = trees.into_iter().flat_map(|(tree, files)| {
+            files.into_iter().map(move |(path, content)| (format!("{tree}/{path}"), content))
+        });
+        Ok(Self {
+            switches: clients.map(|switch| switch.id.clone()).collect(),
+            authority: named.unwrap_or_else(|| (AUTHORITY.to_owned(), AUTHORITY.to_owned())),
+            server: identity(plan.map_or(SERVER_NAME, |plan| &plan.server.eap.server_name))?,
+            files: files.collect(),
+        })
+    }
+
+    /// Writes the site, which appears whole or not at all.
+    fn write(&self, directory: &Path, now: Timestamp) -> Result<(), Refusal> {
+        let (id, name) = &self.authority;
+        let (authority, key) =
+            Authority::create(name, now, AUTHORITY_DAYS).map_err(Refusal::Argument)?;
+        let staged = StagedDirectory::begin(directory)?;
+        for (path, content) in &self.files {
+            staged.file(path, content, PUBLIC_FILE)?;
+        }
+        staged.file(".gitignore", include_bytes!("site/gitignore"), PUBLIC_FILE)?;
+        staged.directory("state", PRIVATE_DIRECTORY)?;
+
+        let names = std::slice::from_ref(&self.server);
+        let credential = authority.issue_pair(Purpose::Server, names, now, SERVER_DAYS)?;
+        let mut register = Register::default();
+        // OK because an empty register has room and knows no serial number
+        let _ = register.record(&credential.issued);
+        let number = register.next_list_number();
+        let list = authority.revocation_list(&[], number, now, LIST_DAYS)?;
+
+        staged.directory("ca", PRIVATE_DIRECTORY)?;
+        let ca =
+            |name: &str, content: &[u8], mode| staged.file(&format!("ca/{name}"), content, mode);
+        ca(CERTIFICATE, authority.certificate_pem().as_bytes(), PUBLIC_FILE)?;
+        ca(KEY, key.pem().expose(), PRIVATE_FILE)?;
+        ca(REGISTER, register.print().as_bytes(), PRIVATE_FILE)?;
+        ca(LIST, list.pem.as_bytes(), PUBLIC_FILE)?;
+
+        for part in ["secrets", "secrets/server", "secrets/authority", "secrets/client"] {
+            staged.directory(part, PRIVATE_DIRECTORY)?;
+        }
+        staged.file("secrets/server/chain.pem", credential.issued.pem.as_bytes(), PUBLIC_FILE)?;
+        staged.file("secrets/server/key.pem", credential.key.pem().expose(), PRIVATE_FILE)?;
+        let trusted = |ending: &str, content: &str| {
+            staged.file(
+                &format!("secrets/authority/{id}.{ending}"),
+                content.as_bytes(),
+                PUBLIC_FILE,
+            )
+        };
+        trusted("pem", authority.certificate_pem())?;
+        trusted("crl", &list.pem)?;
+        for switch in &self.switches {
+            let path = format!("secrets/client/{switch}.secret");
+            staged.file(&path, secret::generate()?.expose(), PRIVATE_FILE)?;
+        }
+        Ok(staged.commit()?)
+    }
+}
+
+fn identity(server_name: &str) -> Result<Identity, Refusal> {
+    Identity::dns(server_name)
+        .map_err(|error| Refusal::Argument(AuthorityError::identity(server_name, error)))
+}
+
+/// What to do with an example network.
+const EXAMPLE_NEXT_STEPS: Text = Text {
+    ja: "{directory} に見本のネットワークを、認証局・証明書・共有鍵とともに作りました。機器と住所はすべて架空です。
+     cd {directory}
+     sekisho check
+     sekisho serve",
+    en: "wrote an example network to {directory}, with an authority, certificates and secrets; its devices and addresses are invented
+     cd {directory}
+     sekisho check
+     sekisho serve",
+};
 
 /// What to do with a new site.
 const NEXT_STEPS: Text = Text {
@@ -258,6 +342,28 @@ mod tests {
         assert_eq!(run_on(&site, &[]).0, 1, "a second time");
         assert_eq!(read("ca/authority.key"), before);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing beside it");
+    }
+
+    #[test]
+    fn an_example_network_is_written_whole_with_what_check_wants() {
+        let parent = tempfile::tempdir().unwrap();
+        let site = parent.path().join("town");
+        let (code, printed) = run_on(&site, &["--example", "town"]);
+        assert_eq!(code, 0, "{printed}");
+        let path = |name: &str| site.join(name).to_str().unwrap().to_owned();
+        let (mut console, captured) = Console::captured(Language::English);
+        let line = ["check", "--config", &path("config"), "--topology", &path("topology")];
+        let line = line.into_iter().chain(["--secrets"]).map(str::to_owned);
+        let line = line.chain([path("secrets")]);
+        let matches =
+            crate::commands::check::define(Language::English).try_get_matches_from(line).unwrap();
+        assert_eq!(crate::commands::check::run(&matches, &mut console), 0);
+        let printed = captured.take();
+        assert!(printed.contains("errors: 0, warnings: 0"), "{printed}");
+
+        let options = ["--example", "town", "--server-name", "radius.city.example"];
+        let line = ["init", "elsewhere"].iter().chain(&options);
+        assert!(define(Language::English).try_get_matches_from(line).is_err(), "its own name");
     }
 
     #[test]

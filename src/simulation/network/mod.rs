@@ -2,8 +2,8 @@
 //! of sites, dual uplinks, gateways with standbys, environments A, B and C beside quarantine and
 //! management.
 //!
-//! Every switch carries every VLAN, which real networks do not; so a proof has the most to look
-//! at that a network of that many switches and VLANs can give it.
+//! Every switch carries every VLAN, which real networks do not: the most to join at layer 2 that
+//! so many switches and VLANs can give, though one walk then tells the failures of them all.
 
 mod config;
 mod lists;
