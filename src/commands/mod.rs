@@ -12,6 +12,7 @@ mod console;
 mod demo;
 mod example;
 mod explain;
+mod import;
 mod init;
 mod misuse;
 mod operate;
@@ -52,6 +53,7 @@ const VERBS: &[Verb] = &[
     Verb { define: serve::define, run: serve::run },
     Verb { define: check::define, run: check::run },
     Verb { define: explain::define, run: explain::run },
+    Verb { define: import::define, run: import::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },

@@ -10,6 +10,7 @@ mod compile;
 mod credentials;
 mod environment;
 mod finding;
+mod import;
 mod inventory;
 mod model;
 mod names;
@@ -31,7 +32,8 @@ pub use environment::{
 };
 pub(crate) use finding::Sink;
 pub use finding::{Finding, FindingKind, Severity};
-pub use inventory::{Area, Device};
+pub use import::{Change, Consent, Entry, Import, Move, Obstacle, Refused, import};
+pub use inventory::{Area, Charset, Device};
 pub use model::{Name, Origin, Plan};
 pub use policy::{
     Action, Class, Edition, Exception, ExceptionObject, Grant, MacAdmission, Medium, Method, Rule,
