@@ -17,7 +17,7 @@ use super::finding::Sink;
 use super::inventory::Charset;
 use super::inventory::devices::PATH;
 use super::sources::required;
-use super::{Finding, Origin, Plan, Severity, Sources, compile};
+use super::{Finding, FindingKind, Origin, Plan, Severity, Sources, compile};
 use crate::vocabulary::Timestamp;
 pub use obstacle::{Consent, Obstacle};
 
@@ -169,6 +169,8 @@ pub fn import(
             faults.push(finding.clone());
         } else if let Some(item) = of(finding, &lines)
             && finding.severity() == Severity::Warning
+            // The list's own are told of already.
+            && finding.kind != FindingKind::PrivateUse
         {
             warnings.push(comparison.relocate(item, finding));
         }
