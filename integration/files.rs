@@ -1,6 +1,7 @@
 //! Every shipped file, and deliberately bad ones, through the real binary.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -280,4 +281,70 @@ fn what_the_readme_says_of_gateways_can_be_read_and_a_broken_rule_breaks_what_re
         assert_eq!(finding["rule"], "R04");
         assert!(finding["witness"].as_array().unwrap().len() > 4, "{finding:#}");
     }
+}
+
+/// A list from the accounting section, as Excel saves it, through dry run, refusal and apply.
+#[test]
+fn a_device_list_is_compared_and_then_taken_over_whole_or_not_at_all() {
+    let city = City::new();
+    let at = city.directory.path();
+    let inventory = at.join("config/inventory.csv");
+    let before = fs::read_to_string(&inventory).unwrap();
+    fs::set_permissions(&inventory, fs::Permissions::from_mode(0o640)).unwrap();
+    let list = "端末一覧\t\t\t\r\n端末番号\tMacアドレス\t系統\t区分\r\n\
+        P-0001\tＤ４：１Ｅ：Ｆ８：２Ｆ：６０：Ｂ６\tA\t情報系端末\r\n\
+        P-0002\tD41E.F994.6B5E\tB\t情報系端末\r\n\
+        S-9001\t00-12-E2-00-00-01\tB\tプリンター\r\n";
+    let spoilt = list.replace("00-12-E2-00-00-01", "1.2E+11");
+    let utf16 = |text: &str| -> Vec<u8> {
+        [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+    };
+    fs::write(at.join("list.txt"), utf16(list)).unwrap();
+    fs::write(at.join("spoilt.txt"), utf16(&spoilt)).unwrap();
+    let import = |file: &str, more: &[&str]| {
+        let mut command = sekisho(&["import", "devices", file, "--config", "config"]);
+        let output = run(command.args(more).current_dir(at));
+        (output.status.code(), printed(&output))
+    };
+    let (code, told) = import("list.txt", &["--lang", "ja"]);
+    assert_eq!(code, Some(0), "{told}");
+    for part in [
+        "文字コード UTF-16LE、区切り タブ",
+        "追加: 1",
+        "変更: 1",
+        "環境: B → A",
+        "変更なし: 1",
+        "環境が B から A に変わる端末: 1 台",
+        "何も書き込んでいません",
+    ] {
+        assert!(told.contains(part), "no {part} in {told}");
+    }
+    let (code, told) = import("spoilt.txt", &["--lang", "en", "--apply"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("spoilt.txt:5: Macアドレス: error [inventory.mac-exponent]"), "{told}");
+    assert!(told.contains("cannot be applied: 1 rows are invalid"), "{told}");
+    let (code, told) = import("list.txt", &["--lang", "en", "--apply", "--full-list"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("--accept-removals 3116"), "{told}");
+    for wrong in [&["--encoding", "latin-1"][..], &["--accept-removals", "1"]] {
+        assert_eq!(import("list.txt", wrong).0, Some(2), "{wrong:?}");
+    }
+    assert_eq!(fs::read_to_string(&inventory).unwrap(), before);
+    let (code, told) = import("spoilt.txt", &["--apply", "--accept-partial", "--json"]);
+    let result: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &result["applied"]), (Some(1), &true.into()), "{told}");
+    let (code, told) = import("list.txt", &["--lang", "en", "--apply"]);
+    assert_eq!(code, Some(0), "{told}");
+    let after = fs::read_to_string(&inventory).unwrap();
+    let mut expected: Vec<String> = before.lines().map(str::to_owned).collect();
+    expected[1] = expected[1].replace(",B,", ",A,");
+    expected.push("S-9001,,,,,00-12-E2-00-00-01,,プリンター,,B,,".to_owned());
+    assert_eq!(after.lines().collect::<Vec<_>>(), expected);
+    let mode = fs::metadata(&inventory).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o640);
+    let (_, result) = check(at);
+    assert_eq!((&result["errors"], &result["plan"]["devices"]), (&0.into(), &3119.into()));
+    let (code, told) = import("list.txt", &["--lang", "en", "--apply"]);
+    assert_eq!(code, Some(0));
+    assert!(told.contains("unchanged: 3") && told.contains("stays as it is"), "{told}");
 }

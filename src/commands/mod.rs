@@ -13,6 +13,7 @@ mod demo;
 mod diff;
 mod example;
 mod explain;
+mod import;
 mod init;
 mod misuse;
 mod operate;
@@ -54,6 +55,7 @@ const VERBS: &[Verb] = &[
     Verb { define: check::define, run: check::run },
     Verb { define: diff::define, run: diff::run },
     Verb { define: explain::define, run: explain::run },
+    Verb { define: import::define, run: import::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },

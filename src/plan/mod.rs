@@ -11,6 +11,7 @@ mod credentials;
 mod environment;
 mod finding;
 mod flow;
+mod import;
 mod inventory;
 mod model;
 mod names;
@@ -35,7 +36,8 @@ pub use environment::{
 pub use finding::{Finding, FindingKind, Severity};
 pub(crate) use finding::{Sink, some_of};
 pub use flow::{Flow, FlowEnd};
-pub use inventory::{Area, Device};
+pub use import::{Change, Consent, Entry, Import, Move, Obstacle, Refused, import};
+pub use inventory::{Area, Charset, Device};
 pub use model::{Name, Origin, Plan};
 pub use packet::{TCP, UDP, protocol_name};
 pub use policy::{

@@ -2,7 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 
 use super::random;
@@ -101,6 +103,23 @@ pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), FileE
     let temporary = write_beside(path, content, mode)?;
     let moved = fs::rename(&temporary, path).map_err(|cause| system(path, &cause));
     settle(path, &temporary, moved)
+}
+
+/// Writes an existing file as [`write_private`] does; who owns and who may read it stays, and a
+/// symbolic link stays one.
+///
+/// # Errors
+/// [`FileError`] when it is not there or the operating system refuses; it is then untouched.
+pub fn rewrite(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let path = fs::canonicalize(path).map_err(|cause| system(path, &cause))?;
+    let old = fs::metadata(&path).map_err(|cause| system(&path, &cause))?;
+    let temporary = write_beside(&path, content, PRIVATE_FILE)?;
+    let (user, group) = (Some(old.uid()), Some(old.gid()));
+    let moved = chown(&temporary, user, group)
+        .and_then(|()| fs::set_permissions(&temporary, old.permissions()))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(|cause| system(&path, &cause));
+    settle(&path, &temporary, moved)
 }
 
 /// Writes a file as [`write_private`] does, but never over an existing one.

@@ -18,8 +18,8 @@ const HEADER_LINES_MAX: usize = 20;
 const HEADINGS_MIN: usize = 2;
 
 /// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::plan) enum Column {
     Mac,
     Asset,
     Computer,
@@ -51,23 +51,46 @@ const HEADINGS: &[(Column, &[&str])] = &[
 ];
 
 /// Columns without which nothing can be registered, by the heading to add.
-const REQUIRED: &[(Column, &str)] = &[
+pub(in crate::plan) const REQUIRED: &[(Column, &str)] = &[
     (Column::Asset, "資産番号"),
     (Column::Mac, "MACアドレス"),
     (Column::Class, "区分"),
     (Column::Environment, "環境"),
 ];
 
+/// What each column holds, and its heading.
+pub(in crate::plan) type Columns = Vec<(Option<Column>, String)>;
+
+/// How a text was read as a table.
+pub(in crate::plan) struct Layout {
+    pub(in crate::plan) separator: u8,
+    /// Lines of titles above the headings.
+    pub(in crate::plan) titles: usize,
+    pub(in crate::plan) columns: Columns,
+    /// Where the headings are.
+    pub(in crate::plan) at: Origin,
+    /// Rows without content.
+    pub(in crate::plan) blank: usize,
+    /// Whether every row was read, and no quote was left open.
+    pub(in crate::plan) whole: bool,
+}
+
 /// A row and where it begins.
-pub(super) struct Row<'a> {
+pub(in crate::plan) struct Row<'a> {
     columns: &'a [(Option<Column>, String)],
     record: &'a StringRecord,
-    pub(super) at: Origin,
+    pub(in crate::plan) at: Origin,
+    /// The octet of the text at which it begins.
+    pub(in crate::plan) start: usize,
+    /// The octet after it and its line end.
+    pub(in crate::plan) end: usize,
+    /// As wide as the headings, and no cell too long; otherwise there is a finding.
+    pub(in crate::plan) sound: bool,
 }
 
 impl Row<'_> {
     /// The cells of a kind that are not blank.
-    pub(super) fn cells(&self, kind: Column) -> impl Iterator<Item = Located<String>> {
+    pub(in crate::plan) fn cells(&self, kind: Column) -> impl Iterator<Item = Located<String>> {
         let cells = self.columns.iter().zip(self.record);
         cells.filter(move |((column, _), _)| *column == Some(kind)).filter_map(
             |((_, heading), cell)| {
@@ -78,18 +101,28 @@ impl Row<'_> {
         )
     }
 
+    /// What each column holds, and its heading.
+    pub(in crate::plan) const fn columns(&self) -> &[(Option<Column>, String)] {
+        self.columns
+    }
+
+    /// Every cell as it is written, without its quotes.
+    pub(in crate::plan) fn raw(&self) -> impl Iterator<Item = &str> {
+        self.record.iter()
+    }
+
     /// The cell of a kind, when it is there and not blank.
-    pub(super) fn cell(&self, kind: Column) -> Option<Located<String>> {
+    pub(in crate::plan) fn cell(&self, kind: Column) -> Option<Located<String>> {
         self.cells(kind).next()
     }
 
     /// The text of a cell, empty when it is blank or absent.
-    pub(super) fn text(&self, kind: Column) -> String {
+    pub(in crate::plan) fn text(&self, kind: Column) -> String {
         self.cell(kind).map(|cell| cell.value).unwrap_or_default()
     }
 
     /// A finding about a column.
-    pub(super) fn finding(&self, kind: FindingKind, column: Column) -> Finding {
+    pub(in crate::plan) fn finding(&self, kind: FindingKind, column: Column) -> Finding {
         let heading = self.columns.iter().find(|(known, _)| *known == Some(column));
         let heading = heading.map(|(_, heading)| heading.as_str()).unwrap_or_default();
         Finding::new(kind, Some(self.at.clone()), heading)
@@ -98,46 +131,61 @@ impl Row<'_> {
 
 /// A cell as meant: without blanks around it, and without the `="…"` that keeps a spreadsheet
 /// from reading digits as a number.
-fn plain(cell: &str) -> &str {
+pub(in crate::plan) fn plain(cell: &str) -> &str {
     let cell = cell.trim();
     cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')).unwrap_or(cell).trim()
 }
 
-/// Hands every row that is not blank to `each`; stops after findings that concern them all.
-pub(super) fn rows(text: &str, path: &str, sink: &Sink, mut each: impl FnMut(&Row<'_>)) {
+/// Hands every row that is not blank to `each`; `None` after findings that concern them all.
+/// `required` are the columns that must be there.
+pub(in crate::plan) fn rows(
+    text: &str,
+    path: &str,
+    required: &[(Column, &str)],
+    sink: &Sink,
+    mut each: impl FnMut(&Row<'_>),
+) -> Option<Layout> {
     let file = File::new(path, text);
-    let Some((separator, skip)) = header(text) else {
+    let Some((separator, titles)) = header(text) else {
         let finding = Finding::new(FindingKind::NoHeader, Some(file.at(0)), "");
         sink.push(finding.fact("lines", HEADER_LINES_MAX));
-        return;
+        return None;
     };
     let mut reader = reader(text, separator);
     let mut record = StringRecord::new();
-    for _ in 0..=skip {
+    for _ in 0..=titles {
         read(&mut reader, &mut record);
     }
-    let Some(columns) = columns(&record, &origin(text, &file, &record), sink) else { return };
+    let at = file.at(start(text, &record));
+    let columns = columns(&record, &at, required, sink)?;
+    let mut layout = Layout { separator, titles, columns, at, blank: 0, whole: true };
     let mut last = file.at(0);
     let mut count = 0;
     while read(&mut reader, &mut record) {
         if record.iter().all(|cell| cell.trim().is_empty()) {
+            layout.blank += 1;
             continue;
         }
-        last = origin(text, &file, &record);
+        let start = start(text, &record);
+        last = file.at(start);
         count += 1;
         if count > ROWS_MAX {
             let finding = Finding::new(FindingKind::TooMany, Some(last.clone()), "");
             sink.push(finding.fact("count", count).fact("max", ROWS_MAX));
+            layout.whole = false;
             break;
         }
-        let row = Row { columns: &columns, record: &record, at: last.clone() };
-        if sound(&row, sink) {
-            each(&row);
-        }
+        let (columns, record) = (&layout.columns, &record);
+        let end = end(text, &reader);
+        let mut row = Row { columns, record, at: last.clone(), start, end, sound: true };
+        row.sound = sound(&row, sink);
+        each(&row);
     }
     if text.matches('"').count() % 2 == 1 {
         sink.push(Finding::new(FindingKind::QuoteOpen, Some(last), ""));
+        layout.whole = false;
     }
+    Some(layout)
 }
 
 fn reader(text: &str, separator: u8) -> Reader<&[u8]> {
@@ -151,12 +199,20 @@ fn read(reader: &mut Reader<&[u8]>, record: &mut StringRecord) -> bool {
     reader.read_record(record).unwrap_or(false)
 }
 
-/// Where a record begins, the blank lines before it left out.
-fn origin(text: &str, file: &File, record: &StringRecord) -> Origin {
+/// The octet at which a record begins, the line ends before it left out.
+fn start(text: &str, record: &StringRecord) -> usize {
     let byte = record.position().map_or(0, csv::Position::byte);
     let start = usize::try_from(byte).unwrap_or(usize::MAX);
     let rest = text.as_bytes().get(start..).unwrap_or_default();
-    file.at(start + rest.iter().take_while(|octet| **octet == b'\n').count())
+    start + rest.iter().take_while(|octet| matches!(**octet, b'\n' | b'\r')).count()
+}
+
+/// The octet after the record just read; its carriage return keeps its line feed.
+fn end(text: &str, reader: &Reader<&[u8]>) -> usize {
+    let end = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX).min(text.len());
+    let rest = text.as_bytes().get(end..).unwrap_or_default();
+    let before = text.as_bytes().get(..end).unwrap_or_default();
+    if before.ends_with(b"\r") && rest.starts_with(b"\n") { end + 1 } else { end }
 }
 
 /// The separator under which a line shows most headings, and the records above that line.
@@ -184,9 +240,10 @@ fn header(text: &str) -> Option<(u8, usize)> {
 fn columns(
     record: &StringRecord,
     at: &Origin,
+    required: &[(Column, &str)],
     sink: &Sink,
-) -> Option<Vec<(Option<Column>, String)>> {
-    let mut columns: Vec<(Option<Column>, String)> = Vec::new();
+) -> Option<Columns> {
+    let mut columns = Columns::new();
     if record.len() > COLUMNS_MAX {
         let finding = Finding::new(FindingKind::TooMany, Some(at.clone()), "");
         sink.push(finding.fact("count", record.len()).fact("max", COLUMNS_MAX));
@@ -210,7 +267,7 @@ fn columns(
         }
         columns.push((kind, heading));
     }
-    for (needed, heading) in REQUIRED {
+    for (needed, heading) in required {
         if columns.iter().all(|(kind, _)| *kind != Some(*needed)) {
             let finding = Finding::new(FindingKind::ColumnMissing, Some(at.clone()), *heading);
             sink.push(finding.fact("column", heading));
@@ -261,7 +318,7 @@ const KATAKANA: &str = "ヲァィゥェォャュョッーアイウエオカキ�
 
 /// A heading without what people do not see: full and half width, blanks, case, and a long-vowel
 /// mark at the end.
-fn fold(heading: &str) -> String {
+pub(in crate::plan) fn fold(heading: &str) -> String {
     let mut folded = String::new();
     for letter in heading.chars().filter(|letter| !letter.is_whitespace()) {
         let code = u32::from(letter);

@@ -14,7 +14,7 @@ use crate::plan::{Admission, Class, Environment, FindingKind, MacAdmission, Orig
 use crate::vocabulary::{ClassIndex, DeviceIndex, EnvironmentIndex, Mac};
 
 /// As findings show it.
-pub(super) const PATH: &str = "config/inventory.csv";
+pub(in crate::plan) const PATH: &str = "config/inventory.csv";
 /// Addresses of one device.
 const MACS_MAX: usize = 16;
 
@@ -33,7 +33,10 @@ pub(in crate::plan) fn read(
         return devices;
     };
     let mut register = Register { sink, environments, classes, topology, taken: Taken::default() };
-    cells::rows(&text, PATH, sink, |row| {
+    cells::rows(&text, PATH, cells::REQUIRED, sink, |row| {
+        if !row.sound {
+            return;
+        }
         let Some((asset, device)) = register.device(row, names) else { return };
         let index = u32::try_from(devices.len()).ok().map(DeviceIndex);
         names.assets.insert(asset, device.as_ref().and(index));

@@ -10,7 +10,11 @@ const DIGITS: usize = 12;
 
 /// The addresses of a cell, separated by `;`, `/` or line breaks; false when one of them could
 /// not be read, after a finding.
-pub(super) fn addresses(cell: &Located<String>, sink: &Sink, found: &mut Vec<Mac>) -> bool {
+pub(in crate::plan) fn addresses(
+    cell: &Located<String>,
+    sink: &Sink,
+    found: &mut Vec<Mac>,
+) -> bool {
     let folded: String = cell.value.chars().map(fold).collect();
     let mut sound = true;
     for text in folded.split([';', '/', '\n']).map(str::trim).filter(|text| !text.is_empty()) {
@@ -27,7 +31,7 @@ pub(super) fn addresses(cell: &Located<String>, sink: &Sink, found: &mut Vec<Mac
 
 /// A character as its ASCII look-alike. Normalisation of names would not do: it leaves most of
 /// the hyphens, and turns the half-width long-vowel mark into the full-width one.
-fn fold(letter: char) -> char {
+pub(in crate::plan) fn fold(letter: char) -> char {
     match letter {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{ff70}' => '-',
         '\u{3000}' => ' ',

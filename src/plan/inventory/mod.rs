@@ -1,14 +1,15 @@
 //! `config/inventory.csv`: the registered devices, and the areas places are registered as.
 
 mod area;
-mod cells;
-mod decode;
-mod devices;
-mod mac;
+pub(super) mod cells;
+pub(super) mod decode;
+pub(super) mod devices;
+pub(super) mod mac;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub(super) use area::area;
+pub use decode::Charset;
 pub(super) use devices::read;
 
 use super::Origin;
