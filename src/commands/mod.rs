@@ -16,6 +16,8 @@ mod init;
 mod misuse;
 mod operate;
 mod refusal;
+mod render;
+mod running;
 mod secret;
 mod serve;
 mod site;
@@ -52,6 +54,7 @@ const VERBS: &[Verb] = &[
     Verb { define: serve::define, run: serve::run },
     Verb { define: check::define, run: check::run },
     Verb { define: explain::define, run: explain::run },
+    Verb { define: render::define, run: render::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },

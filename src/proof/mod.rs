@@ -23,8 +23,8 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use header::{Header, Span, subtract};
-pub use layer3::{Hop, Line, Piece};
+pub use header::{Header, IPV4, MACS, Span, address, addresses, ports, subtract};
+pub use layer3::{Hop, Line, Piece, others};
 pub use separation::Crossing;
 
 use crate::plan::{Edition, Finding, Plan, Severity};
