@@ -98,11 +98,12 @@ fn question(
         return states(op, &values).map(Match::Headers);
     }
     let equal = match op {
-        "==" | "in" => true,
+        "==" => true,
         "!=" => false,
         _ => return None,
     };
-    if op == "in" && !matches!(inner.get("right"), Some(Value::String(_) | Value::Object(_))) {
+    // A list that is no set means bits.
+    if matches!(inner.get("right"), Some(Value::Array(_))) {
         return None;
     }
     match (kind.as_str(), text("protocol"), text("field").or_else(|| text("key"))?) {
