@@ -189,18 +189,8 @@ impl Network {
     }
 
     fn load(&self) {
-        let output = must(
-            &mut sekisho(&[
-                "render",
-                "gateway",
-                self.gateway,
-                "--config",
-                "config",
-                "--topology",
-                "topology",
-            ])
-            .current_dir(root()),
-        );
+        let mut render = sekisho(&["render", "gateway", self.gateway]);
+        let output = must(render.current_dir(root()));
         let file = self.directory.path().join("rules.nft");
         fs::write(&file, output.stdout).unwrap();
         must(self.inside("gw", "nft").arg("-f").arg(&file));
@@ -266,7 +256,10 @@ fn between_a_and_b_the_flows_pass_and_nothing_else() {
     assert_eq!(network.passing("1", &network.everything(1)), []);
 
     // Nothing arrived but what the two flows and their replies are, not even one way.
-    let arrived = |role: usize| network.arrived(&role.to_string())[before[role]..].to_owned();
+    let arrived = |role: usize| {
+        let all = network.arrived(&role.to_string());
+        all.get(before[role]..).unwrap().to_owned()
+    };
     for line in arrived(1).lines() {
         let opens = line.starts_with("10.1.0.50 10.2.0.60 6 ") && line.ends_with(" 443");
         assert!(opens || line.starts_with("fd00:1:0:110::51 fd00:2:0:120::61 6 8443 "), "{line}");
