@@ -62,7 +62,7 @@ pub fn switch(plan: &Plan, index: SwitchIndex) -> Result<String, Refused> {
         short_hash(plan),
         profile.id
     ));
-    writer.line("! Lines marked 'to confirm' await a test on the model itself.");
+    writer.line("! A remark 'to confirm' is about the line after it, which awaits a test on the model itself.");
     writer.vlans();
     if switch.is_client() {
         writer.servers();
@@ -109,7 +109,8 @@ impl Writer<'_> {
     /// take one after a command.
     fn line(&mut self, line: &str) {
         if let Some((command, remark)) = line.split_once("  ! ") {
-            self.lines.push(format!(" ! {remark}"));
+            let indent = if command.starts_with(' ') { " " } else { "" };
+            self.lines.push(format!("{indent}! {remark}"));
             self.lines.push(command.to_owned());
         } else {
             self.lines.push(line.to_owned());
@@ -147,6 +148,7 @@ impl Writer<'_> {
         let timeout = self.profile.behaviour.request_timeout.as_secs();
         let retries = self.profile.behaviour.retries;
         let coa = self.profile.enforce.coa.port;
+        let accounting = self.profile.behaviour.accounting.start_stop;
         let id = self.switch.id.clone();
         self.line("!");
         self.line(
@@ -161,7 +163,11 @@ impl Writer<'_> {
                     "aaa new-model",
                     "aaa authentication dot1x default group radius",
                     "aaa authorization network default group radius",
-                    "aaa accounting dot1x default start-stop group radius",
+                ]);
+                if accounting {
+                    self.line("aaa accounting dot1x default start-stop group radius");
+                }
+                self.all(&[
                     "radius server SEKISHO",
                     "! address ipv4 SERVER auth-port 1812 acct-port 1813",
                     "! key SECRET",
@@ -180,11 +186,11 @@ impl Writer<'_> {
                 self.line("! radius-server host SERVER key SECRET");
                 self.line(&format!("radius-server timeout {timeout}"));
                 self.line(&format!("radius-server retransmit {retries}"));
-                self.all(&[
-                    "aaa authentication dot1x default group radius",
-                    "aaa accounting dot1x default start-stop group radius  ! to confirm",
-                    "dot1x system-auth-control",
-                ]);
+                self.line("aaa authentication dot1x default group radius");
+                if accounting {
+                    self.line("aaa accounting dot1x default start-stop group radius  ! to confirm");
+                }
+                self.line("dot1x system-auth-control");
                 if self.mac_authentication() {
                     self.all(&[
                         "aaa authentication mac-authentication default group radius  ! to confirm",
@@ -197,7 +203,9 @@ impl Writer<'_> {
                 self.line(&format!("radius-server timeout {timeout}"));
                 self.line(&format!("radius-server retransmit {retries}"));
                 self.line("aaa authentication dot1x default group radius");
-                self.line("aaa accounting dot1x default start-stop group radius");
+                if accounting {
+                    self.line("aaa accounting dot1x default start-stop group radius");
+                }
                 if self.mac_authentication() {
                     self.line("aaa authentication auth-mac default group radius");
                     self.line("! user name and password of MAC authentication: the address, lower case, hyphens");
