@@ -1,11 +1,13 @@
 //! `sekisho check`: compiles a site's files and says everything that is wrong with them.
 
+use std::path::PathBuf;
+
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::arguments::Words;
-use super::site;
 use super::{Console, DONE, WRONG};
+use super::{render, running, site};
 use crate::plan::{self, Edition, Finding, Plan, Severity};
 use crate::proof;
 use crate::shell::clock;
@@ -25,11 +27,30 @@ pub(super) fn define(language: Language) -> Command {
         )
         .value_parser(Edition::ALL.map(Edition::id))
         .hide_possible_values(true);
-    let command = site::with_secrets(site::with_files(command.arg(edition), words), words);
+    let running = words
+        .path(
+            "running",
+            "FILE",
+            "代わりに、ゲートウェイで動く規則(nft -j list ruleset の出力、- は標準入力)を計画と比べる",
+            "instead compare the rules that run on a gateway (output of nft -j list ruleset, - for standard input) with the plan",
+        )
+        .requires("gateway")
+        .conflicts_with("edition");
+    let gateway =
+        words.text("gateway", "NAME", "そのゲートウェイ", "that gateway").requires("running");
+    let command = command
+        .arg(edition)
+        .arg(running)
+        .arg(gateway)
+        .arg(render::interface(words).requires("running"));
+    let command = site::with_secrets(site::with_files(command, words), words);
     site::with_json(command, words)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
+    if let Some(file) = matches.get_one::<PathBuf>("running") {
+        return running::run(matches, file, console);
+    }
     let directories = site::directories(matches);
     let now = clock::now();
     let sources = match directories.sources() {

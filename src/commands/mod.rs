@@ -18,6 +18,8 @@ mod init;
 mod misuse;
 mod operate;
 mod refusal;
+mod render;
+mod running;
 mod secret;
 mod serve;
 mod site;
@@ -56,6 +58,7 @@ const VERBS: &[Verb] = &[
     Verb { define: diff::define, run: diff::run },
     Verb { define: explain::define, run: explain::run },
     Verb { define: import::define, run: import::run },
+    Verb { define: render::define, run: render::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },

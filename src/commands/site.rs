@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::arguments::Words;
 use super::{Console, WRONG};
 use crate::plan::{self, Finding, Plan, Severity};
+use crate::proof::AcceptedPlan;
 use crate::shell::clock;
 use crate::shell::service::{Directories, Material as _, Refused};
 use crate::vocabulary::Text;
@@ -84,6 +85,15 @@ pub(super) fn compile(directories: &Directories, console: &mut Console) -> Resul
     let compiled = plan::compile(&sources, clock::now());
     compiled.plan.ok_or_else(|| {
         print_findings(console, &compiled.findings);
+        WRONG
+    })
+}
+
+/// Compiles and proves; what is refused is printed, and the exit code returned.
+pub(super) fn accept(directories: &Directories, console: &mut Console) -> Result<AcceptedPlan, u8> {
+    let plan = compile(directories, console)?;
+    AcceptedPlan::new(plan, clock::now()).map(|(plan, _)| plan).map_err(|findings| {
+        print_findings(console, &findings);
         WRONG
     })
 }

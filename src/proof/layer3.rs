@@ -359,7 +359,8 @@ fn packets(acl: &Acl, listed: bool) -> Vec<Header> {
 }
 
 /// Every packet that is not IPv4.
-fn others() -> Vec<Header> {
+#[must_use]
+pub fn others() -> Vec<Header> {
     let below = Span::new(0, IPV4.first - 1);
     let above = Span::new(IPV4.last + 1, u128::MAX);
     let spans = [below, above];

@@ -25,7 +25,8 @@ mod tests;
 use std::sync::Arc;
 
 pub use change::{Change, ChangeKind, change_hash, changes};
-pub use header::{Header, Span, subtract};
+pub use header::{Header, IPV4, MACS, Span, address, addresses, ports, subtract};
+pub use layer3::others;
 pub use separation::Crossing;
 
 use crate::plan::{Edition, Finding, Plan, Severity};

@@ -86,6 +86,26 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// The octets of a file, or of standard input where the path is `-`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_or_input(path: &Path) -> Result<Vec<u8>, FileError> {
+    if path != Path::new("-") {
+        return read(path);
+    }
+    let mut content = Vec::new();
+    io::stdin()
+        .lock()
+        .take(FILE_OCTETS_MAX + 1)
+        .read_to_end(&mut content)
+        .map_err(|cause| system(path, &cause))?;
+    if content.len() as u64 > FILE_OCTETS_MAX {
+        return Err(error(path, FileCause::TooLarge));
+    }
+    Ok(content)
+}
+
 /// The text of a file.
 ///
 /// # Errors
