@@ -166,10 +166,10 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
         run(std::process::Command::new(arguments[0]).args(&arguments[1..])).status.success()
     };
     let at = state.to_str().unwrap();
-    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", at]));
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", at]));
     let server = city.serve();
     let first = generation(&city);
-    let filler = fs::write(state.join("filler"), vec![0; 16 << 20]);
+    let filler = fs::write(state.join("filler"), vec![0; 64 << 20]);
     assert!(filler.is_err(), "the disk is full");
     add_rule(&city, "P-97");
     refused(&city, &["reload"]);

@@ -355,7 +355,7 @@ impl Running {
         if let Value::Object(fields) = &mut fields {
             fields.insert("change".to_owned(), json!(why.id()));
         }
-        self.log.decision(self.clock.now().wall, PORT_CHANGED, Severity::Info, fields);
+        self.log.fields(self.clock.now().wall, PORT_CHANGED, Severity::Info, fields);
     }
 
     fn answer(&self, request: &Request) -> Reply {
