@@ -25,7 +25,7 @@ fn generation(city: &City) -> u64 {
 }
 
 /// One page of the metrics server.
-fn page(city: &City, path: &str) -> String {
+pub fn page(city: &City, path: &str) -> String {
     let address = json(city, &["status", "--json"])["metrics"].as_str().unwrap().to_owned();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();

@@ -15,6 +15,7 @@ mod example;
 mod explain;
 mod import;
 mod init;
+mod log;
 mod misuse;
 mod operate;
 mod refusal;
@@ -23,6 +24,7 @@ mod running;
 mod secret;
 mod serve;
 mod site;
+mod who;
 
 pub use console::Console;
 
@@ -63,6 +65,8 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: who::define, run: who::run },
+    Verb { define: log::define, run: log::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

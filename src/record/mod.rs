@@ -14,6 +14,7 @@ mod memory;
 mod query;
 mod session;
 mod store;
+mod table;
 
 pub use account::{Account, Status};
 pub use chain::{Broken, BrokenKind, DIGEST_OCTETS, Digest, GENESIS, Head, Seal, Verifier, digest};
@@ -22,3 +23,4 @@ pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span};
 pub use session::{Session, SessionEnd};
 pub(crate) use store::day_end;
 pub use store::{Appended, COPY_SECONDS_MAX, Line, Record, Store, body, time_of};
+pub use table::{COLUMNS, TableEncoding, cell, csv};

@@ -6,6 +6,7 @@
 
 mod keeper;
 mod key;
+mod packed;
 mod spool;
 mod sqlite;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use keeper::{Keeper, Settings};
 pub use key::{KEY_FILE, PUBLIC_FILE, SealKey, public_key};
+pub use packed::{pack, read_packed};
 pub use spool::{SPOOL_FILE, SPOOL_OCTETS, Spool};
 pub use sqlite::{EVIDENCE_FILE, Sqlite};
 

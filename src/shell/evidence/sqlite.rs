@@ -241,6 +241,28 @@ impl Sqlite {
         Ok(taken.optional()?.unwrap_or(0).cast_unsigned())
     }
 
+    /// Brings records of expired days back, as they were; gives how many were not there.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn readmit(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut count = 0;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR IGNORE INTO record (sequence, time_ms, hash, body) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for record in records {
+                let time = time_of(&record.line());
+                let sequence = record.sequence.cast_signed();
+                count += insert.execute(params![sequence, time.0, record.hash, record.body])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(count)
+    }
+
     /// When the oldest record still kept was made.
     ///
     /// # Errors
