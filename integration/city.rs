@@ -217,7 +217,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let (output, kept) = (child.stdout.take().unwrap(), Arc::clone(&lines));

@@ -201,6 +201,65 @@ fn a_full_disk_changes_no_decision_and_loses_no_acknowledged_account() {
     assert!(mount(&["umount", at]));
 }
 
+#[test]
+fn a_node_is_rebuilt_from_a_backup_made_while_it_ran_and_a_spoilt_backup_is_refused() {
+    let city = City::new();
+    let mut server = city.serve();
+    let port = accounting_port(&mut server);
+    assert!(ask(server.port, "auth", MAB).contains("Access-Accept"));
+    assert!(ask(port, "acct", &account("Start", "")).contains("Accounting-Response"));
+    let (code, text) = told(&city, &["mark", "add", "P-0001", "--reason", "lost"]);
+    assert_eq!(code, Some(0), "{text}");
+    let backup = |out: &str| {
+        let (code, text) = told(&city, &["backup", "--out", out, "--lang", "en"]);
+        assert!(code == Some(0) && text.contains("compared with the original"), "{text}");
+        let (code, text) = told(&city, &["backup", "--out", out, "--lang", "en"]);
+        assert!(code == Some(1) && text.contains("exists already"), "{text}");
+    };
+    backup("backup");
+    server.wait_for("the record of it", |line| line["event"] == "OPS-backup");
+    assert!(server.stop().success());
+    backup("offline");
+    assert!(!city.path("state/backup.sqlite").exists());
+    // Nothing of the node is left but its backup.
+    for part in ["config", "topology", "secrets", "state"] {
+        fs::remove_dir_all(city.path(part)).unwrap();
+    }
+    let (code, text) = told(&city, &["restore", "backup", "--to", "again", "--lang", "en"]);
+    assert_eq!(code, Some(0), "{text}");
+    let again = |arguments: &[&str]| {
+        let mut command = crate::city::sekisho(arguments);
+        run(command.current_dir(city.path("again")))
+    };
+    let verified = again(&["log", "verify"]);
+    assert!(verified.status.success(), "{}", printed(&verified));
+    let mut command = crate::city::sekisho(&[]);
+    command.current_dir(city.path("again")).args(["serve", "--lang", "en"]);
+    let served = Server::start(command);
+    let marks = again(&["mark", "list"]);
+    assert!(printed(&marks).contains("lost"), "{}", printed(&marks));
+    assert!(ask(served.port, "auth", MAB).contains("Access-Accept"));
+    let plans = again(&["plan", "list"]);
+    assert!(printed(&plans).contains('1'), "{}", printed(&plans));
+    assert!(served.stop().success());
+    for (file, what) in [
+        ("secrets/server/key.pem", "manifest"),
+        ("state/evidence.sqlite", "manifest"),
+        ("manifest.json", "manifest"),
+    ] {
+        let path = city.path("backup").join(file);
+        let whole = fs::read(&path).unwrap();
+        let mut spoilt = whole.clone();
+        let place = spoilt.len() / 2;
+        spoilt[place] ^= 1;
+        fs::write(&path, spoilt).unwrap();
+        let (code, text) = told(&city, &["restore", "backup", "--to", "other", "--lang", "en"]);
+        assert!(code == Some(1) && text.contains(what), "{file}: {text}");
+        assert!(!city.path("other").exists(), "nothing is half restored");
+        fs::write(&path, whole).unwrap();
+    }
+}
+
 fn city_page_value(city: &City, name: &str) -> f64 {
     let text = crate::operate::page(city, "/metrics");
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));

@@ -6,6 +6,7 @@
 mod arguments;
 mod authenticator;
 mod authority_directory;
+mod backup;
 mod certificate;
 mod check;
 mod console;
@@ -67,6 +68,8 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_mark, run: operate::mark },
     Verb { define: who::define, run: who::run },
     Verb { define: log::define, run: log::run },
+    Verb { define: backup::define_backup, run: backup::backup },
+    Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -121,6 +121,10 @@ registry! {
             ["保存期間 {days} 日を過ぎた証跡 {count} 件を削除しました", "deleted {count} records older than {days} days"]
         ClockBack "SYS-clock-back"
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
+        BackupDone "OPS-backup"
+            ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
+        BackupFailed "OPS-backup-failed"
+            ["{path} のバックアップに失敗しました({by}): {cause}", "the backup at {path} failed, by {by}: {cause}"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -142,6 +146,7 @@ impl Event {
             | Self::AuthenticatorStarted
             | Self::SwitchBack
             | Self::EvidenceSealed
+            | Self::BackupDone
             | Self::EvidenceExpired
             | Self::Learned => Severity::Info,
             Self::LinesMissing
@@ -160,6 +165,7 @@ impl Event {
             | Self::EvidenceFull
             | Self::EvidenceGap
             | Self::EvidenceDamaged
+            | Self::BackupFailed
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::FindingError

@@ -9,6 +9,7 @@ mod accounting;
 mod admission;
 mod archive;
 pub mod authenticator;
+pub mod backup;
 pub mod clock;
 pub mod control;
 mod eapol_port;

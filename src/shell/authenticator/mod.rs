@@ -378,7 +378,9 @@ impl Running {
             | Command::PlanRollback { .. }
             | Command::MarkAdd { .. }
             | Command::MarkRelease { .. }
-            | Command::MarkList => {
+            | Command::MarkList
+            | Command::BackupBegin
+            | Command::BackupEnd { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);
                 Reply::failed(&failure.fact("command", request.command.name()), language)
             }

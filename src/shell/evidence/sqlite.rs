@@ -241,6 +241,16 @@ impl Sqlite {
         Ok(taken.optional()?.unwrap_or(0).cast_unsigned())
     }
 
+    /// Writes a consistent copy to a file that must be absent or empty.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn copy_to(&self, path: &Path) -> rusqlite::Result<()> {
+        // OK because writing the copy tells whatever is wrong.
+        let _ = files::write_new(path, &[], files::PRIVATE_FILE);
+        self.connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map(|_| ())
+    }
+
     /// Brings records of expired days back, as they were; gives how many were not there.
     ///
     /// # Errors

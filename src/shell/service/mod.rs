@@ -15,7 +15,7 @@ pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +71,7 @@ pub struct Service {
     accountants: Option<Workers<Snapshot>>,
     accounting: Vec<SocketAddr>,
     keeper: Option<Keeper>,
+    state: Option<PathBuf>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     /// What the plan said of this node when it started.
@@ -186,6 +187,7 @@ impl Service {
             accountants,
             accounting: accounting.addresses(),
             keeper,
+            state: state.map(Path::to_owned),
             addresses: sockets.addresses(),
             metrics_address,
             started_as: server,
