@@ -131,7 +131,9 @@ impl Sqlite {
         let path = state.join(EVIDENCE_FILE);
         // SQLite would make it readable for everyone the umask lets. OK because opening it tells
         // whatever else is wrong.
-        let _ = files::write_new(&path, &[], files::PRIVATE_FILE);
+        if !path.exists() {
+            let _ = files::write_new(&path, &[], files::PRIVATE_FILE);
+        }
         let connection = Connection::open(&path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
