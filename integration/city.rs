@@ -90,6 +90,7 @@ impl City {
             text.replace("127.0.0.1:1812", "127.0.0.1:0")
                 .replace("127.0.0.1:1813", "127.0.0.1:0")
                 .replace("127.0.0.1:9812", "127.0.0.1:0")
+                .replace("127.0.0.1:9813", "127.0.0.1:0")
         });
         city.edit("config/environments.toml", |text| text.replace("10.250.", "127.250."));
         city.edit("topology/network.toml", |text| text.replace("10.250.", "127.250."));

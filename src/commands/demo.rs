@@ -208,6 +208,7 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
         crl_next_update: Some(list.next_update),
     };
     Ok(Credentials {
+        tokens: Vec::new(),
         clients,
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),

@@ -11,6 +11,7 @@ use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
 use super::site;
 use super::{Console, DONE, WRONG_USE};
+use crate::plan::ApiRole;
 use crate::shell::files::{self, FileCause, FileError};
 use crate::shell::service::Directories;
 use crate::shell::{Failure, FailureKind, random};
@@ -53,6 +54,41 @@ pub(super) fn define(language: Language) -> Command {
         "スイッチに入力する共有鍵を表示する",
         "shows the secret to be typed into the switch",
     );
+    let token = words
+        .verb(
+            "token",
+            "HTTP API のトークンを作る(上書きはしない)",
+            "makes a token for the HTTP API (never overwrites)",
+        )
+        .arg(
+            words
+                .path(
+                    "secrets",
+                    "DIR",
+                    "秘密情報のディレクトリ[既定: secrets]",
+                    "directory of the secrets [default: secrets]",
+                )
+                .default_value("secrets")
+                .hide_default_value(true),
+        )
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .required(true)
+                .help(words.say("使う人またはプログラムの名前", "who or what uses it")),
+        )
+        .arg(
+            words
+                .text(
+                    "role",
+                    "read|operate|administer",
+                    "役割: read(閲覧)、operate(隔離と解除)、administer(計画の変更も)",
+                    "role: read, operate (quarantine and release) or administer (plans too)",
+                )
+                .required(true)
+                .value_parser(ApiRole::ALL.map(ApiRole::id))
+                .hide_possible_values(true),
+        );
     let missing = words.flag(
         "missing",
         "鍵のないスイッチすべてに作る",
@@ -73,6 +109,7 @@ pub(super) fn define(language: Language) -> Command {
             words,
         ))
         .subcommand(rotate)
+        .subcommand(token)
         .subcommand(promote)
         .subcommand(
             show.arg(words.flag("next", "次の共有鍵を表示", "show the next secret")).arg(
@@ -84,6 +121,10 @@ pub(super) fn define(language: Language) -> Command {
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let Some((verb, inner)) = matches.subcommand() else { return WRONG_USE };
     let secrets = inner.get_one::<PathBuf>("secrets").cloned().unwrap_or_default();
+    if verb == "token" {
+        let text = |id: &str| inner.get_one::<String>(id).map_or("", String::as_str);
+        return conclude(token(&secrets, text("name"), text("role"), console), console);
+    }
     let switches = inner.get_many::<String>("switch").into_iter().flatten().cloned();
     let mut switches: Vec<String> = switches.collect();
     if verb == "generate" && inner.get_flag("missing") {
@@ -109,6 +150,41 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     worst
 }
 
+/// Makes a token for the HTTP API.
+fn token(secrets: &Path, name: &str, role: &str, console: &mut Console) -> Result<(), Refusal> {
+    plain_name(name)?;
+    if !secrets.is_dir() {
+        let failure = Failure::new(FailureKind::DirectoryAbsent);
+        return Err(failure.fact("path", shown(secrets)).into());
+    }
+    let path = secrets.join("api").join(format!("{name}.{role}.token"));
+    if let Some(directory) = path.parent() {
+        files::make_directory(directory, files::PRIVATE_DIRECTORY)?;
+    }
+    write(&path)?;
+    let text = Text {
+        ja: "{path} を作りました。`sekisho reload` で有効になります",
+        en: "wrote {path}; `sekisho reload` puts it into force",
+    };
+    let text = text.fill(console.language, &[("path", shown(&path))]);
+    console.line(text);
+    Ok(())
+}
+
+/// Letters, digits, `-`, `_` and `.`, a letter or digit first.
+fn plain_name(name: &str) -> Result<(), Refusal> {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.');
+    if name.len() > SWITCH_CHARACTERS_MAX
+        || !name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        || !name.chars().all(plain)
+    {
+        let failure = Failure::new(FailureKind::SwitchNameMalformed);
+        return Err(failure.fact("name", escape(name.as_bytes())).into());
+    }
+    Ok(())
+}
+
 /// The switches of the plan that ask the server and have no secret yet.
 fn missing(directories: &Directories, console: &mut Console) -> Result<Vec<String>, u8> {
     let plan = site::compile(directories, console)?;
@@ -131,16 +207,7 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn of(secrets: &Path, switch: &'a str) -> Result<Self, Refusal> {
-        let plain = |character: char| {
-            character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.')
-        };
-        if switch.len() > SWITCH_CHARACTERS_MAX
-            || !switch.starts_with(|first: char| first.is_ascii_alphanumeric())
-            || !switch.chars().all(plain)
-        {
-            let failure = Failure::new(FailureKind::SwitchNameMalformed);
-            return Err(failure.fact("name", escape(switch.as_bytes())).into());
-        }
+        plain_name(switch)?;
         if !secrets.is_dir() {
             let failure = Failure::new(FailureKind::DirectoryAbsent);
             return Err(failure.fact("path", shown(secrets)).into());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::Words;
 use super::log::{Told, condition, local, open, port, port_conditions, span, with_span};
 use super::{Console, DONE, WRONG, site};
-use crate::record::{Field, Line, Pattern, Query, Session, Store as _, cell};
+use crate::record::{Field, Line, Pattern, Query, Session, Store as _, cell, session_json};
 use crate::shell::clock;
 use crate::shell::evidence::Sqlite;
 use crate::vocabulary::{Language, Text, escape};
@@ -88,7 +88,7 @@ fn who(matches: &ArgMatches, console: &mut Console) -> Result<bool, Told> {
         known.sessions.retain(|session| session.end.is_none());
     }
     if matches.get_flag("json") {
-        let sessions: Vec<Value> = known.sessions.iter().map(as_value).collect();
+        let sessions: Vec<Value> = known.sessions.iter().map(session_json).collect();
         console.json(&json!({ "sessions": sessions, "decisions": known.decisions }));
     } else {
         print(&known, console);
@@ -174,23 +174,4 @@ fn session_line(session: &Session, language: Language) -> String {
         ("end", end.unwrap_or_default()),
     ];
     text.fill(language, &facts)
-}
-
-fn as_value(session: &Session) -> Value {
-    json!({
-        "mac": session.mac.map(|mac| mac.to_string()),
-        "asset": session.asset,
-        "switch": session.switch,
-        "place": session.place,
-        "session": session.session,
-        "environment": session.environment,
-        "vlan": session.vlan,
-        "address": session.address.map(|address| address.to_string()),
-        "start": session.start.rfc3339(),
-        "last": session.last.rfc3339(),
-        "end": session.end.as_ref().map(|end| end.time.rfc3339()),
-        "cause": session.end.as_ref().map(|end| end.cause.as_str()),
-        "input_octets": session.input_octets,
-        "output_octets": session.output_octets,
-    })
 }

@@ -175,6 +175,7 @@ mod tests {
                 state_number: 0,
                 accounting: Vec::new(),
                 evidence_days: None,
+                api_listen: None,
                 authentication: Vec::new(),
                 workers: 1,
                 datagram_octets_max: 1_400,

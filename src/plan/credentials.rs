@@ -2,13 +2,15 @@
 //!
 //! `client/SWITCH.secret` (and `.next` while it is rotated, `.mab` for a fixed word of MAC
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
-//! `authority/ID.crl` (PEM or DER). A file that is absent is a warning here, since a plan can be
+//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token`. A file that is absent is a warning here, since a plan can be
 //! checked on a machine without secrets; `serve` refuses it.
 
 mod certificates;
 mod clients;
+mod tokens;
 
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
+pub use tokens::{ApiRole, ApiToken};
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +59,8 @@ pub struct Credentials {
     pub server_end: Timestamp,
     /// The authorities of the plan.
     pub authorities: Vec<AuthorityMaterial>,
+    /// Who may use the HTTP API.
+    pub tokens: Vec<ApiToken>,
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
@@ -73,6 +77,7 @@ pub fn credentials(
     let clients = clients::read(plan, files, &sink);
     let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
     let authorities = certificates::authorities(plan, files, now, &sink);
+    let tokens = tokens::read(files, &sink);
     let complete = || {
         let server = server?;
         Some(Credentials {
@@ -81,6 +86,7 @@ pub fn credentials(
             server_key: server.key,
             server_end: server.end,
             authorities: authorities?,
+            tokens,
         })
     };
     let credentials = if sink.has_errors() { None } else { complete() };
@@ -101,6 +107,7 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
         let known = match path.split_once('/') {
             Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
             Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
+            Some(("api", name)) => tokens::named(name).is_some(),
             Some(_) | None => path == CHAIN || path == KEY,
         };
         if !known {

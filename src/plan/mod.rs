@@ -28,7 +28,9 @@ mod topology;
 
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
-pub use credentials::{AuthorityMaterial, ClientSecrets, Credentials, credentials};
+pub use credentials::{
+    ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, credentials,
+};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,

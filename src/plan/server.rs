@@ -31,6 +31,8 @@ pub struct Server {
     pub datagram_octets_max: u16,
     /// Address of the metrics endpoint; `None` leaves it off.
     pub metrics_listen: Option<SocketAddr>,
+    /// Address of the HTTP API; `None` leaves it off. TLS unless it is on loopback.
+    pub api_listen: Option<SocketAddr>,
     /// EAP settings.
     pub eap: EapSettings,
     /// Language of logs.
@@ -93,15 +95,8 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         } else {
             Some(None)
         };
-        let metrics_listen = if table.has("metrics") {
-            table.table("metrics", |metrics| {
-                metrics
-                    .optional_text("listen")?
-                    .map_or(Some(None), |text| to_socket(&text, metrics.sink()).map(Some))
-            })
-        } else {
-            Some(None)
-        };
+        let metrics_listen = listener(table, "metrics");
+        let api_listen = listener(table, "api");
         let eap = table.table("eap", eap);
         let language = table.table("language", |language| {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
@@ -117,9 +112,23 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             workers,
             datagram_octets_max,
             metrics_listen: metrics_listen?,
+            api_listen: api_listen?,
             eap: eap?,
             language: language?,
         })
+    })
+}
+
+/// The optional `listen` of an optional table.
+#[expect(clippy::option_option, reason = "wrong, absent and there are three things")]
+fn listener(table: &Table<'_>, name: &'static str) -> Option<Option<SocketAddr>> {
+    if !table.has(name) {
+        return Some(None);
+    }
+    table.table(name, |inner| {
+        inner
+            .optional_text("listen")?
+            .map_or(Some(None), |text| to_socket(&text, inner.sink()).map(Some))
     })
 }
 

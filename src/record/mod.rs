@@ -20,7 +20,7 @@ pub use account::{Account, Status};
 pub use chain::{Broken, BrokenKind, DIGEST_OCTETS, Digest, GENESIS, Head, Seal, Verifier, digest};
 pub use export::{Segment, SegmentFault, read_segment, write_segment};
 pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span};
-pub use session::{Session, SessionEnd};
+pub use session::{Session, SessionEnd, session_json};
 pub(crate) use store::day_end;
 pub use store::{Appended, COPY_SECONDS_MAX, Line, Record, Store, body, time_of};
 pub use table::{COLUMNS, TableEncoding, cell, csv};

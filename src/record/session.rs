@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Value, json};
+
 use super::account::{Account, Status};
 use crate::vocabulary::{Mac, Timestamp};
 
@@ -100,6 +102,27 @@ impl Session {
             self.end = Some(SessionEnd { time: account.time, cause });
         }
     }
+}
+
+/// A session for programs.
+#[must_use]
+pub fn session_json(session: &Session) -> Value {
+    json!({
+        "mac": session.mac.map(|mac| mac.to_string()),
+        "asset": session.asset,
+        "switch": session.switch,
+        "place": session.place,
+        "session": session.session,
+        "environment": session.environment,
+        "vlan": session.vlan,
+        "address": session.address.map(|address| address.to_string()),
+        "start": session.start.rfc3339(),
+        "last": session.last.rfc3339(),
+        "end": session.end.as_ref().map(|end| end.time.rfc3339()),
+        "cause": session.end.as_ref().map(|end| end.cause.as_str()),
+        "input_octets": session.input_octets,
+        "output_octets": session.output_octets,
+    })
 }
 
 #[cfg(test)]

@@ -121,6 +121,8 @@ registry! {
             ["保存期間 {days} 日を過ぎた証跡 {count} 件を削除しました", "deleted {count} records older than {days} days"]
         ClockBack "SYS-clock-back"
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
+        ApiRefused "OPS-api-refused"
+            ["{address} からの API の要求を拒否しました(ほか {more} 件)", "refused a request to the API from {address} ({more} more since the last line)"]
         BackupDone "OPS-backup"
             ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
         BackupFailed "OPS-backup-failed"
@@ -159,6 +161,7 @@ impl Event {
             | Self::PortDrifted
             | Self::EvidenceRestored
             | Self::ClockBack
+            | Self::ApiRefused
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::EvidenceSpooling

@@ -37,6 +37,7 @@ fn credentials(plan: &Plan, authority: &Authority) -> Credentials {
         (index, ClientSecrets { current: secret(number), next: None, mab_word })
     };
     Credentials {
+        tokens: Vec::new(),
         clients: (0..plan.switches.len()).map(client).collect(),
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),

@@ -54,6 +54,7 @@ impl Stack {
         let bench = plan.switch_by_id("hon-sw40").unwrap();
         let client = ClientSecrets { current: secret.clone(), next: None, mab_word: None };
         let credentials = Credentials {
+            tokens: Vec::new(),
             clients: [(bench, client)].into(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),

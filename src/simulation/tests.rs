@@ -143,6 +143,7 @@ fn switch(profile: Profile) -> Switch {
         state_number: 1,
         accounting: Vec::new(),
         evidence_days: None,
+        api_listen: None,
         authentication: vec![server()],
         workers: 1,
         datagram_octets_max: 1400,

@@ -107,6 +107,7 @@ impl Desk {
             (index, ClientSecrets { current: secret(number), next: None, mab_word: None })
         };
         let credentials = Credentials {
+            tokens: Vec::new(),
             clients: (0..plan.switches.len()).map(client).collect(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),

@@ -29,6 +29,7 @@ use outlook::{Ends, pages, report};
 
 use super::accounting::Accountant;
 use super::admission::Admission;
+use super::api::{self, Api};
 use super::clock::Clock;
 use super::control::{self, Accept, Reply, Request};
 use super::evidence::{self, Evidence, Keeper};
@@ -74,6 +75,8 @@ pub struct Service {
     state: Option<PathBuf>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
+    api: Option<Arc<Api>>,
+    api_address: Option<SocketAddr>,
     /// What the plan said of this node when it started.
     started_as: plan::Server,
     snapshot: Arc<Snapshot>,
@@ -167,15 +170,29 @@ impl Service {
             let pages = pages(&metrics, &log, &ends, &healthy);
             runtime.spawn(http::serve(listener, pages));
         }
+        let (mut api, mut api_address) = (None, None);
         if let Some(state) = state {
             let listener = runtime.block_on(async { control::bind(state) })?;
             let sender = sender.clone();
-            let carry = move |request, by| {
+            let carry: control::Carry = Arc::new(move |request, by| {
                 let (reply, receiver) = oneshot::channel();
                 sender.send(Input::Control(request, by, reply)).ok()?;
                 Some(receiver)
-            };
-            runtime.spawn(control::serve(listener, Arc::new(carry)));
+            });
+            runtime.spawn(control::serve(listener, Arc::clone(&carry)));
+            if let Some(address) = server.api_listen {
+                let evidence = state.join(evidence::EVIDENCE_FILE);
+                let own = Arc::new(Api::new(carry, evidence, server.language, log.clone()));
+                let tls = if address.ip().is_loopback() {
+                    None
+                } else {
+                    Some(api::tls(&candidate.credentials)?)
+                };
+                let listener = runtime.block_on(http::bind(address))?;
+                api_address = listener.local_addr().ok();
+                runtime.spawn(api::serve(listener, tls, Arc::clone(&own)));
+                api = Some(own);
+            }
         }
         let service = Self {
             material,
@@ -190,6 +207,8 @@ impl Service {
             state: state.map(Path::to_owned),
             addresses: sockets.addresses(),
             metrics_address,
+            api,
+            api_address,
             started_as: server,
             snapshot,
             ends,
@@ -433,6 +452,9 @@ impl Service {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         *ends = Ends::of(plan, &candidate.credentials);
         drop(ends);
+        if let Some(api) = &self.api {
+            api.admit(&candidate.credentials.tokens);
+        }
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
         }
@@ -442,10 +464,9 @@ impl Service {
     /// workers, and the name and language of the log.
     fn needs_restart(&self) -> bool {
         let of = |server: &plan::Server| {
-            let addresses =
-                (server.authentication.clone(), server.accounting.clone(), server.metrics_listen);
             (
-                addresses,
+                (server.authentication.clone(), server.accounting.clone()),
+                (server.metrics_listen, server.api_listen),
                 server.evidence_days,
                 server.workers,
                 server.node_name.clone(),

@@ -95,6 +95,7 @@ impl Service {
                 "spooled": self.metrics.evidence_spooled.get(),
             },
             "metrics": self.metrics_address.map(|address| address.to_string()),
+            "api": self.api_address.map(|address| address.to_string()),
             "clients": plan.switches.iter().filter(|switch| switch.is_client()).count(),
             "devices": plan.devices.len(),
             "reload_success": self.metrics.reload_success.get() == 1,

@@ -1,0 +1,174 @@
+//! The HTTP API by `curl`, by a tester that reads its own description, over TLS, and by callers
+//! who may not.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::city::{City, printed, run, sekisho};
+
+/// A city with an API and one token for each role.
+fn city() -> City {
+    let city = City::new();
+    for role in ["read", "operate", "administer"] {
+        let made = run(&mut city.sekisho(&["secret", "token", "tester", "--role", role]));
+        assert!(made.status.success(), "{}", printed(&made));
+    }
+    city
+}
+
+fn token(city: &City, role: &str) -> String {
+    fs::read_to_string(city.path(&format!("secrets/api/tester.{role}.token"))).unwrap()
+}
+
+fn address(city: &City) -> String {
+    let status = run(&mut city.sekisho(&["status", "--json"]));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    status["api"].as_str().unwrap().to_owned()
+}
+
+/// Status and body of one request.
+fn ask(base: &str, token: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--max-time", "20", "-X", method, "-w", "\n%{http_code}"]);
+    command.args(["-H", &format!("Authorization: Bearer {token}"), "-H", "Accept-Language: en"]);
+    if let Some(body) = body {
+        command.args(["-H", "Content-Type: application/json", "-d", &body.to_string()]);
+    }
+    let output = run(command.arg(format!("{base}{path}")));
+    assert!(output.status.success(), "{}", printed(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+#[test]
+fn the_same_commands_are_carried_out_by_role_and_stand_in_the_record() {
+    let city = city();
+    let mut server = city.serve();
+    let base = format!("http://{}", address(&city));
+    let [read, operate, administer] =
+        ["read", "operate", "administer"].map(|role| token(&city, role));
+    let mark = json!({ "subject": "P-0001", "reason": "lost" });
+    let (status, body) = ask(&base, &read, "POST", "/api/v1/marks", Some(&mark));
+    assert_eq!((status, &body["error"]["id"]), (403, &json!("api.role")), "{body}");
+    let (status, body) = ask(&base, &operate, "POST", "/api/v1/marks", Some(&mark));
+    assert_eq!(status, 200, "{body}");
+    let number = body["mark"].as_i64().unwrap();
+    let (_, marks) = ask(&base, &read, "GET", "/api/v1/marks", None);
+    assert_eq!(marks[0]["subject"], "P-0001");
+    let by = marks[0]["by"].as_str().unwrap();
+    assert_eq!(by, "api tester (127.0.0.1)");
+    let path = format!("/api/v1/marks/{number}");
+    assert_eq!(ask(&base, &operate, "DELETE", &path, None).0, 200);
+    assert_eq!(ask(&base, &operate, "DELETE", &path, None).0, 404);
+    server.wait_for("the record of it", |line| {
+        line["event"] == "OPS-mark-released" && line["by"] == "api tester (127.0.0.1)"
+    });
+    assert_eq!(ask(&base, &administer, "POST", "/api/v1/reload", None).1["changed"], false);
+    let (status, found) = ask(&base, &read, "GET", "/api/v1/records?event=OPS-*&since=1h", None);
+    assert!(status == 200 && found["records"].as_array().unwrap().len() >= 2, "{found}");
+    assert_eq!(ask(&base, &read, "GET", "/api/v1/sessions?mac=0012e2010203", None).0, 200);
+    for (method, path, body, status, id) in [
+        ("GET", "/api/v1/nothing", None, 404, "api.path"),
+        ("PUT", "/api/v1/marks", None, 405, "api.method"),
+        ("GET", "/api/v1/records?mac=zz", None, 400, "query.mac"),
+        ("GET", "/api/v1/records?colour=red", None, 400, "api.parameter"),
+        ("GET", "/api/v1/records?limit=0", None, 400, "api.parameter"),
+        ("GET", "/api/v1/plans/x", None, 400, "api.parameter"),
+        ("GET", "/api/v1/plans/99", None, 404, "plan.no-such-generation"),
+        ("POST", "/api/v1/marks", Some(json!({ "subject": "P-0001" })), 400, "api.body"),
+        (
+            "POST",
+            "/api/v1/marks",
+            Some(json!({ "subject": "Q", "reason": "r" })),
+            404,
+            "mark.subject-unknown",
+        ),
+    ] {
+        let (found, answer) = ask(&base, &administer, method, path, body.as_ref());
+        assert_eq!((found, answer["error"]["id"].as_str()), (status, Some(id)), "{path}: {answer}");
+        assert!(!answer["error"]["message"].as_str().unwrap().is_empty(), "{path}");
+    }
+    for wrong in ["", "x", &read.to_uppercase()] {
+        assert_eq!(ask(&base, wrong, "GET", "/api/v1/status", None).0, 401);
+    }
+    server.wait_for("a refusal", |line| line["event"] == "OPS-api-refused");
+    // A token that is taken away is good no longer after a reload.
+    fs::remove_file(city.path("secrets/api/tester.read.token")).unwrap();
+    assert_eq!(ask(&base, &administer, "POST", "/api/v1/reload", None).0, 200);
+    assert_eq!(ask(&base, &read, "GET", "/api/v1/status", None).0, 401);
+    let logged = run(&mut city.sekisho(&["log", "search", "--format", "json"]));
+    assert!(!printed(&logged).contains(&administer), "no token is ever written down");
+    assert!(server.stop().success());
+}
+
+/// `schemathesis` comes from PyPI into a directory of its own.
+fn schemathesis() -> std::path::PathBuf {
+    let at = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    let program = at.join("bin/schemathesis");
+    if !program.exists() {
+        let made = run(Command::new("python3").args(["-m", "venv"]).arg(&at));
+        assert!(made.status.success(), "{}", printed(&made));
+        let pip = run(Command::new(at.join("bin/pip")).args(["install", "-q", "schemathesis"]));
+        assert!(pip.status.success(), "{}", printed(&pip));
+    }
+    program
+}
+
+#[test]
+fn a_tester_that_reads_the_description_finds_nothing_that_differs_from_it() {
+    let city = city();
+    let server = city.serve();
+    let base = format!("http://{}", address(&city));
+    let token = token(&city, "administer");
+    let output = run(Command::new(schemathesis())
+        .args(["run", &format!("{base}/api/v1/openapi.json"), "--max-examples", "20"])
+        .args(["-H", &format!("Authorization: Bearer {token}"), "--seed", "7"])
+        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"])
+        .current_dir(city.directory.path()));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("11 / 11") || printed(&output).contains("11/11"), "{}", printed(&output));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn anywhere_but_on_loopback_it_speaks_tls_alone() {
+    let city = city();
+    let name = format!("sekisho-api-{}", std::process::id());
+    let ip = |arguments: &[&str]| run(Command::new("ip").args(arguments)).status.success();
+    assert!(ip(&["netns", "add", &name]));
+    assert!(ip(&["-n", &name, "link", "set", "lo", "up"]));
+    assert!(ip(&["-n", &name, "address", "add", "10.99.0.1/32", "dev", "lo"]));
+    city.edit("config/server.toml", |text| {
+        text.replace("[api]", "[api]\n#").replacen(
+            "listen = \"127.0.0.1:0\"\n\n[metrics]",
+            "listen = \"10.99.0.1:9813\"\n\n[metrics]",
+            1,
+        )
+    });
+    city.write("ca.pem", city.authority.certificate_pem().as_bytes(), 0o644);
+    let inside = |command: &Command| {
+        let mut inside = Command::new("ip");
+        inside.args(["netns", "exec", &name]).arg(command.get_program()).args(command.get_args());
+        inside.current_dir(city.directory.path());
+        inside
+    };
+    let server = city.serve_by(inside(&sekisho(&[])));
+    let ask = |arguments: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "10", "-H"])
+            .arg(format!("Authorization: Bearer {}", token(&city, "read")));
+        run(&mut inside(curl.args(arguments)))
+    };
+    let resolve = "radius.city.example:9813:10.99.0.1";
+    let page = "https://radius.city.example:9813/api/v1/status";
+    let found = ask(&["--cacert", "ca.pem", "--resolve", resolve, page]);
+    assert!(printed(&found).contains("\"generation\""), "{}", printed(&found));
+    assert!(!ask(&["--resolve", resolve, page]).status.success(), "not without the authority");
+    let plain = ask(&["http://10.99.0.1:9813/api/v1/status"]);
+    assert!(!printed(&plain).contains("generation"), "{}", printed(&plain));
+    assert!(server.stop().success());
+    assert!(ip(&["netns", "del", &name]));
+}
