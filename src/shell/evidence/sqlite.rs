@@ -476,8 +476,21 @@ impl Store for Sqlite {
     fn search(&self, query: &Query) -> rusqlite::Result<Vec<Record>> {
         let mut wanted = Conditions::default();
         if query.span != Span::ALL {
-            wanted.add("time_ms >= ?", query.span.from.0);
-            wanted.add("time_ms < ?", query.span.to.0);
+            let span = params![query.span.from.0, query.span.to.0];
+            // Numbers follow time but for steps of the clock: they bound what any index reads.
+            let bounds: (Option<i64>, Option<i64>) = self
+                .connection
+                .prepare_cached(
+                    "SELECT min(sequence), max(sequence) FROM record
+                     WHERE time_ms >= ?1 AND time_ms < ?2",
+                )?
+                .query_row(span, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let (Some(first), Some(last)) = bounds else { return Ok(Vec::new()) };
+            wanted.add("sequence >= ?", first);
+            wanted.add("sequence <= ?", last);
+            // The plus keeps the index over times from being chosen again.
+            wanted.add("+time_ms >= ?", query.span.from.0);
+            wanted.add("+time_ms < ?", query.span.to.0);
         }
         for (field, pattern) in &query.fields {
             wanted.field(field.key(), pattern);
