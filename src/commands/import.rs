@@ -1,5 +1,5 @@
 //! `sekisho import`: takes over device lists that people keep anyway. Without `--apply` it only
-//! shows what would change.
+//! shows what would change. What NetBox says has a file of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
-use super::{Console, DONE, WRONG, WRONG_USE, site};
+use super::{Console, DONE, WRONG, WRONG_USE, netbox, site};
 use crate::plan::{self, Charset, Consent, Entry, Import, Move, Obstacle};
 use crate::shell::service::{Directories, Material as _, findings_json};
 use crate::shell::{clock, files};
@@ -64,12 +64,19 @@ pub(super) fn define(language: Language) -> Command {
     words
         .group("import", "既存の一覧を取り込む", "takes over lists that exist elsewhere")
         .subcommand(devices)
+        .subcommand(netbox::define(words))
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
-    let Some(("devices", inner)) = matches.subcommand() else { return WRONG_USE };
-    let file = inner.get_one::<PathBuf>("file").cloned().unwrap_or_default();
-    match devices(inner, &file, console) {
+    let done = match matches.subcommand() {
+        Some(("devices", inner)) => {
+            let file = inner.get_one::<PathBuf>("file").cloned().unwrap_or_default();
+            devices(inner, &file, console)
+        }
+        Some(("netbox", inner)) => netbox::run(inner, console),
+        _ => return WRONG_USE,
+    };
+    match done {
         Ok(code) => code,
         Err(refusal) => conclude(Err(refusal), console),
     }

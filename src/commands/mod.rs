@@ -16,6 +16,7 @@ mod explain;
 mod import;
 mod init;
 mod misuse;
+mod netbox;
 mod operate;
 mod refusal;
 mod render;
