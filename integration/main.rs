@@ -14,6 +14,7 @@ mod authenticator;
 mod city;
 mod eapol;
 mod files;
+mod netbox;
 mod operate;
 mod order;
 mod peers;

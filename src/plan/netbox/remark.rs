@@ -210,8 +210,11 @@ impl Remark {
     #[must_use]
     pub fn place(&self) -> String {
         let Some(at) = &self.at else { return String::new() };
-        let dot = if self.field.is_empty() { "" } else { "." };
         let id = at.id.map(|id| format!(" (#{id})")).unwrap_or_default();
-        format!("{}: {}{dot}{}{id}", at.file, at.object(), self.field)
+        let parts = [at.object(), self.field.clone()];
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let object = parts.join(".");
+        let colon = if object.is_empty() { "" } else { ": " };
+        format!("{}{colon}{object}{id}", at.file)
     }
 }
