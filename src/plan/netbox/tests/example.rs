@@ -196,9 +196,9 @@ impl Writer<'_> {
                 "status": status });
             self.add("wireless-links", object);
         } else if panel {
-            for at in 0..2 {
+            for object in &objects {
                 let kinds = ["dcim.interface", "dcim.frontport"];
-                id = self.cable(kinds, [&objects[at]["id"], &json!(7)], kind, &status);
+                id = self.cable(kinds, [&object["id"], &json!(7)], kind, &status);
             }
         } else {
             let ids = [&objects[0]["id"], &objects[1]["id"]];
