@@ -171,7 +171,9 @@ fn switch(net: &NetSwitch<'_>, own: &Switch, site: &str, remarks: &Remarks) {
     if let Some(address) = device.address
         && !own.address.contains(address)
     {
-        let plan = own.address.to_string();
+        let bits = if own.address.is_ipv4() { 32 } else { 128 };
+        let host = own.address.prefix() == bits;
+        let plan = if host { own.address.ip().to_string() } else { own.address.to_string() };
         differs(RemarkKind::SwitchAddress, "primary_ip", &address.to_string(), &plan);
     }
     if net.units != usize::from(own.stack) {

@@ -48,10 +48,11 @@ pub(super) fn links(wired: &Wired<'_>, export: &Export, plan: &Plan, remarks: &R
             remarks.push(remark.fact("one", one).fact("other", other));
         }
     }
-    // NetBox keeps radio links apart from cables.
+    // NetBox keeps radio links apart from cables; either needs the ports it joins.
+    let placed = export.whole(Kind::Devices) && export.whole(Kind::Interfaces);
     let whole = |link: &&Link| {
         let radio = link.medium == Cable::Radio;
-        export.whole(if radio { Kind::WirelessLinks } else { Kind::Cables })
+        placed && export.whole(if radio { Kind::WirelessLinks } else { Kind::Cables })
     };
     let unseen = plan.links.iter().filter(|link| !seen.contains(link.id.as_str()));
     for link in unseen.filter(whole) {

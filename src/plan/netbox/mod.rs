@@ -127,7 +127,7 @@ pub fn compare(export: &Export, plan: &Plan, roles: &Roles) -> Comparison {
     compare::vlans(export, plan, &remarks);
     compare::sites(export, plan, &remarks);
     compare::switches(&wired, export, plan, &remarks);
-    ports::ports(&wired, plan, &remarks);
+    ports::ports(&wired, export, plan, &remarks);
     links::links(&wired, export, plan, &remarks);
     let fragments = fragments::write(&wired, export, plan);
     let mut remarks: Vec<_> = export.remarks.list().into_iter().chain(remarks.list()).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::compare::shown;
-use super::export::Mode;
+use super::export::{Export, Kind, Mode};
 use super::json::Remarks;
 use super::remark::{Remark, RemarkKind};
 use super::wired::{Carries, NetPort, NetSwitch, Wired, list, ranges};
@@ -11,10 +11,10 @@ use crate::plan::{Plan, PortRole, Switch};
 use crate::vocabulary::VlanId;
 
 /// Compares the ports of every switch that both have.
-pub(super) fn ports(wired: &Wired<'_>, plan: &Plan, remarks: &Remarks) {
+pub(super) fn ports(wired: &Wired<'_>, export: &Export, plan: &Plan, remarks: &Remarks) {
     for net in &wired.switches {
         let Some(own) = net.known.and_then(|index| plan.switch(index)) else { continue };
-        existence(net, own, remarks);
+        existence(net, own, export.whole(Kind::Interfaces), remarks);
         let mut silent = Vec::new();
         let by_name: HashMap<&str, &PortRole> =
             own.ports.iter().map(|port| (port.name.as_str(), &port.role)).collect();
@@ -35,7 +35,7 @@ pub(super) fn ports(wired: &Wired<'_>, plan: &Plan, remarks: &Remarks) {
     unknown_vlans(wired, plan, remarks);
 }
 
-fn existence(net: &NetSwitch<'_>, own: &Switch, remarks: &Remarks) {
+fn existence(net: &NetSwitch<'_>, own: &Switch, whole: bool, remarks: &Remarks) {
     let known: HashSet<&str> = own.ports.iter().map(|port| port.name.as_str()).collect();
     let lacking: Vec<&NetPort<'_>> =
         net.ports.iter().filter(|port| !known.contains(port.name.as_str())).collect();
@@ -45,7 +45,7 @@ fn existence(net: &NetSwitch<'_>, own: &Switch, remarks: &Remarks) {
         remarks.push(remark.fact("switch", &own.id).fact("ports", shown(&ports)));
     }
     // Without any interface, NetBox keeps the switch but not its ports.
-    if net.ports.is_empty() {
+    if net.ports.is_empty() || !whole {
         return;
     }
     let there: HashSet<&str> = net.ports.iter().map(|port| port.name.as_str()).collect();

@@ -128,8 +128,10 @@ pub(super) const CHANGES: &[(Change, &str)] = &[
             let bundle = json!({ "device": it["interfaces"][0]["device"], "name": "LAG1", "id": 99_999,
                 "type": "lag", "mode": null });
             it["interfaces"].as_array_mut().unwrap().push(bundle);
-            let at = it["cables"][0]["a_terminations"][0]["object_id"].as_u64().unwrap();
-            it["interfaces"][usize::try_from(at).unwrap() - 1]["lag"] = json!({ "id": 99_999 });
+            let id = it["cables"][0]["a_terminations"][0]["object_id"].clone();
+            let list = it["interfaces"].as_array_mut().unwrap();
+            let end = list.iter_mut().find(|interface| interface["id"] == id).unwrap();
+            end["lag"] = json!({ "id": 99_999 });
         },
         "netbox.link-bundle netbox.json: cables[0] (#1)",
     ),
