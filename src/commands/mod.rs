@@ -24,6 +24,7 @@ mod running;
 mod secret;
 mod serve;
 mod site;
+mod undo;
 
 pub use console::Console;
 

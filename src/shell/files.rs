@@ -46,6 +46,8 @@ pub enum FileCause {
     Exists,
     /// Another command holds the lock, or was killed holding it.
     Locked,
+    /// Other than it was when it was read.
+    Changed,
     /// No randomness for a temporary name.
     NoRandomness,
 }
@@ -310,6 +312,10 @@ impl FileError {
                 ja: "`{path}`: 別のコマンドが使用中です。強制終了の跡であれば、このファイルを削除してください",
                 en: "`{path}`: another command is at work; if one was killed, remove this file",
             },
+            FileCause::Changed => Text {
+                ja: "`{path}`: 途中で変更されています。何も書き込んでいません",
+                en: "`{path}` was changed meanwhile; nothing was written",
+            },
             FileCause::NoRandomness => {
                 Text { ja: "乱数を得られません", en: "no randomness is available" }
             }
@@ -321,6 +327,7 @@ impl FileError {
             | FileCause::NotFile
             | FileCause::Exists
             | FileCause::Locked
+            | FileCause::Changed
             | FileCause::NoRandomness => String::new(),
         };
         let path = escape(self.path.as_os_str().as_encoded_bytes());
@@ -392,7 +399,7 @@ fn error(path: &Path, cause: FileCause) -> FileError {
     FileError { path: path.to_owned(), cause }
 }
 
-fn system(path: &Path, cause: &io::Error) -> FileError {
+pub(super) fn system(path: &Path, cause: &io::Error) -> FileError {
     error(path, FileCause::System(cause.kind(), cause.to_string()))
 }
 
