@@ -134,14 +134,24 @@ pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), FileE
 /// [`FileError`] when it is not there or the operating system refuses; it is then untouched.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let path = fs::canonicalize(path).map_err(|cause| system(path, &cause))?;
-    let old = fs::metadata(&path).map_err(|cause| system(&path, &cause))?;
-    let temporary = write_beside(&path, content, PRIVATE_FILE)?;
+    write_like(&path, content, &path)
+}
+
+/// Writes a file as [`write_private`] does; it belongs to whom `model` belongs, and may be read
+/// by whoever may read that.
+///
+/// # Errors
+/// [`FileError`] when the model is not there or the operating system refuses; nothing is written
+/// then.
+pub fn write_like(path: &Path, content: &[u8], model: &Path) -> Result<(), FileError> {
+    let old = fs::metadata(model).map_err(|cause| system(model, &cause))?;
+    let temporary = write_beside(path, content, PRIVATE_FILE)?;
     let (user, group) = (Some(old.uid()), Some(old.gid()));
     let moved = chown(&temporary, user, group)
         .and_then(|()| fs::set_permissions(&temporary, old.permissions()))
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|cause| system(&path, &cause));
-    settle(&path, &temporary, moved)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|cause| system(path, &cause));
+    settle(path, &temporary, moved)
 }
 
 /// Writes a file as [`write_private`] does, but never over an existing one.

@@ -3,7 +3,7 @@
 //! with a dot are no part of the configuration.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use ring::digest;
@@ -82,10 +82,10 @@ pub struct Kept {
 /// operating system says; the inventory is then untouched.
 pub fn replace(config: &Path, new: &Replacement<'_>, now: Timestamp) -> Result<(), FileError> {
     let inventory = config.join("inventory.csv");
-    let mode = mode(&inventory)?;
     let directory = config.join(DIRECTORY);
-    // Who may read the inventory may enter.
-    files::make_directory(&directory, mode | ((mode & 0o444) >> 2))?;
+    if !directory.is_dir() {
+        make(&directory, &inventory)?;
+    }
     let _lock = Lock::take(&directory)?;
     unchanged(&inventory, &sha256(new.before))?;
     let [added, changed, removed] = new.counts;
@@ -105,8 +105,8 @@ pub fn replace(config: &Path, new: &Replacement<'_>, now: Timestamp) -> Result<(
     let short: String = record.before_sha256.chars().take(8).collect();
     let path = directory.join(format!("{digits}-{short}.json"));
     let kept = path.with_extension("csv");
-    files::write_new(&kept, new.before, mode)?;
-    let done = files::write_new(&path, &written(&record), mode)
+    let done = files::write_like(&kept, new.before, &inventory)
+        .and_then(|()| files::write_like(&path, &written(&record), &inventory))
         .and_then(|()| files::rewrite(&inventory, new.after));
     match done {
         Ok(()) => forget(&directory),
@@ -189,9 +189,15 @@ fn written(record: &Record) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn mode(path: &Path) -> Result<u32, FileError> {
-    let metadata = fs::metadata(path).map_err(|cause| files::system(path, &cause))?;
-    Ok(metadata.permissions().mode() & 0o666)
+/// Makes the directory, which whoever may read the inventory may enter.
+fn make(directory: &Path, inventory: &Path) -> Result<(), FileError> {
+    let refused = |cause| files::system(directory, &cause);
+    let old = fs::metadata(inventory).map_err(|cause| files::system(inventory, &cause))?;
+    files::make_directory(directory, files::PRIVATE_DIRECTORY)?;
+    chown(directory, Some(old.uid()), Some(old.gid())).map_err(refused)?;
+    let mode = old.permissions().mode() & 0o666;
+    let entered = fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2));
+    fs::set_permissions(directory, entered).map_err(refused)
 }
 
 /// Who runs this process.
@@ -236,9 +242,9 @@ mod tests {
         fs::write(config.join("inventory.csv"), "three").unwrap();
         let kept = last(config).unwrap().unwrap();
         assert_eq!((kept.record.added, kept.record.changed, kept.record.removed), (1, 2, 3));
-        for path in [&kept.path, &kept.path.with_extension("csv")] {
-            assert_eq!(mode(path).unwrap(), 0o640);
-        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let paths = [&kept.path, &kept.path.with_extension("csv"), &config.join(DIRECTORY)];
+        assert_eq!(paths.map(|path| mode(path)), [0o640, 0o640, 0o750]);
         take_back(config, &kept, Timestamp(1_795_489_300_000)).unwrap();
         assert_eq!(inventory(config), "two");
         assert_eq!(take_back(config, &kept, Timestamp(0)).unwrap_err().cause, FileCause::Changed);
