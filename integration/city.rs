@@ -87,7 +87,9 @@ impl City {
         let (authority, _) = Authority::create("Test city CA", now(), 365).unwrap();
         let city = Self { directory, authority, revoked: Mutex::default() };
         city.edit("config/server.toml", |text| {
-            text.replace("127.0.0.1:1812", "127.0.0.1:0").replace("127.0.0.1:9812", "127.0.0.1:0")
+            text.replace("127.0.0.1:1812", "127.0.0.1:0")
+                .replace("127.0.0.1:1813", "127.0.0.1:0")
+                .replace("127.0.0.1:9812", "127.0.0.1:0")
         });
         city.edit("config/environments.toml", |text| text.replace("10.250.", "127.250."));
         city.edit("topology/network.toml", |text| text.replace("10.250.", "127.250."));
@@ -215,7 +217,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let (output, kept) = (child.stdout.take().unwrap(), Arc::clone(&lines));

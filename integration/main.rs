@@ -13,6 +13,7 @@
 mod authenticator;
 mod city;
 mod eapol;
+mod evidence;
 mod files;
 mod netbox;
 mod operate;

@@ -25,7 +25,7 @@ fn generation(city: &City) -> u64 {
 }
 
 /// One page of the metrics server.
-fn page(city: &City, path: &str) -> String {
+pub fn page(city: &City, path: &str) -> String {
     let address = json(city, &["status", "--json"])["metrics"].as_str().unwrap().to_owned();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
@@ -166,10 +166,10 @@ fn a_full_disk_refuses_changes_and_nothing_else() {
         run(std::process::Command::new(arguments[0]).args(&arguments[1..])).status.success()
     };
     let at = state.to_str().unwrap();
-    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", at]));
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", at]));
     let server = city.serve();
     let first = generation(&city);
-    let filler = fs::write(state.join("filler"), vec![0; 16 << 20]);
+    let filler = fs::write(state.join("filler"), vec![0; 64 << 20]);
     assert!(filler.is_err(), "the disk is full");
     add_rule(&city, "P-97");
     refused(&city, &["reload"]);

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod policy;
 pub mod proof;
 pub mod render;
+pub mod record;
 pub mod eap;
 pub mod authority;
 pub mod client;

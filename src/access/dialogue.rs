@@ -338,6 +338,7 @@ impl Access {
         let record = DecisionRecord {
             time: now.wall,
             generation: self.snapshot.generation,
+            site: dialogue.place.split('/').next().unwrap_or_default().to_owned(),
             switch: dialogue.switch,
             place: dialogue.place,
             mac: dialogue.mac,
@@ -352,6 +353,7 @@ impl Access {
             outcome: Outcome::Refuse,
             because: Because::new(Reason::EapAbandoned),
             asset: None,
+            host: None,
             section: None,
             environment: None,
             vlan: None,

@@ -95,6 +95,13 @@ impl Duplicates {
         }
     }
 
+    /// Forgets a request that was awaited and will not be answered: its next copy is new.
+    pub(super) fn forget(&mut self, key: &Key, authenticator: [u8; 16]) {
+        if self.answers.get(key).is_some_and(|answer| answer.authenticator == authenticator) {
+            self.answers.remove(key);
+        }
+    }
+
     /// Answers held for `client`.
     #[cfg(test)]
     fn held(&self, client: IpAddr) -> usize {

@@ -32,6 +32,8 @@ pub struct DecisionRecord {
     pub time: Timestamp,
     /// Generation of the plan it rests on.
     pub generation: u64,
+    /// The site's id.
+    pub site: String,
     /// The switch's id.
     pub switch: String,
     /// The place by name.
@@ -54,6 +56,8 @@ pub struct DecisionRecord {
     pub because: Because,
     /// Asset number of the registered device.
     pub asset: Option<String>,
+    /// Its computer name.
+    pub host: Option<String>,
     /// The section that owns it.
     pub section: Option<String>,
     /// The environment entered.
@@ -83,6 +87,7 @@ impl DecisionRecord {
             "outcome": self.outcome.id(),
             "reason": self.because.reason.id(),
             "text": self.because.text(language),
+            "site": self.site,
             "switch": self.switch,
             "place": self.place,
             "mac": self.mac.map(|mac| mac.to_string()),
@@ -92,6 +97,7 @@ impl DecisionRecord {
             "identity": self.identity,
             "serial": self.serial,
             "asset": self.asset,
+            "host": self.host,
             "section": self.section,
             "environment": self.environment,
             "vlan": self.vlan,

@@ -4,6 +4,7 @@
 //! [`Snapshot`]. Knows no sensor, no verdicts, no sockets, no clock: `now` is the first argument,
 //! datagrams come in and octets go out. Every datagram leaves by a counted [`Action`].
 
+mod accounting;
 mod answer;
 mod backoff;
 mod conversations;
@@ -22,6 +23,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accounting::{AccountAction, AccountAnswer, Accounting, Pending};
 pub use answer::session_seconds;
 pub use event::{DecisionRecord, Event};
 pub use reason::{Action, IgnoreReason, ReplyReason};

@@ -184,11 +184,13 @@ impl Site<'_> {
             course.handshake.map(|handshake| handshake.certificate.get());
         let entry = decision.entry();
         let environment = entry.and_then(|entry| plan.environment(entry.environment));
-        let switch = plan.switch(self.request.switch).map(|switch| switch.id.clone());
+        let switch = plan.switch(self.request.switch);
+        let site = switch.and_then(|switch| plan.site(switch.site));
         DecisionRecord {
             time: now.wall,
             generation: snapshot.generation,
-            switch: switch.unwrap_or_default(),
+            site: site.map(|site| site.id.clone()).unwrap_or_default(),
+            switch: switch.map(|switch| switch.id.clone()).unwrap_or_default(),
             place: plan.place_name(&self.place),
             mac: station::device_mac(self.request.packet, self.profile),
             raw_user: self.raw(attribute::USER_NAME),
@@ -199,6 +201,7 @@ impl Site<'_> {
             outcome: decision.outcome(),
             because: because.clone(),
             asset: device.map(|device| device.asset.clone()),
+            host: device.map(|device| device.computer.clone()).filter(|name| !name.is_empty()),
             section: device.map(|device| device.section.clone()),
             environment: environment.map(|found| found.id.clone()),
             vlan: entry.map(|entry| entry.vlan.get()),

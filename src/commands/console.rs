@@ -54,6 +54,11 @@ impl Console {
         let _ = write!(self.out, "{part}").and_then(|()| self.out.flush()); // OK as above
     }
 
+    /// Prints octets as they are.
+    pub fn octets(&mut self, octets: &[u8]) {
+        let _ = self.out.write_all(octets).and_then(|()| self.out.flush()); // OK as above
+    }
+
     /// Prints a JSON value on several lines.
     pub fn json(&mut self, value: &Value) {
         let text = serde_json::to_string_pretty(value).unwrap_or_default();

@@ -6,6 +6,7 @@
 mod arguments;
 mod authenticator;
 mod authority_directory;
+mod backup;
 mod certificate;
 mod check;
 mod console;
@@ -15,6 +16,7 @@ mod example;
 mod explain;
 mod import;
 mod init;
+mod log;
 mod misuse;
 mod netbox;
 mod operate;
@@ -25,6 +27,7 @@ mod secret;
 mod serve;
 mod site;
 mod undo;
+mod who;
 
 pub use console::Console;
 
@@ -65,6 +68,10 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: who::define, run: who::run },
+    Verb { define: log::define, run: log::run },
+    Verb { define: backup::define_backup, run: backup::backup },
+    Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

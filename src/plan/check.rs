@@ -173,6 +173,8 @@ mod tests {
             server: Server {
                 node_name: "node".to_owned(),
                 state_number: 0,
+                accounting: Vec::new(),
+                evidence_days: None,
                 authentication: Vec::new(),
                 workers: 1,
                 datagram_octets_max: 1_400,

@@ -21,6 +21,10 @@ pub struct Server {
     pub state_number: u8,
     /// Addresses that answer RADIUS authentication (RFC 2865).
     pub authentication: Vec<SocketAddr>,
+    /// Addresses that take accounts (RFC 2866); empty where none are wanted.
+    pub accounting: Vec<SocketAddr>,
+    /// Days that evidence is kept; `None` for ever.
+    pub evidence_days: Option<u32>,
     /// Worker threads.
     pub workers: u8,
     /// Largest RADIUS datagram sent, in octets.
@@ -55,6 +59,8 @@ const CONVERSATIONS_PER_PORT_MAX: i64 = 1024;
 /// Longer than a supplicant takes in the field, shorter than an attacker would like.
 const CONVERSATION_TIMEOUT_S: (i64, i64) = (5, 600);
 const SESSION_LIFETIME_H: (i64, i64) = (0, 168);
+/// 0 for ever; at most thirty years.
+const KEEP_DAYS: (i64, i64) = (0, 10_957);
 const HOUR_S: u64 = 3600;
 
 /// Reads `config/server.toml`.
@@ -67,11 +73,26 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             Some((name?.value, state_number?))
         });
         let radius = table.table("radius", |radius| {
-            let authentication = listeners(radius);
+            let authentication = listeners(radius, "authentication");
+            let accounting = if radius.has("accounting") {
+                listeners(radius, "accounting")
+            } else {
+                Some(Vec::new())
+            };
             let workers = radius.number("workers", (1, 64));
             let octets_max = radius.number("datagram_octets_max", (576, 4096));
-            Some((authentication?, workers?, octets_max?))
+            let (authentication, accounting) = (authentication?, accounting?);
+            Some((authentication, accounting, workers?, octets_max?))
         });
+        let evidence_days = if table.has("evidence") {
+            table.table("evidence", |evidence| {
+                evidence
+                    .number("keep_days", KEEP_DAYS)
+                    .map(|days: u32| Some(days).filter(|it| *it > 0))
+            })
+        } else {
+            Some(None)
+        };
         let metrics_listen = if table.has("metrics") {
             table.table("metrics", |metrics| {
                 metrics
@@ -86,11 +107,13 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
         });
         let (node_name, state_number) = node?;
-        let (authentication, workers, datagram_octets_max) = radius?;
+        let (authentication, accounting, workers, datagram_octets_max) = radius?;
         Some(Server {
             node_name,
             state_number,
             authentication,
+            accounting,
+            evidence_days: evidence_days?,
             workers,
             datagram_octets_max,
             metrics_listen: metrics_listen?,
@@ -100,13 +123,13 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
     })
 }
 
-fn listeners(radius: &Table<'_>) -> Option<Vec<SocketAddr>> {
-    let mut texts = radius.texts("authentication")?;
+fn listeners(radius: &Table<'_>, key: &'static str) -> Option<Vec<SocketAddr>> {
+    let mut texts = radius.texts(key)?;
     if texts.is_empty() {
-        radius.push(radius.finding(FindingKind::Empty, "authentication"));
+        radius.push(radius.finding(FindingKind::Empty, key));
         return None;
     }
-    radius.at_most("authentication", &mut texts, LISTENERS_MAX);
+    radius.at_most(key, &mut texts, LISTENERS_MAX);
     // Collected first, so that every wrong address is reported.
     let read: Vec<_> = texts
         .into_iter()

@@ -109,7 +109,7 @@ impl Admission {
             Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
         };
         let fields = record.to_json(self.language);
-        self.log.decision(record.time, log::DECISION, severity, fields);
+        self.log.fields(record.time, log::DECISION, severity, fields);
     }
 }
 

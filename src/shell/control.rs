@@ -86,6 +86,17 @@ pub enum Command {
     },
     /// Marks in force.
     MarkList,
+    /// A copy of the state store, which the service holds for itself, for a backup.
+    BackupBegin,
+    /// How that backup went.
+    BackupEnd {
+        /// Where it is.
+        path: String,
+        /// Number of the newest record in it.
+        sequence: u64,
+        /// Why it failed, if it did.
+        cause: Option<String>,
+    },
 }
 
 /// The acceptance of one change, and of no other.
@@ -123,6 +134,8 @@ impl Command {
             Self::MarkAdd { .. } => "mark-add",
             Self::MarkRelease { .. } => "mark-release",
             Self::MarkList => "mark-list",
+            Self::BackupBegin => "backup-begin",
+            Self::BackupEnd { .. } => "backup-end",
         }
     }
 
@@ -134,7 +147,12 @@ impl Command {
             | Self::PlanRollback { .. }
             | Self::MarkAdd { .. }
             | Self::MarkRelease { .. } => true,
-            Self::Status | Self::PlanList | Self::PlanShow { .. } | Self::MarkList => false,
+            Self::Status
+            | Self::PlanList
+            | Self::PlanShow { .. }
+            | Self::MarkList
+            | Self::BackupBegin
+            | Self::BackupEnd { .. } => false,
         }
     }
 }

@@ -115,6 +115,8 @@ registry! {
             ["秘密情報に不足または誤りがあります({count} 件)。sekisho check で確認してください", "secrets are missing or wrong ({count} findings); see sekisho check"]
         SnapshotRefused "service.snapshot"
             ["計画を稼働状態にできません: {cause}", "the plan cannot be put into service: {cause}"]
+        BackupMismatch "backup.mismatch"
+            ["バックアップ `{path}` が正しくありません: {cause}", "the backup is not right at `{path}`: {cause}"]
         SwitchUnreachable "switch.unreachable"
             ["スイッチのソケット `{path}` と通信できません: {cause}。Open vSwitch が動いているか確認してください", "cannot speak to the switch through `{path}`: {cause}; is Open vSwitch running?"]
         SwitchRefused "switch.refused"

@@ -237,13 +237,27 @@ impl StagedDirectory {
         create(&path, content, mode)
     }
 
-    /// Puts the directory in its place, in one step.
+    /// Where it is built.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.staging
+    }
+
+    /// Puts the directory in its place, readable for everyone, in one step.
     ///
     /// # Errors
     /// [`FileError`] when something has appeared there meanwhile or the operating system
     /// refuses; nothing is left behind.
-    pub fn commit(mut self) -> Result<(), FileError> {
-        let mode = fs::Permissions::from_mode(PUBLIC_DIRECTORY);
+    pub fn commit(self) -> Result<(), FileError> {
+        self.commit_as(PUBLIC_DIRECTORY)
+    }
+
+    /// The same with a mode of its own.
+    ///
+    /// # Errors
+    /// As [`StagedDirectory::commit`].
+    pub fn commit_as(mut self, mode: u32) -> Result<(), FileError> {
+        let mode = fs::Permissions::from_mode(mode);
         fs::set_permissions(&self.staging, mode).map_err(|cause| system(&self.target, &cause))?;
         // Renaming over an empty directory replaces it; over any other it is refused.
         fs::rename(&self.staging, &self.target).map_err(|cause| match cause.kind() {
@@ -401,7 +415,8 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn remove(path: &Path) {
+/// Removes a file that nobody reads, if it is there.
+pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path); // OK because what remains is hidden and never read
 }
 

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::clock::now;
+use super::evidence::{Evidence, Kept};
 use super::{Failure, FailureKind};
+use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp, registry};
 
 /// How many lines may wait to be written.
@@ -50,7 +52,7 @@ registry! {
     /// What the service itself reports; decisions have ids of their own.
     Event {
         Started "SYS-started"
-            ["起動しました(計画の世代 {generation}、認証 {addresses})", "started with plan generation {generation}, answering on {addresses}"]
+            ["起動しました(計画の世代 {generation}、認証 {addresses}、アカウンティング {accounting})", "started with plan generation {generation}, answering on {addresses}, accounting on {accounting}"]
         Stopped "SYS-stopped"
             ["停止しました", "stopped"]
         Stopping "SYS-stopping"
@@ -103,6 +105,26 @@ registry! {
             ["ポート {port} をスイッチに反映できません: {cause}", "port {port} could not be changed: {cause}"]
         PortDrifted "SYS-port-drifted"
             ["ポート {port} の設定が外部から変更されたため閉じました", "port {port} was changed by somebody else and has been closed"]
+        EvidenceSpooling "SYS-evidence-spooling"
+            ["証跡を保存できないため、退避ファイルに書いています: {cause}", "evidence cannot be stored and is put on the spool: {cause}"]
+        EvidenceFull "SYS-evidence-full"
+            ["退避ファイルに書けません。アカウンティングに応答せず、証跡は失われています", "the spool takes nothing more: accounting is not acknowledged and evidence is being lost"]
+        EvidenceRestored "SYS-evidence-restored"
+            ["証跡を再び保存しています(退避していた {count} 件を保存、欠落 {missing} 件)", "evidence is stored again: {count} records came from the spool, {missing} are missing"]
+        EvidenceGap "SYS-evidence-gap"
+            ["{since} から {count} 件の証跡が欠けています", "{count} records are missing since {since}"]
+        EvidenceDamaged "SYS-evidence-damaged"
+            ["証跡ファイルが壊れているため {path} に移し、新しいファイルで続けます: {cause}", "the evidence file is damaged; it was moved to {path} and a new one goes on: {cause}"]
+        EvidenceSealed "SYS-evidence-sealed"
+            ["{day} の証跡(記録 {first} から {last})を封印しました: {head}", "sealed the evidence of {day}, records {first} to {last}: {head}"]
+        EvidenceExpired "SYS-evidence-expired"
+            ["保存期間 {days} 日を過ぎた証跡 {count} 件を削除しました", "deleted {count} records older than {days} days"]
+        ClockBack "SYS-clock-back"
+            ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
+        BackupDone "OPS-backup"
+            ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
+        BackupFailed "OPS-backup-failed"
+            ["{path} のバックアップに失敗しました({by}): {cause}", "the backup at {path} failed, by {by}: {cause}"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -123,6 +145,9 @@ impl Event {
             | Self::ControlRequest
             | Self::AuthenticatorStarted
             | Self::SwitchBack
+            | Self::EvidenceSealed
+            | Self::BackupDone
+            | Self::EvidenceExpired
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -132,8 +157,15 @@ impl Event {
             | Self::Finding
             | Self::Complaint
             | Self::PortDrifted
+            | Self::EvidenceRestored
+            | Self::ClockBack
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
+            | Self::EvidenceSpooling
+            | Self::EvidenceFull
+            | Self::EvidenceGap
+            | Self::EvidenceDamaged
+            | Self::BackupFailed
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::FindingError
@@ -150,6 +182,8 @@ impl Event {
 pub struct Log {
     lines: SyncSender<Entry>,
     shared: Arc<Shared>,
+    /// Where every line is kept as well.
+    evidence: Option<Evidence>,
 }
 
 /// The writing thread; stop it last.
@@ -168,7 +202,7 @@ struct Shared {
 }
 
 enum Entry {
-    Line(String),
+    Line(Arc<Line>),
     End,
 }
 
@@ -189,13 +223,19 @@ impl Log {
             generation: AtomicU64::new(0),
             missing: AtomicU64::new(0),
         });
-        let log = Self { lines: lines.clone(), shared };
+        let log = Self { lines: lines.clone(), shared, evidence: None };
         let writing = log.shared.clone();
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || write(&received, &writing, output))
             .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
         Ok((log, Writer { lines, thread }))
+    }
+
+    /// The same log, whose lines are kept as evidence too.
+    #[must_use]
+    pub fn with_evidence(self, evidence: Evidence) -> Self {
+        Self { evidence: Some(evidence), ..self }
     }
 
     /// Every later line names this generation.
@@ -208,8 +248,35 @@ impl Log {
         self.send(event_line(&self.shared, now, event, facts));
     }
 
-    /// Hands in a decision's object; `time`, `event`, `severity`, `node` and `schema` are added.
-    pub fn decision(&self, now: Timestamp, event: &str, severity: Severity, fields: Value) {
+    /// The same, but not handed in as evidence: the line that may be kept is given back.
+    pub fn unkept(
+        &self,
+        now: Timestamp,
+        event: Event,
+        facts: &[(&'static str, String)],
+    ) -> Arc<Line> {
+        let line = Arc::new(event_line(&self.shared, now, event, facts));
+        self.print(&line);
+        line
+    }
+
+    /// Hands in an object's fields; `time`, `event`, `severity`, `node` and `schema` are added.
+    pub fn fields(&self, now: Timestamp, event: &str, severity: Severity, fields: Value) {
+        self.send(self.line(now, event, severity, fields));
+    }
+
+    /// Reports an account and is told when it is durable, or that it will not be. Without
+    /// evidence it never is.
+    pub fn account(&self, now: Timestamp, event: &str, fields: Value, kept: Kept) {
+        let line = Arc::new(self.line(now, event, Severity::Info, fields));
+        self.print(&line);
+        match &self.evidence {
+            Some(evidence) => evidence.keep_and_tell(line, kept),
+            None => kept(false),
+        }
+    }
+
+    fn line(&self, now: Timestamp, event: &str, severity: Severity, fields: Value) -> Line {
         let mut line = head(&self.shared, now, event, severity);
         match fields {
             Value::Object(fields) => line.extend(fields),
@@ -217,7 +284,7 @@ impl Log {
                 line.insert("fields".to_owned(), other);
             }
         }
-        self.send(line);
+        line
     }
 
     /// How many lines did not fit and were not yet reported.
@@ -226,9 +293,16 @@ impl Log {
         self.shared.missing.load(Ordering::Relaxed)
     }
 
-    fn send(&self, line: Map<String, Value>) {
-        let line = Value::Object(line).to_string();
-        match self.lines.try_send(Entry::Line(line)) {
+    fn send(&self, line: Line) {
+        let line = Arc::new(line);
+        self.print(&line);
+        if let Some(evidence) = &self.evidence {
+            evidence.keep(line);
+        }
+    }
+
+    fn print(&self, line: &Arc<Line>) {
+        match self.lines.try_send(Entry::Line(Arc::clone(line))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.shared.missing.fetch_add(1, Ordering::Relaxed);
@@ -260,7 +334,9 @@ fn write(received: &Receiver<Entry>, shared: &Shared, mut output: impl Write) {
         }
         match entry {
             Entry::Line(line) => {
-                if writeln!(output, "{line}").is_err() {
+                // OK because a map of JSON values always has a JSON form
+                let text = serde_json::to_string(&*line).unwrap_or_default();
+                if writeln!(output, "{text}").is_err() {
                     lost += 1;
                 }
                 if lost > 0 {
@@ -278,7 +354,7 @@ fn event_line(
     now: Timestamp,
     event: Event,
     facts: &[(&'static str, String)],
-) -> Map<String, Value> {
+) -> Line {
     let mut line = head(shared, now, event.id(), event.severity());
     line.insert("message".to_owned(), json!(event.text().fill(shared.language, facts)));
     for (name, value) in facts {
@@ -289,8 +365,8 @@ fn event_line(
     line
 }
 
-fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Map<String, Value> {
-    let mut line = Map::new();
+fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Line {
+    let mut line = Line::new();
     line.insert("time".to_owned(), json!(now.rfc3339()));
     line.insert("event".to_owned(), json!(event));
     line.insert("severity".to_owned(), json!(severity.id()));
@@ -346,7 +422,7 @@ mod tests {
         let (log, writer) = Log::start("sekisho-1", Language::Japanese, gate.clone()).unwrap();
         log.set_generation(7);
         log.event(Timestamp(0), Event::MarkAdded, &[("mark", "3".into()), ("by", "\"佐\n".into())]);
-        log.decision(Timestamp(1), "AUTH-decision", Severity::Info, json!({"vlan": 110}));
+        log.fields(Timestamp(1), "AUTH-decision", Severity::Info, json!({"vlan": 110}));
         writer.stop();
         let lines = gate.lines();
         assert_eq!(lines.len(), 2);

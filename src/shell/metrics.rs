@@ -59,6 +59,22 @@ pub struct Metrics {
     pub lost: IntCounterVec,
     /// Conversations thrown out because the table or the port was full.
     pub evictions: IntCounter,
+    /// Accounts received, by client, kind and what became of them.
+    pub accounts: IntCounterVec,
+    /// Sessions that accounts say are open, by environment.
+    pub sessions: prometheus::IntGaugeVec,
+    /// Number of the newest record of evidence.
+    pub evidence_head: IntGauge,
+    /// 1 while the evidence store takes records, else 0.
+    pub evidence_healthy: IntGauge,
+    /// Records waiting on the spool.
+    pub evidence_spooled: IntGauge,
+    /// Failures of the evidence store.
+    pub evidence_errors: IntCounter,
+    /// Records that fitted nowhere.
+    pub evidence_lost: IntCounter,
+    /// Age of the oldest record still kept.
+    pub evidence_oldest_seconds: Gauge,
 }
 
 impl Metrics {
@@ -127,7 +143,41 @@ impl Metrics {
             "When a reload was last tried, in seconds since the epoch.",
         )?;
         registry.register(Box::new(reload_timestamp_seconds.clone()))?;
+        let sessions = prometheus::IntGaugeVec::new(
+            Opts::new("sekisho_sessions", "Sessions that accounting says are open."),
+            &["environment"],
+        )?;
+        registry.register(Box::new(sessions.clone()))?;
+        let evidence_oldest_seconds = Gauge::new(
+            "sekisho_evidence_oldest_seconds",
+            "Age of the oldest record of evidence still kept.",
+        )?;
+        registry.register(Box::new(evidence_oldest_seconds.clone()))?;
         Ok(Self {
+            accounts: counters(
+                "sekisho_accounts_total",
+                "RADIUS accounts received.",
+                &["client", "kind", "result"],
+            )?,
+            sessions,
+            evidence_head: integer("sekisho_evidence_head", "Number of the newest record.")?,
+            evidence_healthy: integer(
+                "sekisho_evidence_healthy",
+                "Whether the evidence store takes records.",
+            )?,
+            evidence_spooled: integer(
+                "sekisho_evidence_spooled",
+                "Records that wait on the spool for the store.",
+            )?,
+            evidence_errors: counter(
+                "sekisho_evidence_errors_total",
+                "Failures of the evidence store.",
+            )?,
+            evidence_lost: counter(
+                "sekisho_evidence_lost_total",
+                "Records of evidence that fitted nowhere.",
+            )?,
+            evidence_oldest_seconds,
             requests: counters(
                 "sekisho_requests_total",
                 "RADIUS datagrams received.",

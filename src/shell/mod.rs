@@ -5,12 +5,15 @@
 //! mean is `plan`'s. Everything here carries bytes and facts between those rooms and the
 //! machine, within named bounds, and never lets a slow reader hold up admission.
 
+mod accounting;
 mod admission;
 mod archive;
 pub mod authenticator;
+pub mod backup;
 pub mod clock;
 pub mod control;
 mod eapol_port;
+pub mod evidence;
 mod failure;
 pub mod files;
 pub mod fleet;

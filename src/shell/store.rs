@@ -127,6 +127,22 @@ impl Store {
         Ok(store)
     }
 
+    /// Writes a copy to a new file that only its owner may read.
+    ///
+    /// # Errors
+    /// The copy cannot be written.
+    pub fn copy_to(&self, path: &Path) -> Result<(), Failure> {
+        // What an earlier backup left behind when it was cut off.
+        files::remove(path);
+        files::write_new(path, &[], files::PRIVATE_FILE).map_err(|error| {
+            let cause = error.text(Language::English);
+            Failure::new(FailureKind::StoreFailed).fact("path", path.display()).fact("cause", cause)
+        })?;
+        self.run(|connection| {
+            connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map(|_| ())
+        })
+    }
+
     /// Sets a mark and gives it its number.
     ///
     /// # Errors

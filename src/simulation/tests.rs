@@ -141,6 +141,8 @@ fn switch(profile: Profile) -> Switch {
     let server_settings = Server {
         node_name: String::new(),
         state_number: 1,
+        accounting: Vec::new(),
+        evidence_days: None,
         authentication: vec![server()],
         workers: 1,
         datagram_octets_max: 1400,

@@ -57,6 +57,18 @@ pub fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
+/// Reads what [`hex`] writes; `None` for anything else.
+#[must_use]
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let octet = |pair: &[u8; 2]| {
+        let text =
+            std::str::from_utf8(pair).ok().filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+        u8::from_str_radix(text?, 16).ok()
+    };
+    pairs.iter().map(octet).collect()
+}
+
 /// A text in both languages; `{name}` stands for a fact of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text {

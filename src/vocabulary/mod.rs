@@ -15,7 +15,7 @@ mod time;
 mod trust;
 
 pub(crate) use language::registry;
-pub use language::{Fact, Language, Text, escape, hex};
+pub use language::{Fact, Language, Text, escape, hex, unhex};
 pub use mac::{Mac, MacError, MacSpelling};
 pub use mark::{Mark, MarkKind, MarkSubject, Marks};
 pub use network::{

@@ -100,6 +100,13 @@ impl Timestamp {
         format!("{:04}-{:02}-{:02}", time.year(), u8::from(time.month()), time.day())
     }
 
+    /// Date and time in Japan, for people: `2026-11-23 09:00:00`.
+    #[must_use]
+    pub fn local(self) -> String {
+        let Some(time) = self.civil(JST) else { return self.0.to_string() };
+        format!("{} {:02}:{:02}:{:02}", self.day(), time.hour(), time.minute(), time.second())
+    }
+
     /// The last instant before this one: what is over from midnight on held through the day
     /// before.
     #[must_use]

@@ -355,7 +355,7 @@ impl Running {
         if let Value::Object(fields) = &mut fields {
             fields.insert("change".to_owned(), json!(why.id()));
         }
-        self.log.decision(self.clock.now().wall, PORT_CHANGED, Severity::Info, fields);
+        self.log.fields(self.clock.now().wall, PORT_CHANGED, Severity::Info, fields);
     }
 
     fn answer(&self, request: &Request) -> Reply {
@@ -378,7 +378,9 @@ impl Running {
             | Command::PlanRollback { .. }
             | Command::MarkAdd { .. }
             | Command::MarkRelease { .. }
-            | Command::MarkList => {
+            | Command::MarkList
+            | Command::BackupBegin
+            | Command::BackupEnd { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);
                 Reply::failed(&failure.fact("command", request.command.name()), language)
             }

@@ -15,7 +15,7 @@ pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,15 +27,17 @@ use tokio::sync::oneshot;
 use candidate::{Candidate, Start, choose, load, snapshot};
 use outlook::{Ends, pages, report};
 
+use super::accounting::Accountant;
 use super::admission::Admission;
 use super::clock::Clock;
 use super::control::{self, Accept, Reply, Request};
+use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::Metrics;
 use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
-use crate::access::{Access, Snapshot, worker_of};
+use crate::access::{Access, Accounting, Snapshot, worker_of};
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::vocabulary::{Language, Marks, Timestamp};
 
@@ -65,6 +67,11 @@ pub struct Service {
     writer: log::Writer,
     metrics: Arc<Metrics>,
     workers: Workers<Snapshot>,
+    /// Takes accounts; `None` where the plan wants none.
+    accountants: Option<Workers<Snapshot>>,
+    accounting: Vec<SocketAddr>,
+    keeper: Option<Keeper>,
+    state: Option<PathBuf>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     /// What the plan said of this node when it started.
@@ -105,6 +112,7 @@ impl Service {
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
         let sockets = Sockets::bind(&server.authentication)?;
+        let accounting = Sockets::bind(&server.accounting)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("outside")
@@ -118,6 +126,22 @@ impl Service {
         let (log, writer) = Log::start(&server.node_name, server.language, output)?;
         log.set_generation(generation);
         let metrics = Arc::new(Metrics::new()?);
+        let (log, keeper) = match state {
+            Some(state) => {
+                let (evidence, waiting) = Evidence::channel();
+                let log = log.with_evidence(evidence.clone());
+                let settings = evidence::Settings {
+                    state: state.to_owned(),
+                    node: server.node_name.clone(),
+                    spool_octets: evidence::SPOOL_OCTETS,
+                    keep_days: server.evidence_days,
+                };
+                let metrics = Arc::clone(&metrics);
+                let keeper = Keeper::start(settings, evidence, waiting, log.clone(), metrics)?;
+                (log, Some(keeper))
+            }
+            None => (log, None),
+        };
         let (sender, inputs) = channel();
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
@@ -128,6 +152,14 @@ impl Service {
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let accountants = if server.accounting.is_empty() {
+            None
+        } else {
+            let books = Accounting::new(Arc::clone(&snapshot));
+            let (log, metrics) = (log.clone(), Arc::clone(&metrics));
+            let books = vec![Accountant::new(books, server.language, log, metrics)];
+            Some(Workers::start(&accounting, books, |_| None, clock, &report)?)
+        };
 
         let ends = Arc::new(Mutex::new(Ends::default()));
         let healthy = Arc::new(AtomicBool::new(true));
@@ -152,6 +184,10 @@ impl Service {
             writer,
             metrics,
             workers,
+            accountants,
+            accounting: accounting.addresses(),
+            keeper,
+            state: state.map(Path::to_owned),
             addresses: sockets.addresses(),
             metrics_address,
             started_as: server,
@@ -170,8 +206,15 @@ impl Service {
         service.log_findings(now.wall, &findings);
         service.in_force(&candidate);
         service.metrics.reload_success.set(i64::from(events.is_empty()));
-        let addresses: Vec<String> = service.addresses.iter().map(ToString::to_string).collect();
-        let facts = [("generation", generation.to_string()), ("addresses", addresses.join(", "))];
+        let shown = |addresses: &[SocketAddr]| {
+            let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            if shown.is_empty() { "-".to_owned() } else { shown.join(", ") }
+        };
+        let facts = [
+            ("generation", generation.to_string()),
+            ("addresses", shown(&service.addresses)),
+            ("accounting", shown(&service.accounting)),
+        ];
         service.log.event(now.wall, log::Event::Started, &facts);
         Ok(service)
     }
@@ -180,6 +223,12 @@ impl Service {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where accounts are taken, with real port numbers.
+    #[must_use]
+    pub fn accounting_addresses(&self) -> &[SocketAddr] {
+        &self.accounting
     }
 
     /// Where metrics are served.
@@ -274,8 +323,12 @@ impl Service {
         }
         self.healthy.store(false, Ordering::Relaxed);
         notify::stopping();
-        let stopped = self.workers.stop();
+        let books = self.accountants.map_or(Ok(()), Workers::stop);
+        let stopped = self.workers.stop().and(books);
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
+        if let Some(keeper) = self.keeper {
+            keeper.stop();
+        }
         self.writer.stop();
         faulty.map_or(stopped, Err)
     }
@@ -367,9 +420,7 @@ impl Service {
         let marks = Marks::new(marks);
         let next = snapshot(0, candidate, marks, &learned, Some(&self.snapshot))?;
         let generation = number(self.store.as_mut())?;
-        let next = Arc::new(next.with_generation(generation));
-        self.workers.replace(&next)?;
-        self.snapshot = next;
+        self.hand_out(Arc::new(next.with_generation(generation)))?;
         self.log.set_generation(generation);
         Ok(())
     }
@@ -391,8 +442,15 @@ impl Service {
     /// workers, and the name and language of the log.
     fn needs_restart(&self) -> bool {
         let of = |server: &plan::Server| {
-            let addresses = (server.authentication.clone(), server.metrics_listen);
-            (addresses, server.workers, server.node_name.clone(), server.language)
+            let addresses =
+                (server.authentication.clone(), server.accounting.clone(), server.metrics_listen);
+            (
+                addresses,
+                server.evidence_days,
+                server.workers,
+                server.node_name.clone(),
+                server.language,
+            )
         };
         of(&self.snapshot.plan.server) != of(&self.started_as)
     }
@@ -400,8 +458,15 @@ impl Service {
     /// When this returns, every worker decides by the marks now in force.
     fn take_marks(&mut self, now: Timestamp) -> Result<(), Failure> {
         let marks = Marks::new(self.store()?.marks(now)?);
-        let next = Arc::new(self.snapshot.with_marks(marks));
+        self.hand_out(Arc::new(self.snapshot.with_marks(marks)))
+    }
+
+    /// When this returns, every worker has taken the snapshot.
+    fn hand_out(&mut self, next: Arc<Snapshot>) -> Result<(), Failure> {
         self.workers.replace(&next)?;
+        if let Some(accountants) = &self.accountants {
+            accountants.replace(&next)?;
+        }
         self.snapshot = next;
         Ok(())
     }

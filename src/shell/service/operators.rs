@@ -14,6 +14,9 @@ use crate::vocabulary::{Fact, Language, Mac, Mark, MarkKind, MarkSubject, Text, 
 
 /// Longest reason of a mark in octets.
 const REASON_OCTETS_MAX: usize = 1000;
+/// The copy of the state store for whoever makes a backup, inside the state directory.
+const BACKUP_FILE: &str = "backup.sqlite";
+
 impl Service {
     /// Carries out what an operator asks.
     pub(super) fn control(&mut self, now: Timestamp, request: &Request, by: &str) -> Reply {
@@ -40,6 +43,21 @@ impl Service {
             }
             Command::MarkRelease { mark } => self.mark_release(now, *mark, by),
             Command::MarkList => self.mark_list(now),
+            Command::BackupBegin => self.backup_begin(),
+            Command::BackupEnd { path, sequence, cause } => {
+                let mut facts = vec![
+                    ("path", path.clone()),
+                    ("sequence", sequence.to_string()),
+                    ("by", by.to_owned()),
+                ];
+                let event = match cause {
+                    None => log::Event::BackupDone,
+                    Some(_) => log::Event::BackupFailed,
+                };
+                facts.extend(cause.iter().map(|cause| ("cause", cause.clone())));
+                self.log.event(now, event, &facts);
+                Ok(json!({}))
+            }
         };
         let command = ("command", request.command.name().to_owned());
         match result {
@@ -70,12 +88,24 @@ impl Service {
             "since": self.since.rfc3339(),
             "uptime_s": self.since.seconds_until(now),
             "authentication": self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "accounting": self.accounting.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "evidence": {
+                "healthy": self.metrics.evidence_healthy.get() == 1,
+                "sequence": self.metrics.evidence_head.get(),
+                "spooled": self.metrics.evidence_spooled.get(),
+            },
             "metrics": self.metrics_address.map(|address| address.to_string()),
             "clients": plan.switches.iter().filter(|switch| switch.is_client()).count(),
             "devices": plan.devices.len(),
             "reload_success": self.metrics.reload_success.get() == 1,
             "log_lines_missing": self.log.missing(),
         })
+    }
+
+    fn backup_begin(&mut self) -> Result<Value, Failure> {
+        let state = self.state.clone().ok_or(Failure::new(FailureKind::StateAbsent))?;
+        self.store()?.copy_to(&state.join(BACKUP_FILE))?;
+        Ok(json!({ "path": BACKUP_FILE }))
     }
 
     fn plan_list(&mut self) -> Result<Value, Failure> {

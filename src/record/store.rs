@@ -1,0 +1,142 @@
+//! What an engine for the evidence must be able to do, and the record it keeps.
+
+use serde_json::{Map, Value};
+
+use super::chain::{Digest, Head, Seal};
+use super::query::Query;
+use super::session::Session;
+use crate::vocabulary::Timestamp;
+
+/// A line of the log: a JSON object with stable keys, `time` and `event` among them.
+pub type Line = Map<String, Value>;
+
+/// When a line says it happened, by this node's clock.
+#[must_use]
+pub fn time_of(line: &Line) -> Timestamp {
+    let text = line.get("time").and_then(Value::as_str);
+    text.and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default()
+}
+
+/// A record as kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its number in the node's chain.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// The JSON object, exactly as hashed.
+    pub body: String,
+}
+
+impl Record {
+    /// The JSON object; empty when the body is none, which only a damaged store can hold.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
+/// The exact octets of a line under its number.
+#[must_use]
+pub fn body(line: &Line, sequence: u64) -> String {
+    let mut line = line.clone();
+    line.insert("seq".to_owned(), Value::from(sequence));
+    Value::Object(line).to_string()
+}
+
+/// The number that a body names.
+pub(super) fn number_of(body: &[u8]) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Numbered {
+        seq: u64,
+    }
+    serde_json::from_slice::<Numbered>(body).ok().map(|numbered| numbered.seq)
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The head of the chain afterwards.
+    pub head: Head,
+    /// Accounts that were kept before already; nothing was kept twice.
+    pub repeated: usize,
+}
+
+/// How long a copy of an account is recognised: longer than any switch repeats one, shorter than
+/// it takes one to count its sessions anew.
+pub const COPY_SECONDS_MAX: i64 = 3600;
+
+/// The operations of an evidence store. Every engine passes `record::contract`.
+pub trait Store {
+    /// Why an operation failed.
+    type Error;
+
+    /// The end of the chain.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn head(&self) -> Result<Head, Self::Error>;
+
+    /// Keeps a batch whole or not at all; it is durable when this returns. Lines that are
+    /// accounts (`Account::of`) move sessions on; one that is a copy of an account kept less than
+    /// [`COPY_SECONDS_MAX`] ago is passed over.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn append(&mut self, lines: &[Line]) -> Result<Appended, Self::Error>;
+
+    /// The records that answer a query, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn search(&self, query: &Query) -> Result<Vec<Record>, Self::Error>;
+
+    /// The sessions that answer a query, those still open first, then the newest.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn sessions(&self, query: &Query) -> Result<Vec<Session>, Self::Error>;
+
+    /// Seals every day that was over at `now` and holds records, with `sign` over
+    /// [`Seal::message`].
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn seal(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+        sign: &dyn Fn(&[u8]) -> Vec<u8>,
+    ) -> Result<Vec<Seal>, Self::Error>;
+
+    /// Every seal, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn seals(&self) -> Result<Vec<Seal>, Self::Error>;
+
+    /// Shows the kept records from number `first` on to `each`, in order, until it says false.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn walk(
+        &self,
+        first: u64,
+        each: &mut dyn FnMut(u64, &Digest, &[u8]) -> bool,
+    ) -> Result<(), Self::Error>;
+
+    /// Forgets the records of whole sealed days that ended before `before`; their seals stay.
+    /// Gives how many records went.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn expire(&mut self, before: Timestamp) -> Result<u64, Self::Error>;
+}
+
+/// The first instant after the day in Japan that holds `time`.
+pub(crate) fn day_end(time: Timestamp) -> Timestamp {
+    const DAY_MS: i64 = 86_400_000;
+    const JST_MS: i64 = 9 * 3_600_000;
+    let day = (time.0.saturating_add(JST_MS)).div_euclid(DAY_MS);
+    Timestamp((day + 1).saturating_mul(DAY_MS).saturating_sub(JST_MS))
+}

@@ -1,0 +1,257 @@
+//! Where records wait while the store cannot take them: one file of a fixed size, written in
+//! full when it is made, so that a full disk cannot take the room back.
+//!
+//! ```text
+//! header (32):  "skspool1"  epoch u64  reserved
+//! entry:        length u32  check 8 octets  line (JSON)
+//! ```
+//!
+//! `check` is the beginning of SHA-256 over epoch, place in the file and line: what is left of
+//! an earlier epoch, or was half written when the power went, is no entry. When everything was
+//! handed on, a new epoch begins at the front. The store keeps in the same step as the lines how
+//! many of an epoch it has, so that nothing is kept twice, whenever the power goes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use ring::digest::{Context, SHA256};
+
+use crate::record::Line;
+use crate::shell::files::PRIVATE_FILE;
+
+/// Name of the file inside the state directory.
+pub const SPOOL_FILE: &str = "evidence.spool";
+/// Its size: about 25,000 records.
+pub const SPOOL_OCTETS: u64 = 16 * 1024 * 1024;
+
+const MAGIC: &[u8; 8] = b"skspool1";
+const HEADER_OCTETS: u64 = 32;
+const ENTRY_HEAD_OCTETS: usize = 12;
+/// Longest line: more than any record.
+const LINE_OCTETS_MAX: usize = 65_536;
+
+/// The open file.
+#[derive(Debug)]
+pub struct Spool {
+    file: File,
+    octets: u64,
+    epoch: u64,
+    /// Where the next entry goes.
+    end: u64,
+    entries: u64,
+}
+
+impl Spool {
+    /// Opens the spool of a state directory, or makes one of `octets`; what waits in it is read
+    /// by [`Spool::lines`].
+    ///
+    /// # Errors
+    /// The file cannot be read, or the disk has no room for it.
+    pub fn open(state: &Path, octets: u64) -> io::Result<Self> {
+        let path = state.join(SPOOL_FILE);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE);
+        let mut file = options.open(&path)?;
+        let mut magic = [0; 8];
+        let known = file.metadata()?.len() == octets
+            && file.read_exact(&mut magic).is_ok()
+            && magic == *MAGIC;
+        let mut spool = Self { file, octets, epoch: 1, end: HEADER_OCTETS, entries: 0 };
+        if known {
+            let mut epoch = [0; 8];
+            spool.file.read_exact(&mut epoch)?;
+            spool.epoch = u64::from_be_bytes(epoch);
+            let (lines, end) = spool.scan()?;
+            (spool.entries, spool.end) = (lines.len() as u64, end);
+        } else if let Err(cause) = spool.allocate() {
+            // Half a spool would only take the room that others need. OK because the first cause
+            // is the one to tell.
+            let _ = std::fs::remove_file(&path);
+            return Err(cause);
+        }
+        Ok(spool)
+    }
+
+    /// Writes the whole file once, so that its blocks are ours.
+    fn allocate(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        let chunk = vec![0; 1024 * 1024];
+        let mut left = self.octets;
+        while left > 0 {
+            let now = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
+            self.file.write_all(chunk.get(..now).unwrap_or_default())?;
+            left -= now as u64;
+        }
+        self.write_header()
+    }
+
+    fn write_header(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(MAGIC)?;
+        self.file.write_all(&self.epoch.to_be_bytes())?;
+        self.file.sync_all()
+    }
+
+    /// Which filling of the file this is.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How many lines wait.
+    #[must_use]
+    pub const fn waiting(&self) -> u64 {
+        self.entries
+    }
+
+    /// Puts lines behind those that wait, as many as fit; gives how many did. They are durable
+    /// when this returns.
+    ///
+    /// # Errors
+    /// The file cannot be written; then none of them counts.
+    pub fn append(&mut self, lines: &[Line]) -> io::Result<usize> {
+        let mut octets = Vec::new();
+        let mut taken = 0;
+        for line in lines {
+            let text = serde_json::to_string(line).unwrap_or_default();
+            let place = self.end + octets.len() as u64;
+            let length = ENTRY_HEAD_OCTETS + text.len();
+            if text.len() > LINE_OCTETS_MAX || place + length as u64 > self.octets {
+                break;
+            }
+            octets.extend((text.len() as u32).to_be_bytes());
+            octets.extend(check(self.epoch, place, text.as_bytes()));
+            octets.extend(text.as_bytes());
+            taken += 1;
+        }
+        if taken > 0 {
+            self.file.seek(SeekFrom::Start(self.end))?;
+            self.file.write_all(&octets)?;
+            self.file.sync_data()?;
+            self.end += octets.len() as u64;
+            self.entries += taken as u64;
+        }
+        Ok(taken)
+    }
+
+    /// The lines that wait, in order.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn lines(&mut self) -> io::Result<Vec<Line>> {
+        Ok(self.scan()?.0)
+    }
+
+    fn scan(&mut self) -> io::Result<(Vec<Line>, u64)> {
+        let mut content = Vec::new();
+        self.file.seek(SeekFrom::Start(HEADER_OCTETS))?;
+        (&self.file).take(self.octets).read_to_end(&mut content)?;
+        let mut rest = content.as_slice();
+        let (mut lines, mut place) = (Vec::new(), HEADER_OCTETS);
+        while let Some((head, after)) = rest.split_first_chunk::<ENTRY_HEAD_OCTETS>() {
+            let (length, sum) = head.split_at(4);
+            let length = length.iter().fold(0_usize, |all, octet| all << 8 | usize::from(*octet));
+            let Some((text, after)) = after.split_at_checked(length) else { break };
+            if length == 0 || length > LINE_OCTETS_MAX || sum != check(self.epoch, place, text) {
+                break;
+            }
+            let Ok(line) = serde_json::from_slice(text) else { break };
+            lines.push(line);
+            place += (ENTRY_HEAD_OCTETS + length) as u64;
+            rest = after;
+        }
+        Ok((lines, place))
+    }
+
+    /// Everything was handed on: a new epoch begins.
+    ///
+    /// # Errors
+    /// The file cannot be written; then the same lines wait on.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.epoch += 1;
+        let done = self.write_header();
+        if done.is_ok() {
+            (self.end, self.entries) = (HEADER_OCTETS, 0);
+        } else {
+            self.epoch -= 1;
+        }
+        done
+    }
+}
+
+fn check(epoch: u64, place: u64, text: &[u8]) -> [u8; 8] {
+    let mut context = Context::new(&SHA256);
+    context.update(&epoch.to_be_bytes());
+    context.update(&place.to_be_bytes());
+    context.update(text);
+    let mut sum = [0; 8];
+    sum.iter_mut().zip(context.finish().as_ref()).for_each(|(own, octet)| *own = *octet);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(number: usize) -> Line {
+        [("number".to_owned(), json!(number))].into_iter().collect()
+    }
+
+    #[test]
+    fn what_waits_is_there_when_opened_again_and_gone_when_handed_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        assert_eq!(spool.append(&[line(1), line(2)]).unwrap(), 2);
+        assert_eq!(spool.append(&[line(3)]).unwrap(), 1);
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        assert_eq!((spool.waiting(), spool.epoch()), (3, 1));
+        assert_eq!(spool.lines().unwrap(), [line(1), line(2), line(3)]);
+        spool.clear().unwrap();
+        assert_eq!(spool.append(&[line(4)]).unwrap(), 1);
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        assert_eq!((spool.lines().unwrap(), spool.epoch()), (vec![line(4)], 2));
+    }
+
+    #[test]
+    fn it_is_bounded_and_its_room_is_its_own_from_the_beginning() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        let path = directory.path().join(SPOOL_FILE);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
+        let lines: Vec<Line> = (0..1000).map(line).collect();
+        let taken = spool.append(&lines).unwrap();
+        assert!((100..200).contains(&taken), "{taken}");
+        assert_eq!(spool.append(&lines).unwrap(), 0, "full");
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
+        assert_eq!(spool.lines().unwrap().len(), taken);
+    }
+
+    #[test]
+    fn half_an_entry_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.append(&[line(1)]).unwrap();
+        let end = usize::try_from(spool.end).unwrap();
+        spool.append(&[line(2)]).unwrap();
+        drop(spool);
+        let path = directory.path().join(SPOOL_FILE);
+        let whole = fs::read(&path).unwrap();
+        for cut in end..end + 20 {
+            let mut octets = whole.clone();
+            octets[cut..].fill(0);
+            fs::write(&path, &octets).unwrap();
+            let mut spool = Spool::open(directory.path(), 4096).unwrap();
+            assert_eq!(spool.lines().unwrap(), [line(1)], "cut at {cut}");
+            assert_eq!(spool.append(&[line(9)]).unwrap(), 1);
+            assert_eq!(spool.lines().unwrap(), [line(1), line(9)]);
+        }
+    }
+}
