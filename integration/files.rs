@@ -347,4 +347,24 @@ fn a_device_list_is_compared_and_then_taken_over_whole_or_not_at_all() {
     let (code, told) = import("list.txt", &["--lang", "en", "--apply"]);
     assert_eq!(code, Some(0));
     assert!(told.contains("unchanged: 3") && told.contains("stays as it is"), "{told}");
+    // Both imports are taken back in turn, unless somebody has been at the file since.
+    let undo = |more: &[&str]| {
+        let mut command = sekisho(&["import", "undo", "--lang", "en"]);
+        let output = run(command.args(more).current_dir(at));
+        (output.status.code(), printed(&output))
+    };
+    fs::write(&inventory, after.replacen("MU-PC0001", "MU-PC9999", 1)).unwrap();
+    let (code, told) = undo(&[]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("was changed since"), "{told}");
+    fs::write(&inventory, &after).unwrap();
+    let (code, told) = undo(&[]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("`list.txt` (added 1, changed 0, removed 0), imported at"), "{told}");
+    let (code, told) = undo(&["--json"]);
+    let result: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &result["import"]["list"]), (Some(0), &"spoilt.txt".into()), "{told}");
+    assert_eq!(fs::read_to_string(&inventory).unwrap(), before);
+    let mode = fs::metadata(&inventory).unwrap().permissions().mode() & 0o777;
+    assert_eq!((undo(&[]).0, mode), (Some(1), 0o640));
 }

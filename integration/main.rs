@@ -16,6 +16,7 @@ mod city;
 mod eapol;
 mod evidence;
 mod files;
+mod netbox;
 mod operate;
 mod order;
 mod peers;

@@ -1,5 +1,5 @@
 //! `sekisho import`: takes over device lists that people keep anyway. Without `--apply` it only
-//! shows what would change.
+//! shows what would change. What NetBox says has a file of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
-use super::{Console, DONE, WRONG, WRONG_USE, site};
+use super::{Console, DONE, WRONG, WRONG_USE, netbox, site, undo};
 use crate::plan::{self, Charset, Consent, Entry, Import, Move, Obstacle};
+use crate::shell::imports::{self, Replacement};
 use crate::shell::service::{Directories, Material as _, findings_json};
 use crate::shell::{clock, files};
 use crate::vocabulary::{Language, Text, escape};
@@ -64,12 +65,21 @@ pub(super) fn define(language: Language) -> Command {
     words
         .group("import", "既存の一覧を取り込む", "takes over lists that exist elsewhere")
         .subcommand(devices)
+        .subcommand(netbox::define(words))
+        .subcommand(undo::define(words))
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
-    let Some(("devices", inner)) = matches.subcommand() else { return WRONG_USE };
-    let file = inner.get_one::<PathBuf>("file").cloned().unwrap_or_default();
-    match devices(inner, &file, console) {
+    let done = match matches.subcommand() {
+        Some(("devices", inner)) => {
+            let file = inner.get_one::<PathBuf>("file").cloned().unwrap_or_default();
+            devices(inner, &file, console)
+        }
+        Some(("netbox", inner)) => netbox::run(inner, console),
+        Some(("undo", inner)) => undo::run(inner, console),
+        _ => return WRONG_USE,
+    };
+    match done {
         Ok(code) => code,
         Err(refusal) => conclude(Err(refusal), console),
     }
@@ -115,7 +125,11 @@ fn devices(matches: &ArgMatches, file: &Path, console: &mut Console) -> Result<u
         && obstacles.is_empty()
         && import.differs()
     {
-        written = files::rewrite(&directories.config.join("inventory.csv"), content);
+        let before = sources.config.get("inventory.csv").map_or(&[][..], Vec::as_slice);
+        let counts = [import.added.len(), import.changed.len(), import.removed.len()];
+        let list = (name.as_str(), octets.as_slice());
+        let new = Replacement { list, before, after: content, counts };
+        written = imports::replace(&directories.config, &new, clock::now());
         applied = written.is_ok();
     }
     if as_json {
@@ -238,8 +252,8 @@ fn conclusion(
     }
     if applied {
         console.line(console.say(Text {
-            ja: "config/inventory.csv を書き換えました。`sekisho reload` で有効になります",
-            en: "wrote config/inventory.csv; `sekisho reload` puts it into force",
+            ja: "config/inventory.csv を書き換えました。`sekisho reload` で有効になり、`sekisho import undo` で取り消せます",
+            en: "wrote config/inventory.csv; `sekisho reload` puts it into force, `sekisho import undo` takes it back",
         }));
     } else if obstacles.is_empty() && !import.differs() {
         console.line(

@@ -18,6 +18,7 @@ mod import;
 mod init;
 mod log;
 mod misuse;
+mod netbox;
 mod operate;
 mod refusal;
 mod render;
@@ -25,6 +26,7 @@ mod running;
 mod secret;
 mod serve;
 mod site;
+mod undo;
 mod who;
 
 pub use console::Console;

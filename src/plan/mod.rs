@@ -15,6 +15,7 @@ mod import;
 mod inventory;
 mod model;
 mod names;
+pub mod netbox;
 mod packet;
 mod policy;
 mod profile;

@@ -292,7 +292,7 @@ pub fn ask(state: &Path, request: &Request) -> Result<Reply, Failure> {
 }
 
 /// The operator's name for the record: from the passwd file, else the number alone.
-fn operator(uid: u32) -> String {
+pub(super) fn operator(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');

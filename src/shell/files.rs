@@ -46,6 +46,8 @@ pub enum FileCause {
     Exists,
     /// Another command holds the lock, or was killed holding it.
     Locked,
+    /// Other than it was when it was read.
+    Changed,
     /// No randomness for a temporary name.
     NoRandomness,
 }
@@ -132,14 +134,24 @@ pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), FileE
 /// [`FileError`] when it is not there or the operating system refuses; it is then untouched.
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let path = fs::canonicalize(path).map_err(|cause| system(path, &cause))?;
-    let old = fs::metadata(&path).map_err(|cause| system(&path, &cause))?;
-    let temporary = write_beside(&path, content, PRIVATE_FILE)?;
+    write_like(&path, content, &path)
+}
+
+/// Writes a file as [`write_private`] does; it belongs to whom `model` belongs, and may be read
+/// by whoever may read that.
+///
+/// # Errors
+/// [`FileError`] when the model is not there or the operating system refuses; nothing is written
+/// then.
+pub fn write_like(path: &Path, content: &[u8], model: &Path) -> Result<(), FileError> {
+    let old = fs::metadata(model).map_err(|cause| system(model, &cause))?;
+    let temporary = write_beside(path, content, PRIVATE_FILE)?;
     let (user, group) = (Some(old.uid()), Some(old.gid()));
     let moved = chown(&temporary, user, group)
         .and_then(|()| fs::set_permissions(&temporary, old.permissions()))
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|cause| system(&path, &cause));
-    settle(&path, &temporary, moved)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|cause| system(path, &cause));
+    settle(path, &temporary, moved)
 }
 
 /// Writes a file as [`write_private`] does, but never over an existing one.
@@ -324,6 +336,10 @@ impl FileError {
                 ja: "`{path}`: 別のコマンドが使用中です。強制終了の跡であれば、このファイルを削除してください",
                 en: "`{path}`: another command is at work; if one was killed, remove this file",
             },
+            FileCause::Changed => Text {
+                ja: "`{path}`: 途中で変更されています。何も書き込んでいません",
+                en: "`{path}` was changed meanwhile; nothing was written",
+            },
             FileCause::NoRandomness => {
                 Text { ja: "乱数を得られません", en: "no randomness is available" }
             }
@@ -335,6 +351,7 @@ impl FileError {
             | FileCause::NotFile
             | FileCause::Exists
             | FileCause::Locked
+            | FileCause::Changed
             | FileCause::NoRandomness => String::new(),
         };
         let path = escape(self.path.as_os_str().as_encoded_bytes());
@@ -407,7 +424,7 @@ fn error(path: &Path, cause: FileCause) -> FileError {
     FileError { path: path.to_owned(), cause }
 }
 
-fn system(path: &Path, cause: &io::Error) -> FileError {
+pub(super) fn system(path: &Path, cause: &io::Error) -> FileError {
     error(path, FileCause::System(cause.kind(), cause.to_string()))
 }
 

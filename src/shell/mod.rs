@@ -19,6 +19,7 @@ mod failure;
 pub mod files;
 pub mod fleet;
 pub mod http;
+pub mod imports;
 pub mod log;
 pub mod metrics;
 mod notify;

@@ -316,6 +316,7 @@ fn unreadable(text: Option<&Located<String>>, field: &str, refused: &files::File
         | files::FileCause::NotFile
         | files::FileCause::Exists
         | files::FileCause::Locked
+        | files::FileCause::Changed
         | files::FileCause::NoRandomness => refused.text(Language::English),
     };
     Finding::new(FindingKind::FileUnreadable, at, field).fact("cause", cause)
