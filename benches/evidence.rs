@@ -2,8 +2,9 @@
 //! takes. `cargo bench --bench evidence` writes a million records, `-- --records N` as many as
 //! that, `-- --json` one object for programs.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a measurement stops loudly and prints"
@@ -27,7 +28,7 @@ const REPEATS: usize = 15;
 fn decision(number: u64) -> Line {
     let device = number.wrapping_mul(2_654_435_761) % DEVICES;
     let environment = ["A", "B", "C"][usize::try_from(device % 3).unwrap()];
-    let refused = number % 97 == 0;
+    let refused = number.is_multiple_of(97);
     let value = json!({
         "time": Timestamp(BEGIN_MS + i64::try_from(number).unwrap() * STEP_MS).rfc3339(),
         "event": "AUTH", "severity": if refused { "warning" } else { "info" },
