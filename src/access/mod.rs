@@ -5,6 +5,7 @@
 //! datagrams come in and octets go out. Every datagram leaves by a counted [`Action`].
 
 mod answer;
+mod attachment;
 mod backoff;
 mod conversations;
 mod dialogue;
@@ -182,7 +183,8 @@ impl Access {
             writer.finish_reply(key, authenticator).map_err(|_| IgnoreReason::Unwritable)?;
             return Ok(Action::Reply { reason: ReplyReason::Status });
         }
-        let request = Request { snapshot: &snapshot, switch, client, key, packet: &packet, source };
+        let packet = &packet;
+        let request = Request { snapshot: &snapshot, switch, client, key, packet, source, local };
         let remember = |access: &mut Self, reply| {
             let ip = source.ip();
             access.duplicates.remember(now.monotonic, ip, duplicate, authenticator, reply);

@@ -12,6 +12,7 @@ mod attachment;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +143,16 @@ impl Ledger {
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<&Arc<Attachment>> {
         self.held.get(key).map(|held| &held.attachment)
+    }
+
+    /// Whether nobody else is at the same place.
+    #[must_use]
+    pub fn is_alone(&self, key: &Key) -> bool {
+        let here = |other: &Key| other.switch == key.switch && other.point == key.point;
+        let after = (Bound::Excluded(key), Bound::Unbounded);
+        let before = self.held.range::<Key, _>(..key).next_back();
+        let after = self.held.range::<Key, _>(after).next();
+        !before.into_iter().chain(after).any(|(other, _)| here(other))
     }
 
     /// Every attachment, in the order of switch, place and address.

@@ -31,6 +31,8 @@ pub struct Server {
     pub eap: EapSettings,
     /// Language of logs.
     pub language: Language,
+    /// Ports whose sessions are moved or cut at once; what concerns more waits for a person.
+    pub enforce_ports_max: u16,
 }
 
 /// Settings of the EAP server.
@@ -56,6 +58,9 @@ const CONVERSATIONS_PER_PORT_MAX: i64 = 1024;
 const CONVERSATION_TIMEOUT_S: (i64, i64) = (5, 600);
 const SESSION_LIFETIME_H: (i64, i64) = (0, 168);
 const HOUR_S: u64 = 3600;
+const ENFORCE_PORTS_MAX: (i64, i64) = (1, 10_000);
+/// A department's worth: enough for any incident, too few to empty a building by a slip.
+const ENFORCE_PORTS_DEFAULT: u16 = 20;
 
 /// Reads `config/server.toml`.
 pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
@@ -82,6 +87,11 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             Some(None)
         };
         let eap = table.table("eap", eap);
+        let enforce = if table.has("enforce") {
+            table.table("enforce", |enforce| enforce.number("ports_max", ENFORCE_PORTS_MAX))
+        } else {
+            Some(ENFORCE_PORTS_DEFAULT)
+        };
         let language = table.table("language", |language| {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
         });
@@ -96,6 +106,7 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             metrics_listen: metrics_listen?,
             eap: eap?,
             language: language?,
+            enforce_ports_max: enforce?,
         })
     })
 }

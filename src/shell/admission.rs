@@ -190,6 +190,7 @@ impl Answerer for Admission {
                     // OK because a service that is gone is stopping.
                     let _ = self.service.send(Input::Learned(switch));
                 }
+                Event::Attachment(_change) => {}
                 Event::Evicted { count, .. } => {
                     self.metrics.evictions.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
                 }
