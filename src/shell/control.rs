@@ -86,6 +86,38 @@ pub enum Command {
     },
     /// Marks in force.
     MarkList,
+    /// Quarantine a device or port at once, until released.
+    Quarantine {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+        /// Until when; as people write dates.
+        until: Option<String>,
+    },
+    /// Release every mark on a device or port.
+    Release {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// End the sessions of a device or port, which may come again.
+    Disconnect {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// Sessions that are not yet what they should be.
+    EnforceList,
+    /// Do what waits for a person.
+    EnforceApprove {
+        /// By the number that the list shows.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The acceptance of one change, and of no other.
@@ -123,6 +155,11 @@ impl Command {
             Self::MarkAdd { .. } => "mark-add",
             Self::MarkRelease { .. } => "mark-release",
             Self::MarkList => "mark-list",
+            Self::Quarantine { .. } => "quarantine",
+            Self::Release { .. } => "release",
+            Self::Disconnect { .. } => "disconnect",
+            Self::EnforceList => "enforce-list",
+            Self::EnforceApprove { .. } => "enforce-approve",
         }
     }
 
@@ -133,8 +170,16 @@ impl Command {
             Self::Reload { .. }
             | Self::PlanRollback { .. }
             | Self::MarkAdd { .. }
-            | Self::MarkRelease { .. } => true,
-            Self::Status | Self::PlanList | Self::PlanShow { .. } | Self::MarkList => false,
+            | Self::MarkRelease { .. }
+            | Self::Quarantine { .. }
+            | Self::Release { .. }
+            | Self::Disconnect { .. }
+            | Self::EnforceApprove { .. } => true,
+            Self::Status
+            | Self::PlanList
+            | Self::PlanShow { .. }
+            | Self::MarkList
+            | Self::EnforceList => false,
         }
     }
 }
@@ -359,6 +404,8 @@ mod tests {
             Command::Reload { accept: None },
             Command::MarkList,
             Command::PlanRollback { generation: 1 },
+            Command::EnforceList,
+            Command::EnforceApprove { number: 1, reason: String::new() },
         ] {
             let text = serde_json::to_value(&command).unwrap();
             assert_eq!(text["name"], command.name());

@@ -57,6 +57,10 @@ pub struct Metrics {
     pub log_lines_missing: IntGauge,
     /// Datagrams lost between socket and worker, by where.
     pub lost: IntCounterVec,
+    /// Answers of switches to CoA and Disconnect, by switch, kind and result.
+    pub coa: IntCounterVec,
+    /// Live sessions, by whether they are attached, being changed, or held for a person.
+    pub sessions: prometheus::IntGaugeVec,
     /// Conversations thrown out because the table or the port was full.
     pub evictions: IntCounter,
 }
@@ -108,6 +112,11 @@ impl Metrics {
             &["worker"],
         )?;
         registry.register(Box::new(conversations.clone()))?;
+        let sessions = prometheus::IntGaugeVec::new(
+            Opts::new("sekisho_sessions", "Live sessions, by what is done about them."),
+            &["state"],
+        )?;
+        registry.register(Box::new(sessions.clone()))?;
         let auth_seconds = HistogramVec::new(
             HistogramOpts::new(
                 "sekisho_auth_seconds",
@@ -175,6 +184,12 @@ impl Metrics {
                 "Datagrams lost inside this machine.",
                 &["where"],
             )?,
+            coa: counters(
+                "sekisho_coa_total",
+                "Requests to switches to end or renew a session (RFC 5176).",
+                &["switch", "kind", "result"],
+            )?,
+            sessions,
             evictions: counter(
                 "sekisho_conversations_evicted_total",
                 "EAP conversations thrown out because the table or the port was full.",

@@ -378,7 +378,12 @@ impl Running {
             | Command::PlanRollback { .. }
             | Command::MarkAdd { .. }
             | Command::MarkRelease { .. }
-            | Command::MarkList => {
+            | Command::MarkList
+            | Command::Quarantine { .. }
+            | Command::Release { .. }
+            | Command::Disconnect { .. }
+            | Command::EnforceList
+            | Command::EnforceApprove { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);
                 Reply::failed(&failure.fact("command", request.command.name()), language)
             }

@@ -6,11 +6,15 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod enforce;
 mod operators;
 mod outlook;
+mod sessions;
 mod weakening;
 
 pub use candidate::{Directories, Material, Refused};
+pub(super) use sessions::Feed;
+
 pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
 use std::io::Write;
@@ -25,7 +29,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use candidate::{Candidate, Start, choose, load, snapshot};
+use enforce::summary_json;
 use outlook::{Ends, pages, report};
+use sessions::{Sessions, Surroundings};
 
 use super::admission::Admission;
 use super::clock::Clock;
@@ -36,6 +42,8 @@ use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Snapshot, worker_of};
+use crate::enforce::Summary;
+use crate::ledger::Change;
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::vocabulary::{Language, Marks, Timestamp};
 
@@ -49,6 +57,8 @@ pub enum Input {
     Control(Request, String, oneshot::Sender<Reply>),
     /// A switch was seen to send Message-Authenticator.
     Learned(String),
+    /// What became of live sessions, to be kept.
+    Attachments(Vec<Change>),
     /// Read everything anew, as asked by.
     Reload(String),
     /// End, as asked by.
@@ -65,6 +75,9 @@ pub struct Service {
     writer: log::Writer,
     metrics: Arc<Metrics>,
     workers: Workers<Snapshot>,
+    sessions: Sessions,
+    /// What the last snapshot set going among live sessions.
+    followed: Summary,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     /// What the plan said of this node when it started.
@@ -101,6 +114,7 @@ impl Service {
             Some(store) => (store.marks(now.wall)?, store.learned()?),
             None => Default::default(),
         };
+        let kept = store.as_ref().map(Store::attachments).transpose()?.unwrap_or_default();
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
@@ -119,15 +133,25 @@ impl Service {
         log.set_generation(generation);
         let metrics = Arc::new(Metrics::new()?);
         let (sender, inputs) = channel();
+        let (feed, inbox) = sessions::open(&metrics);
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
             let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let language = server.language;
-            workers.push(Admission::new(number, access, language, log, metrics, sender));
+            let (language, feed) = (server.language, feed.clone());
+            workers.push(Admission::new(number, access, language, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let surroundings = Surroundings {
+            clock,
+            language: server.language,
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            service: sender.clone(),
+        };
+        let addresses = sockets.addresses();
+        let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
 
         let ends = Arc::new(Mutex::new(Ends::default()));
         let healthy = Arc::new(AtomicBool::new(true));
@@ -152,7 +176,9 @@ impl Service {
             writer,
             metrics,
             workers,
-            addresses: sockets.addresses(),
+            sessions,
+            followed: Summary::default(),
+            addresses,
             metrics_address,
             started_as: server,
             snapshot,
@@ -256,6 +282,7 @@ impl Service {
                         );
                     }
                 }
+                Input::Attachments(changes) => self.keep(now, &changes),
                 Input::Reload(by) => {
                     // OK because the refusal was logged.
                     let _ = self.reload(now, &by, None, Language::English);
@@ -275,6 +302,11 @@ impl Service {
         self.healthy.store(false, Ordering::Relaxed);
         notify::stopping();
         let stopped = self.workers.stop();
+        let changes = self.sessions.stop();
+        if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
+            let facts = [("cause", failure.to_string())];
+            self.log.event(self.clock.now().wall, log::Event::StoreFailed, &facts);
+        }
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
         self.writer.stop();
         faulty.map_or(stopped, Err)
@@ -314,6 +346,7 @@ impl Service {
                 "generation": self.snapshot.generation,
                 "changed": !unchanged,
                 "needs_restart": self.needs_restart(),
+                "sessions": summary_json(&self.followed),
                 "findings": findings_json(&candidate.findings, language),
             }))
         });
@@ -349,7 +382,9 @@ impl Service {
         ];
         self.log.event(now, log::Event::PlanRolledBack, &facts);
         self.in_force(&candidate);
-        Ok(json!({ "generation": self.snapshot.generation, "restored": generation }))
+        let sessions = summary_json(&self.followed);
+        let generation_now = self.snapshot.generation;
+        Ok(json!({ "generation": generation_now, "restored": generation, "sessions": sessions }))
     }
 
     /// Builds the snapshot of a candidate, has it numbered by `number` (the durable step), and
@@ -371,6 +406,7 @@ impl Service {
         self.workers.replace(&next)?;
         self.snapshot = next;
         self.log.set_generation(generation);
+        self.follow(now);
         Ok(())
     }
 
@@ -403,7 +439,17 @@ impl Service {
         let next = Arc::new(self.snapshot.with_marks(marks));
         self.workers.replace(&next)?;
         self.snapshot = next;
+        self.follow(now);
         Ok(())
+    }
+
+    /// Writes down what became of live sessions; what cannot be written comes again when the
+    /// devices authenticate anew.
+    fn keep(&mut self, now: Timestamp, changes: &[Change]) {
+        let kept = self.store.as_mut().map(|store| store.keep_attachments(changes));
+        if let Some(Err(failure)) = kept {
+            self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+        }
     }
 
     fn store(&mut self) -> Result<&mut Store, Failure> {
