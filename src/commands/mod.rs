@@ -11,6 +11,7 @@ mod check;
 mod console;
 mod demo;
 mod diff;
+mod enforce;
 mod example;
 mod explain;
 mod import;
@@ -63,6 +64,10 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: enforce::define_quarantine, run: enforce::quarantine },
+    Verb { define: enforce::define_release, run: enforce::release },
+    Verb { define: enforce::define_disconnect, run: enforce::disconnect },
+    Verb { define: enforce::define_enforce, run: enforce::enforce },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },
