@@ -16,7 +16,7 @@ mod request;
 mod snapshot;
 mod station;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
