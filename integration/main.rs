@@ -19,3 +19,4 @@ mod order;
 mod peers;
 mod radclient;
 mod render;
+mod sessions;

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::city::{City, printed, run};
 
-fn json(city: &City, arguments: &[&str]) -> Value {
+pub fn json(city: &City, arguments: &[&str]) -> Value {
     let output = run(&mut city.sekisho(arguments));
     assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(city: &City, arguments: &[&str]) -> String {
+pub fn refused(city: &City, arguments: &[&str]) -> String {
     let output = run(&mut city.sekisho(arguments));
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", printed(&output));
     printed(&output)
@@ -25,7 +25,7 @@ fn generation(city: &City) -> u64 {
 }
 
 /// One page of the metrics server.
-fn page(city: &City, path: &str) -> String {
+pub fn page(city: &City, path: &str) -> String {
     let address = json(city, &["status", "--json"])["metrics"].as_str().unwrap().to_owned();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
