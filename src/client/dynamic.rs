@@ -203,6 +203,17 @@ impl Dynamic {
         Ok(())
     }
 
+    /// No longer asks: what is not yet sent again never is, and nothing more is heard of it.
+    pub fn cancel(&mut self, ticket: DynamicTicket) {
+        let found = self.open.iter().find(|(_, question)| question.ticket == ticket);
+        if let Some(at) = found.map(|(at, _)| *at)
+            && let Some(question) = self.open.remove(&at)
+        {
+            self.due.remove(&(question.due, at.0, at.1));
+            self.outgoing.retain(|waiting| *waiting != at);
+        }
+    }
+
     /// Sends again what was not answered in time, or gives it up.
     pub fn handle_timeout(&mut self, now: Moment) {
         while let Some((due, to, identifier)) = self.due.first().copied()

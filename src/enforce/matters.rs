@@ -127,7 +127,9 @@ impl Enforcer {
             let matter = Box::new(matter.clone());
             self.events.push_back(Event::Waits { matter, until });
         }
-        self.tasks.insert(key, Task::new(now, matter, steps));
+        if let Some(old) = self.tasks.insert(key, Task::new(now, matter, steps)) {
+            self.forget_question(&old);
+        }
     }
 
     /// What was wanted before, as it is wanted now; `None` when it no longer is.

@@ -93,7 +93,8 @@ impl Enforcer {
         self.held.matters.remove(&key);
         // A device that was to be renewed and came by itself before was not renewed.
         let pending = |task: &Task| {
-            task.matter.wanted == Wanted::Renewal && !matches!(task.state, State::Settling(_))
+            let open = matches!(task.state, State::Ready | State::Asked(_) | State::Resting(_));
+            task.matter.wanted == Wanted::Renewal && open
         };
         if !(opened && self.tasks.get(&key).is_some_and(pending)) {
             self.finish(now, &key, Ending::Decided);
@@ -301,9 +302,18 @@ impl Enforcer {
 
     fn finish(&mut self, now: Moment, key: &Key, how: Ending) {
         if let Some(task) = self.tasks.remove(key) {
+            self.forget_question(&task);
             let elapsed = now.monotonic.saturating_sub(task.began.monotonic);
             let matter = Box::new(task.matter);
             self.events.push_back(Event::Done { matter, how, elapsed });
+        }
+    }
+
+    /// Asks no further: a device that came back by itself must not be cut by a late copy.
+    fn forget_question(&mut self, task: &Task) {
+        if let State::Asked(ticket) = task.state {
+            self.dynamic.cancel(ticket);
+            self.tickets.remove(&ticket);
         }
     }
 

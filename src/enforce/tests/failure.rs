@@ -138,6 +138,25 @@ fn a_device_that_does_not_authenticate_though_its_switch_agreed_is_cut() {
 }
 
 #[test]
+fn no_late_copy_cuts_a_device_that_came_back_by_itself() {
+    let mut desk = Desk::new();
+    let (device, _) = terminal(&desk, 1, MOVED);
+    let mut enforcer = enforcer(&desk, vec![device]);
+    desk.reload(None, Marks::new(vec![mark(&desk, MOVED.0)]));
+    follow(&desk, &mut enforcer);
+    assert_eq!(sent(&mut enforcer).len(), 1, "and lost on its way");
+    let (quarantined, _) = terminal(&desk, 1, MOVED);
+    assert_eq!(quarantined.environment, "Q");
+    enforcer.handle(desk.now, Input::Attached(Box::new(quarantined)));
+    assert_eq!(done(&mut enforcer), [(mac(MOVED.0), Ending::Decided)]);
+    for _ in 0..5 {
+        desk.pass(Duration::from_secs(1));
+        enforcer.handle_timeout(desk.now);
+        assert!(sent(&mut enforcer).is_empty());
+    }
+}
+
+#[test]
 fn a_session_not_known_by_its_id_is_named_by_its_other_keys() {
     let mut desk = Desk::new();
     let (device, _) = terminal(&desk, 1, DELETED);

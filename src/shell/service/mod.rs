@@ -65,6 +65,8 @@ pub enum Input {
     Stop(String),
     /// A worker ended by a fault.
     WorkerGone(usize),
+    /// The thread of live sessions ended by a fault.
+    SessionsGone,
 }
 
 /// The service and its threads.
@@ -291,8 +293,12 @@ impl Service {
                     self.log.event(now, log::Event::Stopping, &[("by", by)]);
                     break;
                 }
-                Input::WorkerGone(number) => {
-                    let facts = [("cause", format!("worker {number}"))];
+                input @ (Input::WorkerGone(_) | Input::SessionsGone) => {
+                    let cause = match input {
+                        Input::WorkerGone(number) => format!("worker {number}"),
+                        _ => "sessions".to_owned(),
+                    };
+                    let facts = [("cause", cause)];
                     self.log.event(now, log::Event::WorkerFailed, &facts);
                     faulty = Some(Failure::new(FailureKind::StopFailed).fact("cause", "worker"));
                     break;

@@ -117,6 +117,7 @@ impl Sessions {
         let thread = std::thread::Builder::new()
             .name("sessions".to_owned())
             .spawn(move || {
+                let _alarm = Alarm(surroundings.service.clone());
                 let enforcer = Enforcer::new(surroundings.clock.now(), snapshot, kept);
                 let dirty = BTreeMap::new();
                 let run = Running { enforcer, sockets, surroundings, dirty, evicted: 0 };
@@ -173,6 +174,17 @@ impl Sessions {
             let _ = receiver.join(); // OK because it holds nothing
         }
         self.thread.join().unwrap_or_default()
+    }
+}
+
+/// Reports when its thread unwinds: nobody would be cut any more, and nobody would notice.
+struct Alarm(Sender<Input>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(Input::SessionsGone); // OK because a service that is gone stops
+        }
     }
 }
 
