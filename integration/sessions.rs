@@ -2,6 +2,7 @@
 //! lab to the real authenticator.
 
 use std::net::UdpSocket;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use sekisho::vocabulary::Secret;
@@ -278,10 +279,23 @@ fn after_a_reload_the_revoked_the_deleted_and_the_moved_are_right_within_five_se
     lab.wait("a moved printer in B", || lab.tag("port1") == "120");
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert_eq!(lab.count("dynamic-done"), 3, "each is asked once");
-    assert!(lab.tell("lease", &["guest"]).starts_with("10.2.0."));
-    assert_eq!(lab.pages("guest"), ",b,,");
+    // No frame of theirs comes out of the old VLAN any more, however they shout.
+    let old = [("b", "00:00:5e:00:53:01"), ("b", "00:00:5e:00:53:03"), ("c", "00:00:5e:00:53:04")];
+    let watching = old.map(|(role, mac)| {
+        let mut command = lab.inside(role, "timeout");
+        command.args(["8", "tcpdump", "-U", "--immediate-mode", "-c1", "-nei", "eth0"]);
+        command.args(["ether", "src", mac]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().expect("tcpdump must be installed")
+    });
+    std::thread::sleep(Duration::from_millis(700));
     assert_eq!(lab.pages("printer"), ",,,");
     assert_eq!(lab.pages("pc"), ",,,");
+    assert!(lab.tell("lease", &["guest"]).starts_with("10.2.0."));
+    assert_eq!(lab.pages("guest"), ",b,,");
+    for child in watching {
+        let heard = printed(&child.wait_with_output().unwrap());
+        assert!(!heard.contains("00:00:5e"), "{heard}");
+    }
     // By its address alone the PC is worth a quarantine, to no page at all.
     assert_eq!(lab.tag("port2"), "4094");
     assert!(["4094", "900"].contains(&lab.tag("port4").as_str()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::answer;
 use super::request::{Course, Site};
 use crate::ledger::{Attachment, Input, Key, Point, Session};
-use crate::plan::ReplyOmit;
+use crate::plan::{Plan, ReplyOmit};
 use crate::policy::Decision;
 use crate::vocabulary::{Mac, Moment, Place, Point as At};
 use crate::wire::radius::attribute;
@@ -21,14 +21,11 @@ pub(super) fn change(
 ) -> Option<Input> {
     let (snapshot, packet) = (point.request.snapshot, point.request.packet);
     let plan = &snapshot.plan;
-    let switch = plan.switch(point.request.switch)?.id.clone();
-    let Place { switch: index, point: at } = &point.place;
-    let (at, access_point) = match at {
-        At::Port(port) => (Point::Port(plan.port(*index, *port)?.name.clone()), None),
-        At::Wireless { ssid, access_point } => (Point::Network(ssid.clone()), *access_point),
-        At::Unknown(_) => return None,
+    let key = key(plan, &point.place, mac?)?;
+    let access_point = match &point.place.point {
+        At::Wireless { access_point, .. } => *access_point,
+        At::Port(_) | At::Unknown(_) => None,
     };
-    let key = Key { switch, point: at, mac: mac? };
     let Some(entry) = decision.entry() else {
         return Some(Input::Refused(Box::new(key)));
     };
@@ -58,4 +55,16 @@ pub(super) fn change(
         lasts: lasts.map(|seconds| Duration::from_secs(u64::from(seconds))),
     };
     Some(Input::Attached(Box::new(attachment)))
+}
+
+/// The name of whatever an address has open at a place; `None` at a place that the plan does not
+/// know, where nothing can be open.
+fn key(plan: &Plan, place: &Place, mac: Mac) -> Option<Key> {
+    let switch = plan.switch(place.switch)?.id.clone();
+    let point = match &place.point {
+        At::Port(port) => Point::Port(plan.port(place.switch, *port)?.name.clone()),
+        At::Wireless { ssid, .. } => Point::Network(ssid.clone()),
+        At::Unknown(_) => return None,
+    };
+    Some(Key { switch, point, mac })
 }

@@ -83,11 +83,18 @@ impl Enforcer {
         enforcer
     }
 
-    /// A switch was told something by admission. What was decided just now is as it should be.
+    /// A switch was told something by admission, or told accounting something. What was decided
+    /// just now is as it should be.
     pub fn handle(&mut self, now: Moment, input: ledger::Input) {
         let (key, opened) = match &input {
             ledger::Input::Attached(attachment) => (attachment.key.clone(), true),
             ledger::Input::Refused(key) => (Key::clone(key), false),
+            ledger::Input::Started(..)
+            | ledger::Input::Ended(..)
+            | ledger::Input::Restarted(..) => {
+                self.ledger.handle(now, input);
+                return self.tidy(now);
+            }
         };
         self.ledger.handle(now, input);
         self.held.matters.remove(&key);
@@ -105,24 +112,6 @@ impl Enforcer {
     pub fn handle_datagram(&mut self, now: Moment, datagram: &[u8], source: SocketAddr) {
         self.dynamic.handle(datagram, source);
         self.follow(now);
-    }
-
-    /// Accounting says that a session began or goes on, under this name.
-    pub fn session_started(&mut self, key: &Key, session: &[u8]) {
-        self.ledger.started(key, session);
-    }
-
-    /// Accounting says that a session ended at `at`.
-    pub fn session_ended(&mut self, now: Moment, key: &Key, session: &[u8], at: Timestamp) {
-        if self.ledger.ended(key, Some(session), at) {
-            self.tidy(now);
-        }
-    }
-
-    /// Accounting says that a switch began anew at `at`.
-    pub fn switch_restarted(&mut self, now: Moment, switch: &str, at: Timestamp) {
-        self.ledger.switch_restarted(switch, at);
-        self.tidy(now);
     }
 
     /// Follows a new snapshot, which every worker has taken.
@@ -319,18 +308,23 @@ impl Enforcer {
 
     /// Sends what may be sent.
     fn dispatch(&mut self, now: Moment) {
-        let mut open: HashMap<String, usize> = HashMap::new();
+        let mut open: HashMap<&str, usize> = HashMap::new();
         for key in self.tickets.values() {
-            *open.entry(key.switch.clone()).or_default() += 1;
+            *open.entry(key.switch.as_str()).or_default() += 1;
         }
-        let ready = self.tasks.iter().filter(|(_, task)| task.state == State::Ready);
-        let keys: Vec<Key> = ready.map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            let at_switch = open.entry(key.switch.clone()).or_default();
+        let mut chosen = Vec::new();
+        for (key, task) in &self.tasks {
+            if task.state != State::Ready {
+                continue;
+            }
+            let at_switch = open.entry(key.switch.as_str()).or_default();
             if *at_switch < PER_SWITCH_MAX {
                 *at_switch += 1;
-                self.send(now, &key);
+                chosen.push(key.clone());
             }
+        }
+        for key in chosen {
+            self.send(now, &key);
         }
     }
 

@@ -34,6 +34,13 @@ pub enum Input {
     Attached(Box<Attachment>),
     /// A switch was told No: whatever was open there is closed.
     Refused(Box<Key>),
+    /// Accounting says that a session began or goes on under this Acct-Session-Id
+    /// (RFC 2866 §5.5).
+    Started(Box<Key>, Vec<u8>),
+    /// Accounting says that the session of this Acct-Session-Id ended then.
+    Ended(Box<Key>, Vec<u8>, Timestamp),
+    /// Accounting says that a switch began anew then (Accounting-On or -Off).
+    Restarted(String, Timestamp),
 }
 
 /// What became of one attachment, for whoever keeps them on disk; `None` when it is gone.
@@ -70,7 +77,7 @@ impl Ledger {
         }
     }
 
-    /// Takes in what a switch was told.
+    /// Takes in what a switch was told, or told us.
     pub fn handle(&mut self, now: Moment, input: Input) {
         match input {
             Input::Attached(attachment) => {
@@ -79,11 +86,16 @@ impl Ledger {
             Input::Refused(key) => {
                 self.forget(&key);
             }
+            Input::Started(key, session) => self.started(&key, &session),
+            Input::Ended(key, session, at) => {
+                self.ended(&key, Some(&session), at);
+            }
+            Input::Restarted(switch, at) => self.switch_restarted(&switch, at),
         }
     }
 
-    /// Accounting says that a session began: from now on it has a name (RFC 2866 §5.5).
-    pub fn started(&mut self, key: &Key, session: &[u8]) {
+    /// From now on the session has a name.
+    fn started(&mut self, key: &Key, session: &[u8]) {
         if let Some(held) = self.held.get_mut(key)
             && held.attachment.session.id.as_deref() != Some(session)
         {
@@ -106,8 +118,8 @@ impl Ledger {
         !other && self.forget(key)
     }
 
-    /// A switch began anew at `at` (Accounting-On or -Off): nothing of before is open there.
-    pub fn switch_restarted(&mut self, switch: &str, at: Timestamp) {
+    /// Nothing of before is open at that switch.
+    fn switch_restarted(&mut self, switch: &str, at: Timestamp) {
         let before =
             |held: &&Held| held.attachment.key.switch == switch && held.attachment.since <= at;
         let keys: Vec<Key> =

@@ -84,16 +84,16 @@ fn an_end_that_comes_late_or_is_anothers_ends_nothing() {
     let (mut ledger, key) = (Ledger::default(), key("1", 1));
     attach(&mut ledger, at(10), &key);
     assert!(!ledger.ended(&key, None, at(9).wall), "it began after that end");
-    ledger.started(&key, b"S-2");
+    ledger.handle(at(11), Input::Started(Box::new(key.clone()), b"S-2".to_vec()));
     assert!(!ledger.ended(&key, Some(b"S-1"), at(20).wall), "another session");
     assert_eq!(ledger.get(&key).unwrap().session.id.as_deref(), Some(&b"S-2"[..]));
-    assert!(ledger.ended(&key, Some(b"S-2"), at(20).wall));
-    assert!(!ledger.ended(&key, Some(b"S-2"), at(20).wall), "once");
+    ledger.handle(at(21), Input::Ended(Box::new(key.clone()), b"S-2".to_vec(), at(20).wall));
+    assert!(!ledger.ended(&key, Some(b"S-2"), at(20).wall), "it has ended");
     attach(&mut ledger, at(30), &key);
-    ledger.switch_restarted("sw02", at(40).wall);
-    ledger.switch_restarted("sw01", at(29).wall);
+    ledger.handle(at(50), Input::Restarted("sw02".to_owned(), at(40).wall));
+    ledger.handle(at(50), Input::Restarted("sw01".to_owned(), at(29).wall));
     assert_eq!(ledger.len(), 1);
-    ledger.switch_restarted("sw01", at(40).wall);
+    ledger.handle(at(50), Input::Restarted("sw01".to_owned(), at(40).wall));
     assert!(ledger.is_empty());
 }
 

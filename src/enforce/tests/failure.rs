@@ -162,7 +162,7 @@ fn a_session_not_known_by_its_id_is_named_by_its_other_keys() {
     let (device, _) = terminal(&desk, 1, DELETED);
     let key = device.key.clone();
     let mut enforcer = enforcer(&desk, vec![device]);
-    enforcer.session_started(&key, b"0000002A");
+    enforcer.handle(desk.now, Input::Started(Box::new(key), b"0000002A".to_vec()));
     let mut sources = shipped();
     delete(&mut sources, DELETED.0);
     desk.reload(Some(&sources), Marks::default());
@@ -282,4 +282,15 @@ fn a_switch_is_asked_little_at_once_and_everything_in_time() {
         }
     }
     assert_eq!(told.len(), count);
+}
+
+#[test]
+fn accounting_of_the_end_is_an_end() {
+    let (desk, mut enforcer) = deleted();
+    let request = sent(&mut enforcer).remove(0);
+    let key = enforcer.pending()[0].matter.key.clone();
+    enforcer.handle(desk.now, Input::Ended(Box::new(key), b"1".to_vec(), desk.now.wall));
+    assert_eq!(done(&mut enforcer), [(mac(DELETED.0), Ending::Gone)]);
+    acknowledge(&desk, &mut enforcer, &request);
+    assert!(sent(&mut enforcer).is_empty() && events(&mut enforcer).is_empty());
 }
