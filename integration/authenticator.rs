@@ -15,15 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The authenticator's address, and where each environment's web server is.
 const SWITCH: &str = "10.250.1.11";
 const PAGES: [&str; 4] = ["10.1.0.10", "10.2.0.10", "10.3.0.10", "10.249.0.10"];
-const DEVICE: &str = "pc0001.example.test";
 
 static LABS: AtomicU32 = AtomicU32::new(0);
 
 /// A lab of one's own, taken down at the end whatever happens.
-struct Lab(String);
+pub struct Lab(String);
 
 impl Lab {
-    fn up(options: &[&str]) -> Self {
+    pub fn up(options: &[&str]) -> Self {
         let number = LABS.fetch_add(1, Ordering::Relaxed);
         let lab = Self(format!("sk{}-{number}", std::process::id()));
         let output = run(lab.command("up").args(options));
@@ -31,39 +30,39 @@ impl Lab {
         lab
     }
 
-    fn command(&self, verb: &str) -> Command {
+    pub fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(root().join("integration/lab"));
         command.arg(verb).arg(&self.0).env("SEKISHO", env!("CARGO_BIN_EXE_sekisho"));
         command
     }
 
-    fn tell(&self, verb: &str, arguments: &[&str]) -> String {
+    pub fn tell(&self, verb: &str, arguments: &[&str]) -> String {
         let output = run(self.command(verb).args(arguments));
         assert!(output.status.success(), "{verb}: {}", printed(&output));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn path(&self, relative: &str) -> PathBuf {
+    pub fn path(&self, relative: &str) -> PathBuf {
         PathBuf::from(format!("/tmp/sekisho-lab-{}", self.0)).join(relative)
     }
 
-    fn inside(&self, role: &str, program: &str) -> Command {
+    pub fn inside(&self, role: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &format!("{}-{role}", self.0), program]);
         command
     }
 
     /// Runs a shell line in a namespace.
-    fn shell(&self, role: &str, line: &str) -> Output {
+    pub fn shell(&self, role: &str, line: &str) -> Output {
         run(self.inside(role, "sh").args(["-c", line]))
     }
 
-    fn sekisho(&self, arguments: &[&str]) -> Output {
+    pub fn sekisho(&self, arguments: &[&str]) -> Output {
         run(Command::new(env!("CARGO_BIN_EXE_sekisho")).args(arguments))
     }
 
     /// What the authenticator says of a port.
-    fn port(&self, name: &str) -> Value {
+    pub fn port(&self, name: &str) -> Value {
         let state = self.path("authenticator");
         let output = self.sekisho(&[
             "authenticator",
@@ -77,7 +76,7 @@ impl Lab {
         ports.find(|port| port["port"] == name).cloned().unwrap_or_default()
     }
 
-    fn wait(&self, what: &str, ready: impl Fn() -> bool) {
+    pub fn wait(&self, what: &str, ready: impl Fn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !ready() {
             let log = fs::read_to_string(self.path("authenticate.log")).unwrap_or_default();
@@ -86,7 +85,7 @@ impl Lab {
         }
     }
 
-    fn wait_for(&self, port: &str, state: &str, vlan: impl Into<Value>) {
+    pub fn wait_for(&self, port: &str, state: &str, vlan: impl Into<Value>) {
         let vlan = vlan.into();
         self.wait(&format!("{port} {state} {vlan}"), || {
             let found = self.port(port);
@@ -95,7 +94,7 @@ impl Lab {
     }
 
     /// The pages that a host can fetch: A, B, C, quarantine.
-    fn pages(&self, host: &str) -> String {
+    pub fn pages(&self, host: &str) -> String {
         let fetch = |address: &&str| {
             let output = run(self.inside(host, "curl").args(["-s", "-m", "1", address]));
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
@@ -104,14 +103,14 @@ impl Lab {
     }
 
     /// What the switch itself has for a port, whatever the authenticator believes.
-    fn tag(&self, port: &str) -> String {
+    pub fn tag(&self, port: &str) -> String {
         let database = format!("--db=unix:{}", self.path("ovs/db.sock").display());
         let output = run(Command::new("ovs-vsctl").args([&database, "get", "port", port, "tag"]));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// How many flows let frames of access ports in.
-    fn open_flows(&self) -> usize {
+    pub fn open_flows(&self) -> usize {
         let socket = format!("unix:{}", self.path("ovs/access.mgmt").display());
         let output = run(Command::new("ovs-ofctl").args(["--timeout=5", "dump-flows", &socket]));
         if !output.status.success() {
@@ -121,22 +120,22 @@ impl Lab {
     }
 
     /// How often the authenticator counted an event.
-    fn count(&self, event: &str) -> u64 {
+    pub fn count(&self, event: &str) -> u64 {
         self.metric(&format!("events_total{{event=\"{event}\"}}"))
     }
 
-    fn metric(&self, event: &str) -> u64 {
+    pub fn metric(&self, event: &str) -> u64 {
         let output = run(self.inside("sw", "curl").args(["-s", "http://127.0.0.1:9813/metrics"]));
         let text = String::from_utf8(output.stdout).unwrap();
         let name = format!("sekisho_authenticator_{event} ");
         text.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or_default()
     }
 
-    fn pid(&self, name: &str) -> String {
+    pub fn pid(&self, name: &str) -> String {
         fs::read_to_string(self.path(&format!("{name}.pid"))).unwrap().trim().to_owned()
     }
 
-    fn kill(&self, how: &str, name: &str) {
+    pub fn kill(&self, how: &str, name: &str) {
         let pid = self.pid(name);
         assert!(run(Command::new("kill").args([how, &pid])).status.success());
         self.wait(&format!("end of {name}"), || {
@@ -146,7 +145,7 @@ impl Lab {
     }
 
     /// Sends a CoA or Disconnect request from the server; gives radclient's words.
-    fn change(&self, kind: &str, attributes: &str) -> String {
+    pub fn change(&self, kind: &str, attributes: &str) -> String {
         let secret = self.path("radius.secret");
         let line = format!(
             "printf '%s, Message-Authenticator = 0x00, Event-Timestamp = %s' '{attributes}' \"$(date +%s)\" | radclient -x -t 2 -r 1 -S {} {SWITCH}:3799 {kind}",
@@ -156,7 +155,7 @@ impl Lab {
     }
 
     /// Sends raw frames on a host's wire.
-    fn send(&self, host: &str, frames: &[Vec<u8>]) {
+    pub fn send(&self, host: &str, frames: &[Vec<u8>]) {
         let hex: Vec<String> = frames
             .iter()
             .map(|frame| frame.iter().map(|octet| format!("{octet:02x}")).collect())
@@ -272,37 +271,6 @@ fn a_strangers_frames_reach_no_other_port_and_forgeries_change_nothing() {
         let heard = printed(&child.wait_with_output().unwrap());
         assert_eq!(heard.contains("00:00:5e:00:53:99"), role == "mirror", "{role}: {heard}");
     }
-}
-
-#[test]
-fn a_revoked_certificate_ends_at_the_next_reauthentication() {
-    let lab = Lab::up(&[]);
-    lab.tell("plug", &["port1", "pc"]);
-    lab.tell("join", &["pc"]);
-    lab.wait_for("port1", "authorised", 120);
-    let (ca, list) = (lab.path("site/ca"), lab.path("site/secrets/authority/city.crl"));
-    let output = lab.sekisho(&[
-        "certificate",
-        "revoke",
-        "--ca",
-        ca.to_str().unwrap(),
-        "--name",
-        DEVICE,
-        "--reason",
-        "key-compromise",
-        "--crl",
-        list.to_str().unwrap(),
-    ]);
-    assert!(output.status.success(), "{}", printed(&output));
-    let state = lab.path("state");
-    let output = lab.sekisho(&["reload", "--state", state.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", printed(&output));
-    assert_eq!(lab.port("port1")["vlan"], 120, "until it is asked again");
-    let reauthenticate = "Calling-Station-Id = \"00-00-5E-00-53-01\", Cisco-AVPair = \"subscriber:command=reauthenticate\"";
-    let said = lab.change("coa", reauthenticate);
-    assert!(said.contains("CoA-ACK"), "{said}");
-    lab.wait("a dead port", || lab.tag("port1") == "4094" && lab.open_flows() == 0);
-    assert_eq!(lab.port("port1")["vlan"], Value::Null);
 }
 
 #[test]

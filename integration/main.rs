@@ -22,3 +22,4 @@ mod order;
 mod peers;
 mod radclient;
 mod render;
+mod sessions;

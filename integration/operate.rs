@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use crate::city::{City, printed, run};
 
-fn json(city: &City, arguments: &[&str]) -> Value {
+pub fn json(city: &City, arguments: &[&str]) -> Value {
     let output = run(&mut city.sekisho(arguments));
     assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(city: &City, arguments: &[&str]) -> String {
+pub fn refused(city: &City, arguments: &[&str]) -> String {
     let output = run(&mut city.sekisho(arguments));
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", printed(&output));
     printed(&output)

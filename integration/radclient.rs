@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::city::{City, Server, printed, run, secret};
 
 /// Sends one request from a switch's address; what radclient printed.
-fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str) -> String {
+pub fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str) -> String {
     let mut command = Command::new("radclient");
     command.args(["-x", "-r", "1", "-t", "2", &format!("127.0.0.1:{}", server.port), kind, secret]);
     let mut child = command
@@ -22,7 +22,7 @@ fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str) ->
     printed(&child.wait_with_output().unwrap())
 }
 
-fn protected(lines: &str) -> String {
+pub fn protected(lines: &str) -> String {
     format!("{lines}\nMessage-Authenticator = 0x00")
 }
 

@@ -19,6 +19,7 @@ pub mod vocabulary;
 pub mod wire;
 pub mod plan;
 pub mod policy;
+pub mod ledger;
 pub mod proof;
 pub mod render;
 pub mod record;
@@ -27,6 +28,7 @@ pub mod authority;
 pub mod client;
 pub mod authenticator;
 pub mod access;
+pub mod enforce;
 pub mod simulation;
 #[expect(clippy::disallowed_methods, reason = "the one room that touches the world")]
 pub mod shell;

@@ -9,7 +9,8 @@ use ring::digest::{Context, SHA256};
 use super::duplicates::{Duplicates, Key as DuplicateKey, Reply};
 use super::reason::IgnoreReason;
 use super::snapshot::Snapshot;
-use super::station;
+use super::{attachment, station};
+use crate::ledger;
 use crate::record::{Account, Status};
 use crate::vocabulary::{Moment, SwitchIndex, Timestamp, escape};
 use crate::wire::radius::{Code, Key, MessageAuthenticator, Packet, Writer, attribute};
@@ -35,6 +36,8 @@ pub struct Pending {
     pub account: Account,
     /// The switch.
     pub switch: SwitchIndex,
+    /// What the ledger is told of it; `None` where it names no session at a known place.
+    pub change: Option<ledger::Input>,
     /// User-Name as received, escaped.
     pub raw_user: String,
     /// Calling-Station-Id as received, escaped.
@@ -147,8 +150,10 @@ impl Accounting {
             authenticator,
             octets: std::mem::take(reply),
         };
+        let account = account(now.wall, &packet, &snapshot, switch);
         let pending = Pending {
-            account: account(now.wall, &packet, &snapshot, switch),
+            change: change(&account, &packet, &snapshot, switch),
+            account,
             switch,
             raw_user: raw(attribute::USER_NAME),
             raw_calling: raw(profile.request.calling.attribute),
@@ -223,6 +228,31 @@ fn account(
         seconds: integer(attribute::ACCT_SESSION_TIME),
         cause: integer(attribute::ACCT_TERMINATE_CAUSE),
         copy: copy(packet, switch, status),
+    }
+}
+
+/// What an account means for the session it names.
+fn change(
+    account: &Account,
+    packet: &Packet<'_>,
+    snapshot: &Snapshot,
+    switch: SwitchIndex,
+) -> Option<ledger::Input> {
+    let plan = &snapshot.plan;
+    let session = || {
+        let place = station::place(packet, plan, switch, plan.profile_of(switch)?);
+        let key = attachment::key(plan, &place, account.mac?)?;
+        Some((Box::new(key), packet.first(attribute::ACCT_SESSION_ID)?.to_vec()))
+    };
+    match account.status {
+        Status::Start | Status::Interim => {
+            session().map(|(key, id)| ledger::Input::Started(key, id))
+        }
+        Status::Stop => session().map(|(key, id)| ledger::Input::Ended(key, id, account.time)),
+        Status::On | Status::Off => {
+            Some(ledger::Input::Restarted(account.switch.clone(), account.time))
+        }
+        Status::Other => None,
     }
 }
 

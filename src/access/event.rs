@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::ledger;
 use crate::vocabulary::{Because, Language, Mac, Outcome, Timestamp};
 
 /// Something the shell must write down or pass on.
@@ -16,6 +17,8 @@ pub enum Event {
         /// The switch's id.
         switch: String,
     },
+    /// A switch was told to open a session, or that there is none.
+    Attachment(ledger::Input),
     /// Conversations were thrown out because the table or the port was full.
     Evicted {
         /// How many.

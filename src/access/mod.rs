@@ -6,6 +6,7 @@
 
 mod accounting;
 mod answer;
+mod attachment;
 mod backoff;
 mod conversations;
 mod dialogue;
@@ -16,7 +17,7 @@ mod request;
 mod snapshot;
 mod station;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -184,7 +185,8 @@ impl Access {
             writer.finish_reply(key, authenticator).map_err(|_| IgnoreReason::Unwritable)?;
             return Ok(Action::Reply { reason: ReplyReason::Status });
         }
-        let request = Request { snapshot: &snapshot, switch, client, key, packet: &packet, source };
+        let packet = &packet;
+        let request = Request { snapshot: &snapshot, switch, client, key, packet, source, local };
         let remember = |access: &mut Self, reply| {
             let ip = source.ip();
             access.duplicates.remember(now.monotonic, ip, duplicate, authenticator, reply);

@@ -7,7 +7,7 @@ use super::dialogue::failure_to;
 use super::event::{DecisionRecord, Event};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
-use super::{Access, answer, station};
+use super::{Access, answer, attachment, station};
 use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
@@ -25,6 +25,7 @@ pub(super) struct Request<'a> {
     pub(super) key: &'a Key,
     pub(super) packet: &'a Packet<'a>,
     pub(super) source: SocketAddr,
+    pub(super) local: SocketAddr,
 }
 
 /// An answer in the reply buffer.
@@ -138,6 +139,9 @@ impl Access {
         let record = point.record(now, decision, course);
         let mac = record.mac;
         self.push(Event::Decision(Box::new(record)));
+        if let Some(change) = attachment::change(now, point, decision, course, mac) {
+            self.push(Event::Attachment(change));
+        }
         let (reason, delay) = match decision.outcome() {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
             Outcome::Quarantine => (ReplyReason::Quarantine, Duration::ZERO),

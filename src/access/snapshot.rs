@@ -137,6 +137,18 @@ impl Snapshot {
         self.tls.verify(now, chain).map_err(super::dialogue::refusal_because)
     }
 
+    /// The secrets shared with a switch: the current one, and the one it is about to change to.
+    pub fn secrets(&self, switch: SwitchIndex) -> impl Iterator<Item = &Key> {
+        let client = self.clients.get(&switch);
+        client.into_iter().flat_map(|client| std::iter::once(&client.current).chain(&client.next))
+    }
+
+    /// Whether certificates are judged by the very same trust and revocation lists.
+    #[must_use]
+    pub fn has_trust_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tls, &other.tls)
+    }
+
     fn has_learned(&self, switch: &str) -> bool {
         let client = self.plan.switch_by_id(switch).and_then(|index| self.clients.get(&index));
         client.is_some_and(Client::has_learned)

@@ -3,8 +3,11 @@
 //!
 //! Knows no sockets, no clock and not who asks. A [`Client`] asks one server for admission
 //! (Access-Request), for life (Status-Server) or hands it an account (Accounting-Request);
-//! [`Servers`] chooses among several of them.
+//! [`Servers`] chooses among several of them; [`Dynamic`] asks switches (RFC 5176).
 
+mod dynamic;
+#[cfg(test)]
+mod dynamic_tests;
 mod reason;
 mod servers;
 #[cfg(test)]
@@ -14,6 +17,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use dynamic::{Ask, Dynamic, DynamicKind, DynamicOutcome, DynamicTicket, OPEN_MAX, Route};
 pub use reason::{Action, IgnoreReason};
 pub use servers::{Asked, Outcome, ServerId, Servers};
 

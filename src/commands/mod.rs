@@ -12,6 +12,7 @@ mod check;
 mod console;
 mod demo;
 mod diff;
+mod enforce;
 mod example;
 mod explain;
 mod import;
@@ -72,6 +73,10 @@ const VERBS: &[Verb] = &[
     Verb { define: log::define, run: log::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
+    Verb { define: enforce::define_quarantine, run: enforce::quarantine },
+    Verb { define: enforce::define_release, run: enforce::release },
+    Verb { define: enforce::define_disconnect, run: enforce::disconnect },
+    Verb { define: enforce::define_enforce, run: enforce::enforce },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -7,6 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
 use super::arguments::Words;
+use super::enforce::print_sessions;
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Request};
@@ -113,8 +114,8 @@ pub(super) fn define_mark(language: Language) -> Command {
         .help(words.say("印の番号", "number of the mark"));
     let add = Command::new("add")
         .about(words.say(
-            "端末またはポートを隔離・拒否する印を付ける",
-            "quarantine or refuse a device or port from its next authentication on",
+            "端末またはポートを隔離・拒否する印を付け、ただちに反映する",
+            "quarantine or refuse a device or port, its live sessions at once",
         ))
         .args([subject, kind, reason, until]);
     let release =
@@ -128,7 +129,7 @@ pub(super) fn define_mark(language: Language) -> Command {
         .subcommands([add, release, list].map(|command| common(command, words)))
 }
 
-fn common(command: Command, words: Words) -> Command {
+pub(super) fn common(command: Command, words: Words) -> Command {
     site::with_json(site::with_state(command, words), words)
 }
 
@@ -152,6 +153,7 @@ pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
             },
         };
         console.line(text.fill(console.language, &[("generation", shown(&result["generation"]))]));
+        print_sessions(console, &result["sessions"]);
         if result["needs_restart"] == true {
             console.line(console.say(Text {
                 ja: "アドレス、ワーカー数、ノード名またはログの言語の変更は、再起動すると有効になります",
@@ -202,6 +204,7 @@ pub(super) fn plan(matches: &ArgMatches, console: &mut Console) -> u8 {
                 };
                 let fact = |name| (name, shown(&result[name]));
                 console.line(text.fill(console.language, &[fact("restored"), fact("generation")]));
+                print_sessions(console, &result["sessions"]);
             })
         }
         _ => WRONG_USE,
@@ -222,7 +225,10 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
                 reason: text(inner, "reason").unwrap_or_default(),
                 until: text(inner, "until"),
             };
-            ask(inner, console, add, |console, result| console.line(mark_line(result)))
+            ask(inner, console, add, |console, result| {
+                console.line(mark_line(result));
+                print_sessions(console, &result["sessions"]);
+            })
         }
         Some(("release", inner)) => {
             let mark = inner.get_one("mark").copied().unwrap_or_default();
@@ -230,6 +236,7 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
                 let text =
                     Text { ja: "印 {mark} を解除しました", en: "released mark {mark}" };
                 console.line(text.fill(console.language, &[("mark", shown(&result["mark"]))]));
+                print_sessions(console, &result["sessions"]);
             })
         }
         Some(("list", inner)) => ask(inner, console, Ask::MarkList, |console, result| {
@@ -297,7 +304,7 @@ fn plan_line(plan: &Value) -> String {
     format!("{star} {:>5}  {hash}  {}  {}{from}", part("generation"), part("accepted"), part("by"))
 }
 
-fn mark_line(mark: &Value) -> String {
+pub(super) fn mark_line(mark: &Value) -> String {
     let part = |name: &str| shown(&mark[name]);
     let (number, kind, subject) = (part("mark"), part("kind"), part("subject"));
     let (since, until, by) = (part("since"), part("until"), part("by"));

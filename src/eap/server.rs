@@ -60,6 +60,8 @@ pub struct Evidence {
     pub resumed: bool,
     /// The version agreed on.
     pub version: TlsVersion,
+    /// The chain in DER, the end entity first, to be verified again when the trust changes.
+    pub chain: Arc<[Vec<u8>]>,
 }
 
 /// One EAP-TLS conversation.
@@ -370,11 +372,13 @@ impl Conversation {
         let Ok(certificate) = certificate::read(end_entity) else {
             return self.fail(Refusal::CertificateMalformed);
         };
+        let chain = chain.iter().map(|each| each.to_vec()).collect();
         let evidence = Evidence {
             identity: Claimed(self.identity.clone()),
             certificate: Proven::after_verification(certificate),
             resumed,
             version: tls.version(),
+            chain,
         };
         self.state = State::Decision(tls);
         Step::Decide(Box::new(evidence))

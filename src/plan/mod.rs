@@ -47,8 +47,8 @@ pub use policy::{
     Action, Class, Edition, Exception, ExceptionObject, Grant, MacAdmission, Medium, Method, Rule,
 };
 pub use profile::{
-    Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaKey,
-    Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
+    Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
     MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
     RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
     VlanTag, VlanText, VlansPerPort,

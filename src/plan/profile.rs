@@ -347,6 +347,19 @@ pub struct Coa {
     pub message_authenticator: bool,
     /// The codes that mean success.
     pub ack: Vec<CoaAck>,
+    /// How it is asked to bounce a port; `None` when it is not.
+    pub bounce: Option<CoaBounce>,
+}
+
+/// The attribute that asks for a port bounce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoaBounce {
+    /// Cisco-AVPair `subscriber:command=bounce-host-port` (vendor 9, type 1).
+    Cisco,
+    /// HP-Port-Bounce-Host (vendor 11, type 23), in seconds.
+    Hp,
+    /// Aruba-Port-Bounce-Host (vendor 14823, type 40), in seconds.
+    Aruba,
 }
 
 /// An attribute that names a session.

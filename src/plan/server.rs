@@ -37,6 +37,8 @@ pub struct Server {
     pub eap: EapSettings,
     /// Language of logs.
     pub language: Language,
+    /// Ports whose sessions are moved or cut at once; what concerns more waits for a person.
+    pub enforce_ports_max: u16,
 }
 
 /// Settings of the EAP server.
@@ -64,6 +66,9 @@ const SESSION_LIFETIME_H: (i64, i64) = (0, 168);
 /// 0 for ever; at most thirty years.
 const KEEP_DAYS: (i64, i64) = (0, 10_957);
 const HOUR_S: u64 = 3600;
+const ENFORCE_PORTS_MAX: (i64, i64) = (1, 10_000);
+/// A department's worth: enough for any incident, too few to empty a building by a slip.
+const ENFORCE_PORTS_DEFAULT: u16 = 20;
 
 /// Reads `config/server.toml`.
 pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
@@ -98,6 +103,11 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         let metrics_listen = listener(table, "metrics");
         let api_listen = listener(table, "api");
         let eap = table.table("eap", eap);
+        let enforce = if table.has("enforce") {
+            table.table("enforce", |enforce| enforce.number("ports_max", ENFORCE_PORTS_MAX))
+        } else {
+            Some(ENFORCE_PORTS_DEFAULT)
+        };
         let language = table.table("language", |language| {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
         });
@@ -115,6 +125,7 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             api_listen: api_listen?,
             eap: eap?,
             language: language?,
+            enforce_ports_max: enforce?,
         })
     })
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::log::Log;
 use super::metrics::{CLIENT_UNKNOWN, Metrics};
+use super::service::Feed;
 use super::workers::{Answer, Answerer};
 use crate::access::{AccountAction, AccountAnswer, Accounting, Pending, Snapshot};
 use crate::record::Account;
@@ -29,6 +30,7 @@ pub(super) struct Accountant {
     language: Language,
     log: Log,
     metrics: Arc<Metrics>,
+    feed: Feed,
     /// Where the keeper tells what became of an account.
     told: Sender<Told>,
     tidings: Receiver<Told>,
@@ -42,14 +44,18 @@ impl Accountant {
         language: Language,
         log: Log,
         metrics: Arc<Metrics>,
+        feed: Feed,
     ) -> Self {
         let (told, tidings) = channel();
         let settled = Duration::ZERO;
-        Self { accounting, language, log, metrics, told, tidings, pending: 0, settled }
+        Self { accounting, language, log, metrics, feed, told, tidings, pending: 0, settled }
     }
 
     fn keep(&mut self, now: Moment, pending: Pending) {
         let fields = self.fields(&pending);
+        if let Some(change) = pending.change {
+            self.feed.tell(change);
+        }
         let (sender, answer) = (self.told.clone(), pending.answer);
         self.pending += 1;
         let kept = Box::new(move |kept| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::log::{self, Log, Severity};
 use super::metrics::{CLIENT_UNKNOWN, Metrics};
-use super::service::Input;
+use super::service::{Feed, Input};
 use super::workers::{Answer, Answerer};
 use crate::access::{Access, Action, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot};
 use crate::vocabulary::{Language, Moment, Outcome};
@@ -27,6 +27,7 @@ pub(super) struct Admission {
     log: Log,
     metrics: Arc<Metrics>,
     service: Sender<Input>,
+    sessions: Feed,
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
     events_lost: u64,
 }
@@ -45,10 +46,21 @@ impl Admission {
         log: Log,
         metrics: Arc<Metrics>,
         service: Sender<Input>,
+        sessions: Feed,
     ) -> Self {
         let worker = worker.to_string();
         let complaints = HashMap::new();
-        Self { access, worker, language, log, metrics, service, complaints, events_lost: 0 }
+        Self {
+            access,
+            worker,
+            language,
+            log,
+            metrics,
+            service,
+            sessions,
+            complaints,
+            events_lost: 0,
+        }
     }
 
     /// One line a minute for each source and reason: a flood must not fill the log.
@@ -190,6 +202,7 @@ impl Answerer for Admission {
                     // OK because a service that is gone is stopping.
                     let _ = self.service.send(Input::Learned(switch));
                 }
+                Event::Attachment(told) => self.sessions.tell(told),
                 Event::Evicted { count, .. } => {
                     self.metrics.evictions.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
                 }

@@ -97,6 +97,38 @@ pub enum Command {
         /// Why it failed, if it did.
         cause: Option<String>,
     },
+    /// Quarantine a device or port at once, until released.
+    Quarantine {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+        /// Until when; as people write dates.
+        until: Option<String>,
+    },
+    /// Release every mark on a device or port.
+    Release {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// End the sessions of a device or port, which may come again.
+    Disconnect {
+        /// A MAC address, an asset number, or `switch:port`.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// Sessions that are not yet what they should be.
+    EnforceList,
+    /// Do what waits for a person.
+    EnforceApprove {
+        /// By the number that the list shows.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The acceptance of one change, and of no other.
@@ -136,6 +168,11 @@ impl Command {
             Self::MarkList => "mark-list",
             Self::BackupBegin => "backup-begin",
             Self::BackupEnd { .. } => "backup-end",
+            Self::Quarantine { .. } => "quarantine",
+            Self::Release { .. } => "release",
+            Self::Disconnect { .. } => "disconnect",
+            Self::EnforceList => "enforce-list",
+            Self::EnforceApprove { .. } => "enforce-approve",
         }
     }
 
@@ -146,13 +183,18 @@ impl Command {
             Self::Reload { .. }
             | Self::PlanRollback { .. }
             | Self::MarkAdd { .. }
-            | Self::MarkRelease { .. } => true,
+            | Self::MarkRelease { .. }
+            | Self::Quarantine { .. }
+            | Self::Release { .. }
+            | Self::Disconnect { .. }
+            | Self::EnforceApprove { .. } => true,
             Self::Status
             | Self::PlanList
             | Self::PlanShow { .. }
             | Self::MarkList
             | Self::BackupBegin
-            | Self::BackupEnd { .. } => false,
+            | Self::BackupEnd { .. }
+            | Self::EnforceList => false,
         }
     }
 }
@@ -377,6 +419,8 @@ mod tests {
             Command::Reload { accept: None },
             Command::MarkList,
             Command::PlanRollback { generation: 1 },
+            Command::EnforceList,
+            Command::EnforceApprove { number: 1, reason: String::new() },
         ] {
             let text = serde_json::to_value(&command).unwrap();
             assert_eq!(text["name"], command.name());

@@ -83,6 +83,12 @@ registry! {
             ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, or a switch and port such as hon-sw01:0/3"]
         SubjectUnknown "mark.subject-unknown"
             ["対象 `{subject}` は計画にありません", "the plan does not know `{subject}`"]
+        SubjectUnmarked "mark.subject-unmarked"
+            ["{subject} に有効な印はありません", "there is no mark in force on {subject}"]
+        SessionUnknown "session.unknown"
+            ["{subject} の接続は見つかりません", "no session of {subject} is known"]
+        HeldUnknown "enforce.no-such-number"
+            ["保留中の変更 {number} はありません。sekisho enforce list で今の番号を確かめてください", "no change {number} is held; see the present number by sekisho enforce list"]
         DateMalformed "mark.date-malformed"
             ["期限 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30T17:00:00+09:00", "cannot read the end `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30T17:00:00+09:00"]
         TextEmpty "control.text-empty"

@@ -93,6 +93,18 @@ registry! {
             ["操作 {command} を受け付けました({by})", "carried out {command}, asked by {by}"]
         ControlRefused "OPS-control-refused"
             ["操作 {command} を拒否しました({by}): {cause}", "refused {command}, asked by {by}: {cause}"]
+        SessionChanged "COA-done"
+            ["{place} の {mac} を {from} から {to} へ変えました({how}): {why}", "{mac} at {place} was changed from {from} to {to} ({how}): {why}"]
+        SessionWaits "COA-waits"
+            ["{place} の {mac} ({from} → {to}) はこのスイッチにすぐ指示できません。次の認証で変わります(遅くとも {until}): {why}", "{mac} at {place} ({from} to {to}) cannot be changed at once on this switch; it changes at its next authentication, at the latest {until}: {why}"]
+        SessionStuck "COA-failed"
+            ["{place} の {mac} ({from} → {to}) をスイッチに反映できません({last})。{minutes} 分後に再試行します: {why}", "{mac} at {place} ({from} to {to}) could not be changed on its switch ({last}); it is tried again in {minutes} minutes: {why}"]
+        SessionsHeld "COA-held"
+            ["{ports} ポート({sessions} セッション)の変更は上限 {limit} を超えるため、承認を待ちます。sekisho enforce list で確かめ、sekisho enforce approve {number} で承認します", "{sessions} sessions at {ports} ports would change, more than the limit of {limit}; look at them by sekisho enforce list, and approve by sekisho enforce approve {number}"]
+        EnforceApproved "OPS-enforce-approved"
+            ["保留中の変更 {number} を {by} が承認しました({sessions} セッション): {reason}", "{by} approved the held change {number} ({sessions} sessions): {reason}"]
+        DisconnectOrdered "OPS-disconnect"
+            ["{subject} の切断を指示しました({sessions} セッション、{by}): {reason}", "disconnected {subject} ({sessions} sessions, by {by}): {reason}"]
         Complaint "AUTH-ignored"
             ["{address} からの要求に応答しません({reason}、ほか {more} 件)", "requests from {address} get no answer ({reason}; {more} more since the last line)"]
         AuthenticatorStarted "SYS-authenticator-started"
@@ -145,6 +157,9 @@ impl Event {
             | Self::MarkAdded
             | Self::MarkReleased
             | Self::ControlRequest
+            | Self::SessionChanged
+            | Self::EnforceApproved
+            | Self::DisconnectOrdered
             | Self::AuthenticatorStarted
             | Self::SwitchBack
             | Self::EvidenceSealed
@@ -157,6 +172,8 @@ impl Event {
             | Self::PlanRolledBack
             | Self::RestartNeeded
             | Self::Finding
+            | Self::SessionWaits
+            | Self::SessionsHeld
             | Self::Complaint
             | Self::PortDrifted
             | Self::EvidenceRestored
@@ -171,6 +188,7 @@ impl Event {
             | Self::BackupFailed
             | Self::WorkerFailed
             | Self::SocketFailed
+            | Self::SessionStuck
             | Self::FindingError
             | Self::SwitchLost
             | Self::ApplyFailed

@@ -57,12 +57,16 @@ pub struct Metrics {
     pub log_lines_missing: IntGauge,
     /// Datagrams lost between socket and worker, by where.
     pub lost: IntCounterVec,
+    /// Answers of switches to CoA and Disconnect, by switch, kind and result.
+    pub coa: IntCounterVec,
+    /// Live sessions, by whether they are attached, being changed, or held for a person.
+    pub sessions: prometheus::IntGaugeVec,
     /// Conversations thrown out because the table or the port was full.
     pub evictions: IntCounter,
     /// Accounts received, by client, kind and what became of them.
     pub accounts: IntCounterVec,
     /// Sessions that accounts say are open, by environment.
-    pub sessions: prometheus::IntGaugeVec,
+    pub accounted_sessions: prometheus::IntGaugeVec,
     /// Number of the newest record of evidence.
     pub evidence_head: IntGauge,
     /// 1 while the evidence store takes records, else 0.
@@ -124,6 +128,11 @@ impl Metrics {
             &["worker"],
         )?;
         registry.register(Box::new(conversations.clone()))?;
+        let sessions = prometheus::IntGaugeVec::new(
+            Opts::new("sekisho_sessions", "Live sessions, by what is done about them."),
+            &["state"],
+        )?;
+        registry.register(Box::new(sessions.clone()))?;
         let auth_seconds = HistogramVec::new(
             HistogramOpts::new(
                 "sekisho_auth_seconds",
@@ -143,11 +152,11 @@ impl Metrics {
             "When a reload was last tried, in seconds since the epoch.",
         )?;
         registry.register(Box::new(reload_timestamp_seconds.clone()))?;
-        let sessions = prometheus::IntGaugeVec::new(
-            Opts::new("sekisho_sessions", "Sessions that accounting says are open."),
+        let accounted_sessions = prometheus::IntGaugeVec::new(
+            Opts::new("sekisho_accounted_sessions", "Sessions that accounting says are open."),
             &["environment"],
         )?;
-        registry.register(Box::new(sessions.clone()))?;
+        registry.register(Box::new(accounted_sessions.clone()))?;
         let evidence_oldest_seconds = Gauge::new(
             "sekisho_evidence_oldest_seconds",
             "Age of the oldest record of evidence still kept.",
@@ -159,7 +168,7 @@ impl Metrics {
                 "RADIUS accounts received.",
                 &["client", "kind", "result"],
             )?,
-            sessions,
+            accounted_sessions,
             evidence_head: integer("sekisho_evidence_head", "Number of the newest record.")?,
             evidence_healthy: integer(
                 "sekisho_evidence_healthy",
@@ -225,6 +234,12 @@ impl Metrics {
                 "Datagrams lost inside this machine.",
                 &["where"],
             )?,
+            coa: counters(
+                "sekisho_coa_total",
+                "Requests to switches to end or renew a session (RFC 5176).",
+                &["switch", "kind", "result"],
+            )?,
+            sessions,
             evictions: counter(
                 "sekisho_conversations_evicted_total",
                 "EAP conversations thrown out because the table or the port was full.",

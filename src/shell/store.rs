@@ -4,6 +4,8 @@
 //! Every change is durable when the call returns (write-ahead log with `synchronous = FULL`).
 //! The file is held exclusively, so two services never share one state directory.
 
+mod attachments;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +36,7 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -77,6 +79,7 @@ const MIGRATIONS: [&str; 2] = [
         PRIMARY KEY (change, operator)
     ) STRICT;
 ",
+    attachments::MIGRATION,
 ];
 
 /// An accepted plan as the store remembers it.

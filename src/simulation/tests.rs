@@ -156,6 +156,7 @@ fn switch(profile: Profile) -> Switch {
             session_lifetime: None,
         },
         language: Language::Japanese,
+        enforce_ports_max: 20,
     };
     let plan =
         Plan::of_parts(server_settings, vec![environment], vec![profile], vec![site], vec![switch]);

@@ -60,6 +60,13 @@ impl Marks {
         Self { by_subject }
     }
 
+    /// When the next mark ends by itself, after `now`.
+    #[must_use]
+    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+        let ends = self.by_subject.values().flatten().filter_map(|mark| mark.until);
+        ends.filter(|end| now < *end).min()
+    }
+
     /// The strictest mark in force at `now` against any of `subjects`; the oldest of equals.
     #[must_use]
     pub fn strictest<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Option<&'a Mark> {

@@ -2,6 +2,6 @@
 
 mod conversation;
 mod dialect;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod packet;

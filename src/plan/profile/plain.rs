@@ -48,6 +48,7 @@ impl Profile {
                     event_timestamp: false,
                     message_authenticator: false,
                     ack: Vec::new(),
+                    bounce: None,
                 },
             },
             behaviour: Behaviour {

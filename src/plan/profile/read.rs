@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::spelling::{has_slot, is_pattern};
 use super::{
-    Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaKey,
-    Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
+    Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
     MessageAuthenticator, NasIdentifier, PortDecode, PortNaming, Profile, ProfileIndex, RealmRule,
     Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans, VlanTag,
     VlanText, VlansPerPort,
@@ -375,6 +375,14 @@ fn coa(table: &Table<'_>) -> Option<Coa> {
         "ack",
         &[("disconnect-ack", CoaAck::DisconnectAck), ("coa-ack", CoaAck::CoaAck)],
     );
+    let bounce = table.optional_choice(
+        "bounce",
+        &[
+            ("cisco-9-1", CoaBounce::Cisco),
+            ("hp-11-23", CoaBounce::Hp),
+            ("aruba-14823-40", CoaBounce::Aruba),
+        ],
+    );
     let coa = Coa {
         port: port?,
         keys: keys?,
@@ -382,6 +390,7 @@ fn coa(table: &Table<'_>) -> Option<Coa> {
         event_timestamp: event_timestamp?,
         message_authenticator: message_authenticator?,
         ack: ack?,
+        bounce: bounce?,
     };
     // Spoken or not spoken: a half-written table would be found out in an emergency.
     let spoken = coa.port != 0;
@@ -500,6 +509,10 @@ fn contradictions(profile: &Profile, table: &Table<'_>) {
             ("request", "user_affix.realm = strip", "user_affix with @"),
         ),
         (needs_coa && enforce.coa.port == 0, ("enforce", "means", "coa.port = 0")),
+        (
+            enforce.means.contains(&EnforceMeans::CoaPortBounce) != enforce.coa.bounce.is_some(),
+            ("enforce", "means: coa-port-bounce", "coa.bounce"),
+        ),
         (
             enforce.means.contains(&EnforceMeans::SessionTimeout)
                 && reply.omit.contains(&ReplyOmit::SessionTimeout),

@@ -21,6 +21,7 @@ const FAULTS: &[Case] = &[
     ("server.toml", "\"radius.city.example\"", "§\"10.250.0.1\"", "file.bad-dns-name", "eap.server_name"),
     ("server.toml", "\"radius.city.example\"", "§\"radius..example\"", "file.bad-dns-name", "eap.server_name"),
     ("server.toml", "session_lifetime_h = 24", "§session_lifetime_h = 169", "file.out-of-range", "eap.session_lifetime_h"),
+    ("server.toml", "ports_max = 20", "§ports_max = 0", "file.out-of-range", "enforce.ports_max"),
     ("server.toml", "default = \"ja\"", "§default = \"fr\"", "file.not-a-choice", "language.default"),
     ("server.toml", "workers = 2", "workers = 2\n§wokers = 2", "file.unknown-key", "radius.wokers"),
     // environments.toml
@@ -58,6 +59,7 @@ const FAULTS: &[Case] = &[
     ("profiles/comware.toml", "forbidden_vlans = [1]", "§forbidden_vlans = [1, 1]", "file.duplicate", "reply.forbidden_vlans[1]"),
     ("profiles/comware.toml", "omit = []", "§omit = [\"class\"]", "file.not-a-choice", "reply.omit[0]"),
     ("profiles/comware.toml", "coa = { port = 3799, keys = [\"calling-station-id\"]", "§coa = { port = 3799, keys = []", "profile.conflict", "enforce.coa.keys"),
+    ("profiles/aruba-cx.toml", ", bounce = \"aruba-14823-40\"", "", "profile.conflict", "enforce"),
     ("profiles/apresia-np.toml", "coa = { port = 0, keys = [], mac = \"\", event_timestamp = false", "§coa = { port = 0, keys = [], mac = \"\", event_timestamp = true", "profile.conflict", "enforce.coa.event_timestamp"),
     ("profiles/apresia-np.toml", "[enforce]\nmeans = [", "§[enforce]\nmeans = [\"disconnect\", ", "profile.conflict", "enforce"),
     ("profiles/comware.toml", "means = [\"disconnect\", \"session-timeout\"]", "§means = []", "file.empty-value", "enforce.means"),

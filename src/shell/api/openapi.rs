@@ -132,6 +132,16 @@ fn schemas() -> Value {
                 "until": { "type": "string", "nullable": true },
             },
         },
+        "Subject": {
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["subject", "reason"],
+            "properties": {
+                "subject": text,
+                "reason": text,
+                "until": { "type": "string", "nullable": true },
+            },
+        },
         "Reload": {
             "type": "object",
             "additionalProperties": false,

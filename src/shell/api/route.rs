@@ -274,7 +274,73 @@ pub(super) const ROUTES: &[Route] = &[
             Ok(Work::Command(Command::MarkRelease { mark }))
         },
     },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/quarantine",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "端末またはポートをすぐに隔離する",
+            en: "quarantine a device or port at once",
+        },
+        body: Some("Subject"),
+        searches: false,
+        build: |asked| {
+            let Subject { subject, reason, until } = body(asked)?;
+            Ok(Work::Command(Command::Quarantine { subject, reason, until }))
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/release",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "端末またはポートの印をすべて解除する",
+            en: "release every mark on a device or port",
+        },
+        body: Some("Subject"),
+        searches: false,
+        build: |asked| {
+            let Subject { subject, reason, .. } = body(asked)?;
+            Ok(Work::Command(Command::Release { subject, reason }))
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/disconnect",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "端末またはポートの接続を切る",
+            en: "end the sessions of a device or port",
+        },
+        body: Some("Subject"),
+        searches: false,
+        build: |asked| {
+            let Subject { subject, reason, .. } = body(asked)?;
+            Ok(Work::Command(Command::Disconnect { subject, reason }))
+        },
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/enforcement",
+        role: ApiRole::Read,
+        summary: Text {
+            ja: "まだ計画どおりでない接続",
+            en: "sessions that are not yet what they should be",
+        },
+        body: None,
+        searches: false,
+        build: |_| Ok(Work::Command(Command::EnforceList)),
+    },
 ];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subject {
+    subject: String,
+    reason: String,
+    #[serde(default)]
+    until: Option<String>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

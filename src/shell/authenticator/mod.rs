@@ -379,6 +379,11 @@ impl Running {
             | Command::MarkAdd { .. }
             | Command::MarkRelease { .. }
             | Command::MarkList
+            | Command::Quarantine { .. }
+            | Command::Release { .. }
+            | Command::Disconnect { .. }
+            | Command::EnforceList
+            | Command::EnforceApprove { .. }
             | Command::BackupBegin
             | Command::BackupEnd { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);

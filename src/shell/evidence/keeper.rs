@@ -398,9 +398,9 @@ impl Work {
         #[expect(clippy::cast_precision_loss, reason = "spans of time need no more than 52 bits")]
         let oldest = store.oldest()?.map_or(0.0, |oldest| oldest.seconds_until(now) as f64);
         self.metrics.evidence_oldest_seconds.set(oldest);
-        self.metrics.sessions.reset();
+        self.metrics.accounted_sessions.reset();
         for (environment, count) in store.open_sessions()? {
-            self.metrics.sessions.with_label_values(&[&environment]).set(count);
+            self.metrics.accounted_sessions.with_label_values(&[&environment]).set(count);
         }
         Ok(())
     }

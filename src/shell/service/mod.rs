@@ -6,11 +6,15 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod enforce;
 mod operators;
 mod outlook;
+mod sessions;
 mod weakening;
 
 pub use candidate::{Directories, Material, Refused};
+pub(super) use sessions::Feed;
+
 pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
 use std::io::Write;
@@ -25,7 +29,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use candidate::{Candidate, Start, choose, load, snapshot};
+use enforce::summary_json;
 use outlook::{Ends, pages, report};
+use sessions::{Sessions, Surroundings};
 
 use super::accounting::Accountant;
 use super::admission::Admission;
@@ -39,6 +45,8 @@ use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
+use crate::enforce::Summary;
+use crate::ledger::Change;
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::vocabulary::{Language, Marks, Timestamp};
 
@@ -52,12 +60,16 @@ pub enum Input {
     Control(Request, String, oneshot::Sender<Reply>),
     /// A switch was seen to send Message-Authenticator.
     Learned(String),
+    /// What became of live sessions, to be kept.
+    Attachments(Vec<Change>),
     /// Read everything anew, as asked by.
     Reload(String),
     /// End, as asked by.
     Stop(String),
     /// A worker ended by a fault.
     WorkerGone(usize),
+    /// The thread of live sessions ended by a fault.
+    SessionsGone,
 }
 
 /// The service and its threads.
@@ -73,6 +85,9 @@ pub struct Service {
     accounting: Vec<SocketAddr>,
     keeper: Option<Keeper>,
     state: Option<PathBuf>,
+    sessions: Sessions,
+    /// What the last snapshot set going among live sessions.
+    followed: Summary,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     api: Option<Arc<Api>>,
@@ -111,6 +126,7 @@ impl Service {
             Some(store) => (store.marks(now.wall)?, store.learned()?),
             None => Default::default(),
         };
+        let kept = store.as_ref().map(Store::attachments).transpose()?.unwrap_or_default();
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
@@ -146,21 +162,31 @@ impl Service {
             None => (log, None),
         };
         let (sender, inputs) = channel();
+        let (feed, inbox) = sessions::open(&metrics);
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
             let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let language = server.language;
-            workers.push(Admission::new(number, access, language, log, metrics, sender));
+            let (language, feed) = (server.language, feed.clone());
+            workers.push(Admission::new(number, access, language, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let surroundings = Surroundings {
+            clock,
+            language: server.language,
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            service: sender.clone(),
+        };
+        let addresses = sockets.addresses();
+        let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
         let accountants = if server.accounting.is_empty() {
             None
         } else {
             let books = Accounting::new(Arc::clone(&snapshot));
             let (log, metrics) = (log.clone(), Arc::clone(&metrics));
-            let books = vec![Accountant::new(books, server.language, log, metrics)];
+            let books = vec![Accountant::new(books, server.language, log, metrics, feed.clone())];
             Some(Workers::start(&accounting, books, |_| None, clock, &report)?)
         };
 
@@ -205,7 +231,9 @@ impl Service {
             accounting: accounting.addresses(),
             keeper,
             state: state.map(Path::to_owned),
-            addresses: sockets.addresses(),
+            sessions,
+            followed: Summary::default(),
+            addresses,
             metrics_address,
             api,
             api_address,
@@ -324,6 +352,7 @@ impl Service {
                         );
                     }
                 }
+                Input::Attachments(changes) => self.keep(now, &changes),
                 Input::Reload(by) => {
                     // OK because the refusal was logged.
                     let _ = self.reload(now, &by, None, Language::English);
@@ -332,8 +361,12 @@ impl Service {
                     self.log.event(now, log::Event::Stopping, &[("by", by)]);
                     break;
                 }
-                Input::WorkerGone(number) => {
-                    let facts = [("cause", format!("worker {number}"))];
+                input @ (Input::WorkerGone(_) | Input::SessionsGone) => {
+                    let cause = match input {
+                        Input::WorkerGone(number) => format!("worker {number}"),
+                        _ => "sessions".to_owned(),
+                    };
+                    let facts = [("cause", cause)];
                     self.log.event(now, log::Event::WorkerFailed, &facts);
                     faulty = Some(Failure::new(FailureKind::StopFailed).fact("cause", "worker"));
                     break;
@@ -344,6 +377,11 @@ impl Service {
         notify::stopping();
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
+        let changes = self.sessions.stop();
+        if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
+            let facts = [("cause", failure.to_string())];
+            self.log.event(self.clock.now().wall, log::Event::StoreFailed, &facts);
+        }
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
         if let Some(keeper) = self.keeper {
             keeper.stop();
@@ -386,6 +424,7 @@ impl Service {
                 "generation": self.snapshot.generation,
                 "changed": !unchanged,
                 "needs_restart": self.needs_restart(),
+                "sessions": summary_json(&self.followed),
                 "findings": findings_json(&candidate.findings, language),
             }))
         });
@@ -421,7 +460,9 @@ impl Service {
         ];
         self.log.event(now, log::Event::PlanRolledBack, &facts);
         self.in_force(&candidate);
-        Ok(json!({ "generation": self.snapshot.generation, "restored": generation }))
+        let sessions = summary_json(&self.followed);
+        let generation_now = self.snapshot.generation;
+        Ok(json!({ "generation": generation_now, "restored": generation, "sessions": sessions }))
     }
 
     /// Builds the snapshot of a candidate, has it numbered by `number` (the durable step), and
@@ -441,6 +482,7 @@ impl Service {
         let generation = number(self.store.as_mut())?;
         self.hand_out(Arc::new(next.with_generation(generation)))?;
         self.log.set_generation(generation);
+        self.follow(now);
         Ok(())
     }
 
@@ -479,7 +521,9 @@ impl Service {
     /// When this returns, every worker decides by the marks now in force.
     fn take_marks(&mut self, now: Timestamp) -> Result<(), Failure> {
         let marks = Marks::new(self.store()?.marks(now)?);
-        self.hand_out(Arc::new(self.snapshot.with_marks(marks)))
+        self.hand_out(Arc::new(self.snapshot.with_marks(marks)))?;
+        self.follow(now);
+        Ok(())
     }
 
     /// When this returns, every worker has taken the snapshot.
@@ -490,6 +534,15 @@ impl Service {
         }
         self.snapshot = next;
         Ok(())
+    }
+
+    /// Writes down what became of live sessions; what cannot be written comes again when the
+    /// devices authenticate anew.
+    fn keep(&mut self, now: Timestamp, changes: &[Change]) {
+        let kept = self.store.as_mut().map(|store| store.keep_attachments(changes));
+        if let Some(Err(failure)) = kept {
+            self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+        }
     }
 
     fn store(&mut self) -> Result<&mut Store, Failure> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Service;
+use super::enforce::summary_json;
 use crate::plan::{Finding, Plan};
 use crate::proof::Change;
 use crate::shell::control::{Command, MarkKindWord, Reply, Request};
@@ -57,6 +58,16 @@ impl Service {
                 facts.extend(cause.iter().map(|cause| ("cause", cause.clone())));
                 self.log.event(now, event, &facts);
                 Ok(json!({}))
+            }
+            Command::Quarantine { subject, reason, until } => {
+                let kind = MarkKindWord::Quarantine;
+                self.mark_add(now, subject, kind, reason, until.as_deref(), by)
+            }
+            Command::Release { subject, reason } => self.release(now, subject, reason, by),
+            Command::Disconnect { subject, reason } => self.disconnect(now, subject, reason, by),
+            Command::EnforceList => self.enforce_list(language),
+            Command::EnforceApprove { number, reason } => {
+                self.enforce_approve(now, *number, reason, by)
             }
         };
         let command = ("command", request.command.name().to_owned());
@@ -146,13 +157,7 @@ impl Service {
         until: Option<&str>,
         by: &str,
     ) -> Result<Value, Failure> {
-        if reason.trim().is_empty() {
-            return Err(Failure::new(FailureKind::TextEmpty).fact("field", "reason"));
-        }
-        if reason.len() > REASON_OCTETS_MAX {
-            let failure = Failure::new(FailureKind::TextTooLong).fact("field", "reason");
-            return Err(failure.fact("limit", REASON_OCTETS_MAX));
-        }
+        check_reason(reason)?;
         let until = until.map(|text| {
             Timestamp::parse_end(text)
                 .map_err(|_| Failure::new(FailureKind::DateMalformed).fact("text", text))
@@ -180,7 +185,11 @@ impl Service {
             ("by", by.to_owned()),
         ];
         self.log.event(now, log::Event::MarkAdded, &facts);
-        Ok(mark_json(&mark))
+        let mut result = mark_json(&mark);
+        if let Value::Object(fields) = &mut result {
+            fields.insert("sessions".to_owned(), summary_json(&self.followed));
+        }
+        Ok(result)
     }
 
     fn mark_release(&mut self, now: Timestamp, mark: i64, by: &str) -> Result<Value, Failure> {
@@ -188,12 +197,24 @@ impl Service {
         self.take_marks(now)?;
         let facts = [("mark", mark.to_string()), ("by", by.to_owned())];
         self.log.event(now, log::Event::MarkReleased, &facts);
-        Ok(json!({ "mark": mark }))
+        Ok(json!({ "mark": mark, "sessions": summary_json(&self.followed) }))
     }
 
     fn mark_list(&mut self, now: Timestamp) -> Result<Value, Failure> {
         Ok(self.store()?.marks(now)?.iter().map(mark_json).collect())
     }
+}
+
+/// Refuses a reason that says nothing or too much.
+pub(super) fn check_reason(reason: &str) -> Result<(), Failure> {
+    if reason.trim().is_empty() {
+        return Err(Failure::new(FailureKind::TextEmpty).fact("field", "reason"));
+    }
+    if reason.len() > REASON_OCTETS_MAX {
+        let failure = Failure::new(FailureKind::TextTooLong).fact("field", "reason");
+        return Err(failure.fact("limit", REASON_OCTETS_MAX));
+    }
+    Ok(())
 }
 
 /// Reads whom a mark concerns: a MAC address in any spelling, `switch:port`, or an asset number.
@@ -221,7 +242,7 @@ pub fn mark_subject(plan: &Plan, text: &str) -> Result<MarkSubject, Failure> {
     }
 }
 
-fn subject_text(subject: &MarkSubject) -> String {
+pub(super) fn subject_text(subject: &MarkSubject) -> String {
     match subject {
         MarkSubject::Mac(mac) => mac.to_string(),
         MarkSubject::Asset(asset) => asset.clone(),
