@@ -20,6 +20,7 @@ mod refusal;
 mod secret;
 mod serve;
 mod site;
+mod storm;
 
 pub use console::Console;
 
@@ -62,6 +63,7 @@ const VERBS: &[Verb] = &[
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },
     Verb { define: secret::define, run: secret::run },
+    Verb { define: storm::define, run: storm::run },
 ];
 
 /// Runs the command line `arguments` (the program's name first) under `locale`, the values of

@@ -1,0 +1,461 @@
+//! `sekisho storm`: loads any RADIUS server as honest switches would, and says how it fared.
+
+mod prepare;
+mod report;
+
+use std::net::{SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use super::arguments::{Words, shown};
+use super::refusal::{Refusal, conclude};
+use super::{Console, DONE, WRONG};
+use crate::authority::{Authority, Identity};
+use crate::eap::peer::{PeerConfig, PeerMaterial, PeerVersions};
+use crate::shell::process::{Used, used};
+use crate::shell::{Failure, FailureKind, clock, files, random, storm};
+use crate::simulation::storm::{Caller, Entry, Load, Method, Papers, Roster, Storm, StormSettings};
+use crate::vocabulary::{Language, Timestamp};
+use report::Report;
+
+/// Days that certificates issued for a storm are valid.
+const CERTIFICATE_DAYS: u32 = 7;
+/// Devices under way that fill the sessions to be resumed.
+const PRIMING_OUTSTANDING: u32 = 16;
+/// How long filling them may take.
+const PRIMING_MAX: Duration = Duration::from_secs(120);
+/// Identifiers of one source address and port (RFC 2865 §3), less a few that answers may be late
+/// for.
+const IDENTIFIERS: u32 = 192;
+/// Source ports at most.
+const PORTS_MAX: u32 = 64;
+
+pub(super) fn define(language: Language) -> Command {
+    let words = Words(language);
+    let number = |id, value, ja, en| words.text(id, value, ja, en);
+    let server = words.text(
+        "server",
+        "ADDR:PORT",
+        "RADIUS サーバーのアドレスとポート(IPv4)",
+        "address and port of the RADIUS server (IPv4)",
+    );
+    let site = words.path(
+        "site",
+        "DIR",
+        "`storm prepare` で作ったディレクトリ[既定: .]",
+        "directory that `storm prepare` made [default: .]",
+    );
+    let devices = number(
+        "devices",
+        "N",
+        "名簿の先頭から使う端末の数[既定: 全部]",
+        "devices of the roster that take part, from its top [default: all]",
+    );
+    let mix = words.text(
+        "mix",
+        "mab=PCT,eap-tls=PCT",
+        "認証方法の割合[既定: 名簿の順]",
+        "shares of the methods [default: as the roster lists them]",
+    );
+    let tls = Arg::new("tls")
+        .long("tls")
+        .value_name("1.2|1.3")
+        .value_parser(["1.2", "1.3"])
+        .hide_possible_values(true)
+        .default_value("1.3")
+        .hide_default_value(true)
+        .help(words.say("端末の TLS の版[既定: 1.3]", "TLS version of the devices [default: 1.3]"));
+    let resume = number(
+        "resume",
+        "PCT",
+        "TLS セッションの再開を試みる割合(先に一度ずつ接続しておく)[既定: 0]",
+        "share that tries to resume a TLS session, filled beforehand [default: 0]",
+    );
+    let outstanding = number(
+        "outstanding",
+        "N",
+        "同時に進める認証の数(閉ループ)[既定: 32、--power-return では 256]",
+        "authentications under way at once (closed loop) [default: 32; 256 with --power-return]",
+    );
+    let rate = number(
+        "rate",
+        "R",
+        "毎秒始める認証の数(開ループ。待ち時間は始めるべき時刻から測る)",
+        "authentications begun a second (open loop; waits count from when each was due)",
+    );
+    let duration =
+        number("duration", "S", "続ける秒数[既定: 10]", "how long, in seconds [default: 10]");
+    let count = number("count", "N", "始める認証の数の上限", "authentications to begin at most");
+    let power_return = words.flag(
+        "power-return",
+        "停電からの復旧: 全端末が一度ずつ接続し、全部済むまでの時間を測る",
+        "power returns: every device once, and how long until all are admitted",
+    );
+    let pid = number(
+        "server-pid",
+        "PID",
+        "サーバーの CPU 時間と最大メモリーも測る(同じ機械のとき)",
+        "measure the server's processor time and peak memory too (on this machine)",
+    );
+    let authority = words.path(
+        "authority",
+        "FILE",
+        "サーバー証明書の認証局[既定: DIR/ca/authority.pem]",
+        "authority of the server's certificate [default: DIR/ca/authority.pem]",
+    );
+    let server_name = words.text(
+        "server-name",
+        "NAME",
+        "サーバー証明書の名前[既定: radius.city.example]",
+        "name in the server's certificate [default: radius.city.example]",
+    );
+    let timeout = number(
+        "timeout",
+        "MS",
+        "再送までのミリ秒[既定: 2000]",
+        "milliseconds until a request is sent again [default: 2000]",
+    );
+    let retries =
+        number("retries", "N", "再送の回数[既定: 3]", "how often it is sent again [default: 3]");
+    let secret = words.path(
+        "secret-file",
+        "FILE",
+        "clients.csv の代わりに使う、全スイッチ共通の共有鍵",
+        "one secret for every switch, instead of clients.csv",
+    );
+    let remote = words.flag(
+        "allow-remote",
+        "この機械の外のサーバーにも送る",
+        "allow a server that is not on this machine",
+    );
+    let echo = words.flag(
+        "echo",
+        "相手はただのエコー: 何も確かめず、返ってきた数だけ数える",
+        "the server is a mere echo: nothing is checked, what comes back is counted",
+    );
+    let bounded =
+        |arg: Arg, max: u32| arg.value_parser(value_parser!(u32).range(1..=i64::from(max)));
+    let command = words.verb(
+        "storm",
+        "RADIUS サーバーに負荷をかけ、応答をすべて確かめて測る",
+        "load a RADIUS server, check every answer, and measure",
+    );
+    let command = command
+        .subcommand_negates_reqs(true)
+        .args_conflicts_with_subcommands(true)
+        .subcommand(prepare::define(words))
+        .arg(server.required(true).value_parser(value_parser!(SocketAddr)))
+        .arg(site.default_value(".").hide_default_value(true))
+        .args([bounded(devices, 200_000), mix, tls])
+        .arg(resume.value_parser(value_parser!(u8).range(0..=100)))
+        .args([bounded(outstanding, 65_536).conflicts_with("rate"), bounded(rate, 1_000_000)])
+        .args([bounded(duration, 600), bounded(count, 100_000_000)])
+        .arg(power_return.conflicts_with_all(["rate", "count"]))
+        .args([bounded(pid, u32::MAX), authority, server_name, secret])
+        .args([bounded(timeout, 60_000), remote, echo])
+        .arg(retries.value_parser(value_parser!(u8).range(0..=10)));
+    super::site::with_json(command, words)
+}
+
+pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
+    if let Some(("prepare", inner)) = matches.subcommand() {
+        return conclude(prepare::run(inner, console), console);
+    }
+    match blow(matches) {
+        Ok(report) => {
+            report.print(matches.get_flag("json"), console);
+            if report.is_right() { DONE } else { WRONG }
+        }
+        Err(refusal) => conclude(Err(refusal), console),
+    }
+}
+
+fn number(matches: &ArgMatches, id: &str, default: u32) -> u32 {
+    matches.get_one(id).copied().unwrap_or(default)
+}
+
+fn failure(kind: FailureKind, name: &'static str, value: impl ToString) -> Refusal {
+    Failure::new(kind).fact(name, value).into()
+}
+
+fn blow(matches: &ArgMatches) -> Result<Report, Refusal> {
+    let server = server(matches)?;
+    let mut roster = roster(matches)?;
+    let mix = matches.get_one::<String>("mix").map(|text| eap_tls_percent(text)).transpose()?;
+    let taking_part = |method| match (method, mix) {
+        (_, None) => true,
+        (Method::Mab, Some(eap_tls)) => eap_tls < 100,
+        (Method::EapTls, Some(eap_tls)) => eap_tls > 0,
+    };
+    roster.entries.retain(|entry| taking_part(entry.method));
+    roster.entries.truncate(number(matches, "devices", u32::MAX).try_into().unwrap_or(usize::MAX));
+    for method in Method::ALL {
+        let listed = roster.entries.iter().any(|entry| entry.method == method);
+        if !listed && (mix.is_some() || roster.entries.is_empty()) && taking_part(method) {
+            return Err(failure(FailureKind::StormNobody, "method", method.id()));
+        }
+    }
+    let callers = Outfitter::new(matches)?.callers(&roster)?;
+    let settings = settings(matches, server, mix, &roster);
+    if settings.resume_percent > 0 {
+        prime(&callers, &roster, settings, server)?;
+    }
+    let pid = matches.get_one::<u32>("server-pid").copied();
+    let server_before = pid.map(|pid| used(Some(pid))).transpose()?;
+    let own_before = used(None)?;
+    let mut storm = Storm::new(callers, &roster, settings, &random::seed()?);
+    storm::drive(&mut storm, server, settings.ports, |_, _| {})?;
+    let since = |before: Used, after: Used| Used {
+        processor: after.processor.saturating_sub(before.processor),
+        memory_peak_kib: after.memory_peak_kib,
+    };
+    let own = since(own_before, used(None)?);
+    let server_used = match (pid, server_before) {
+        (Some(pid), Some(before)) => Some(since(before, used(Some(pid))?)),
+        _ => None,
+    };
+    Ok(Report {
+        settings,
+        devices: roster.entries.len(),
+        tally: storm.tally().clone(),
+        missing: storm.missing(),
+        own,
+        server: server_used,
+    })
+}
+
+/// Fills the sessions of every device that may resume one. What goes wrong here goes wrong
+/// again in the storm, and is counted there.
+fn prime(
+    callers: &Arc<[Caller]>,
+    roster: &Roster,
+    settings: StormSettings,
+    server: SocketAddrV4,
+) -> Result<(), Refusal> {
+    let listed = callers.iter().filter(|caller| caller.entry.method == Method::EapTls);
+    let some: Vec<Caller> = listed.cloned().collect();
+    let load = Load::PowerReturn { devices: PRIMING_OUTSTANDING };
+    let settings = StormSettings {
+        load,
+        duration: PRIMING_MAX,
+        eap_tls_percent: None,
+        resume_percent: 100,
+        ..settings
+    };
+    let mut storm = Storm::new(some.into(), roster, settings, &random::seed()?);
+    Ok(storm::drive(&mut storm, server, settings.ports, |_, _| {})?)
+}
+
+fn server(matches: &ArgMatches) -> Result<SocketAddrV4, Refusal> {
+    let given = matches.get_one::<SocketAddr>("server").copied();
+    let given = given.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+    let SocketAddr::V4(server) = given else {
+        return Err(failure(FailureKind::StormServer, "server", given));
+    };
+    // A slip of the finger must not take down somebody's switches or servers.
+    if !server.ip().is_loopback() && !matches.get_flag("allow-remote") {
+        return Err(failure(FailureKind::StormRemote, "server", given));
+    }
+    Ok(server)
+}
+
+fn site(matches: &ArgMatches) -> PathBuf {
+    super::site::path(matches, "site")
+}
+
+fn roster(matches: &ArgMatches) -> Result<Roster, Refusal> {
+    let at = |name: &str| site(matches).join(prepare::FOLDER).join(name);
+    let (devices, clients) = (at(prepare::DEVICES), at(prepare::CLIENTS));
+    let secrets = match matches.get_one::<PathBuf>("secret-file") {
+        Some(path) => {
+            let secret = files::read_text(path)?;
+            format!("source,secret\n,\"{}\"\n", secret.trim_end().replace('"', "\"\""))
+        }
+        None => files::read_text(&clients)?,
+    };
+    Roster::parse(&files::read_text(&devices)?, &secrets).map_err(|error| {
+        let failure = Failure::new(FailureKind::StormRoster).fact("path", shown(&devices));
+        let words = format!("{} / {}", error.fault.text().ja, error.fault.text().en);
+        failure.fact("line", error.line).fact("fault", words).into()
+    })
+}
+
+fn eap_tls_percent(text: &str) -> Result<u8, Refusal> {
+    let wrong = || failure(FailureKind::StormMix, "text", text);
+    let (mut mab, mut eap_tls) = (0_u8, 0_u8);
+    for part in text.split(',') {
+        let (method, share) = part.split_once('=').ok_or_else(wrong)?;
+        let share: u8 = share.trim().parse().map_err(|_| wrong())?;
+        match Method::parse(method.trim()).ok_or_else(wrong)? {
+            Method::Mab => mab = share,
+            Method::EapTls => eap_tls = share,
+        }
+    }
+    if mab.checked_add(eap_tls) == Some(100) { Ok(eap_tls) } else { Err(wrong()) }
+}
+
+fn settings(
+    matches: &ArgMatches,
+    server: SocketAddrV4,
+    eap_tls_percent: Option<u8>,
+    roster: &Roster,
+) -> StormSettings {
+    let rate = matches.get_one::<u32>("rate").copied();
+    let load = match rate {
+        Some(per_second) => Load::Rate { per_second },
+        None if matches.get_flag("power-return") => {
+            Load::PowerReturn { devices: number(matches, "outstanding", 256) }
+        }
+        None => Load::Outstanding { devices: number(matches, "outstanding", 32) },
+    };
+    // Few ports, so that identifiers come round as on a real switch, yet room for all that may
+    // wait at once; an open loop may have to wait for as many as come in two seconds.
+    let at_once = match load {
+        Load::Rate { per_second } => per_second.saturating_mul(2),
+        Load::Outstanding { devices } | Load::PowerReturn { devices } => devices,
+    };
+    let switches = roster.entries.iter().map(|entry| entry.source);
+    let switches = switches.collect::<std::collections::BTreeSet<_>>().len().max(1);
+    let switches = u32::try_from(switches).unwrap_or(u32::MAX);
+    let ports = at_once.div_ceil(switches).div_ceil(IDENTIFIERS).clamp(1, PORTS_MAX);
+    StormSettings {
+        server: SocketAddr::V4(server),
+        load,
+        duration: Duration::from_secs(number(matches, "duration", 10).into()),
+        starts_max: number(matches, "count", u32::MAX).into(),
+        eap_tls_percent,
+        resume_percent: matches.get_one("resume").copied().unwrap_or(0),
+        timeout: Duration::from_millis(number(matches, "timeout", 2_000).into()),
+        retries: matches.get_one("retries").copied().unwrap_or(3),
+        ports: usize::try_from(ports).unwrap_or(1),
+        echo: matches.get_flag("echo"),
+    }
+}
+
+/// Gives devices their certificates.
+struct Outfitter<'a> {
+    matches: &'a ArgMatches,
+    site: PathBuf,
+    versions: PeerVersions,
+    server_name: String,
+    now: Timestamp,
+}
+
+impl<'a> Outfitter<'a> {
+    fn new(matches: &'a ArgMatches) -> Result<Self, Refusal> {
+        let versions = match matches.get_one::<String>("tls").map(String::as_str) {
+            Some("1.2") => PeerVersions::Tls12,
+            _ => PeerVersions::Tls13,
+        };
+        let server_name = matches.get_one::<String>("server-name").cloned();
+        let server_name = server_name.unwrap_or_else(|| prepare::SERVER_NAME.to_owned());
+        Ok(Self { matches, site: site(matches), versions, server_name, now: clock::now() })
+    }
+
+    fn callers(&self, roster: &Roster) -> Result<Arc<[Caller]>, Refusal> {
+        let by_certificate = roster.entries.iter().any(|entry| entry.method == Method::EapTls);
+        if !by_certificate {
+            let caller =
+                |entry: &Entry| Caller { entry: entry.clone(), fresh: None, resuming: None };
+            return Ok(roster.entries.iter().map(caller).collect());
+        }
+        let anchors = match self.matches.get_one::<PathBuf>("authority") {
+            Some(path) => path.clone(),
+            None => self.site.join("ca/authority.pem"),
+        };
+        let pem = files::read(&anchors)?;
+        let anchors: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
+        let issues = |entry: &Entry| entry.method == Method::EapTls && entry.papers.is_none();
+        let authority = roster.entries.iter().any(issues).then(|| self.authority()).transpose()?;
+        roster
+            .entries
+            .iter()
+            .map(|entry| self.caller(entry, &anchors, authority.as_ref()))
+            .collect()
+    }
+
+    fn authority(&self) -> Result<Authority, Refusal> {
+        let read = |name: &str| files::read_text(&self.site.join("ca").join(name));
+        Ok(Authority::load(&read("authority.pem")?, &read("authority.key")?)?)
+    }
+
+    fn caller(
+        &self,
+        entry: &Entry,
+        anchors: &[CertificateDer<'static>],
+        authority: Option<&Authority>,
+    ) -> Result<Caller, Refusal> {
+        if entry.method == Method::Mab {
+            return Ok(Caller { entry: entry.clone(), fresh: None, resuming: None });
+        }
+        let unusable = |cause: String| -> Refusal {
+            let failure = Failure::new(FailureKind::StormPapers).fact("user", &entry.user);
+            failure.fact("cause", cause).into()
+        };
+        let (chain, key) = match (&entry.papers, authority) {
+            (Some(papers), _) => self.read(papers).map_err(|cause| match cause {
+                Ok(refusal) => refusal,
+                Err(cause) => unusable(cause),
+            })?,
+            (None, Some(authority)) => {
+                let identity = Identity::parse(&entry.user)
+                    .map_err(|error| unusable(error.text(Language::English).to_owned()))?;
+                let issued = authority.issue_client(&identity, self.now, CERTIFICATE_DAYS)?;
+                let key = PrivatePkcs8KeyDer::from(issued.key.der().expose().to_vec());
+                (vec![CertificateDer::from(issued.issued.der)], PrivateKeyDer::from(key))
+            }
+            (None, None) => return Err(unusable("-".to_owned())),
+        };
+        let config = |resume| {
+            PeerConfig::new(PeerMaterial {
+                credentials: Some((chain.clone(), key.clone_key())),
+                server_anchors: anchors.to_vec(),
+                server_name: self.server_name.clone(),
+                versions: self.versions,
+                resume,
+            })
+            .map(|config| Some(Arc::new(config)))
+            .map_err(|error| unusable(error.to_string()))
+        };
+        Ok(Caller { entry: entry.clone(), fresh: config(false)?, resuming: config(true)? })
+    }
+
+    /// Reads a device's own certificate; paths are relative to the roster.
+    #[expect(clippy::type_complexity, reason = "used once, by the function above")]
+    fn read(
+        &self,
+        papers: &Papers,
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Result<Refusal, String>>
+    {
+        let at = |name: &str| self.site.join(prepare::FOLDER).join(Path::new(name));
+        let read = |name: &str| files::read(&at(name)).map_err(|error| Ok(Refusal::from(error)));
+        let (chain, key) = (read(&papers.certificate)?, read(&papers.key)?);
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
+        let chain = chain.map_err(|error| Err(error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| Err(error.to_string()))?;
+        Ok((chain, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mix_is_shares_that_add_up_to_a_hundred() {
+        for (text, percent) in
+            [("mab=100", 0), ("mab=30,eap-tls=70", 70), ("eap-tls=100,mab=0", 100)]
+        {
+            assert_eq!(eap_tls_percent(text).unwrap(), percent, "{text}");
+        }
+        for text in ["", "mab", "mab=50", "peap=100", "mab=200,eap-tls=156", "mab=-1,eap-tls=101"] {
+            assert!(eap_tls_percent(text).is_err(), "{text}");
+        }
+    }
+}
