@@ -215,7 +215,8 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command) -> Self {
+    /// Starts a command that ends in the real binary's `serve`, and waits until it answers.
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
         let (output, kept) = (child.stdout.take().unwrap(), Arc::clone(&lines));
@@ -276,6 +277,11 @@ impl Server {
             assert!(std::time::Instant::now() < deadline, "{mac}: only {found:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by name.

@@ -9,8 +9,8 @@ use super::{Failure, FailureKind};
 /// Processor time and memory of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// Processor time of all its threads, those that ended included; a hundredth of a second is
-    /// the smallest step.
+    /// Processor time of all its threads, those that ended included: exact while none ended, else
+    /// in steps of a hundredth of a second.
     pub processor: Duration,
     /// The most memory it ever held, in KiB (`VmHWM`).
     pub memory_peak_kib: u64,
@@ -31,8 +31,21 @@ pub fn used(id: Option<u32>) -> Result<Used, Failure> {
     let (stat, status) = (read("stat")?, read("status")?);
     let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
     let per_second = u64::try_from(per_second).unwrap_or(100).max(1);
-    let processor = Duration::from_millis(ticks(&stat) * 1_000 / per_second);
-    Ok(Used { processor, memory_peak_kib: peak(&status) })
+    let whole = Duration::from_millis(ticks(&stat) * 1_000 / per_second);
+    Ok(Used { processor: whole.max(living(&name)), memory_peak_kib: peak(&status) })
+}
+
+/// Processor time of the threads that live, to the nanosecond (`schedstat`); zero where the kernel
+/// does not count it.
+fn living(name: &str) -> Duration {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{name}/task")) else {
+        return Duration::ZERO;
+    };
+    let spent = threads.flatten().filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(spent.sum())
 }
 
 /// `utime` and `stime` (proc(5)): the 12th and 13th field after the name, which stands in

@@ -1,30 +1,27 @@
 //! `sekisho storm`: loads any RADIUS server as honest switches would, and says how it fared.
 
+mod outfit;
 mod prepare;
 mod report;
 
 use std::net::{SocketAddr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::arguments::{Words, shown};
 use super::refusal::{Refusal, conclude};
 use super::{Console, DONE, WRONG};
-use crate::authority::{Authority, Identity};
-use crate::eap::peer::{PeerConfig, PeerMaterial, PeerVersions};
+use crate::eap::peer::PeerVersions;
 use crate::shell::process::{Used, used};
-use crate::shell::{Failure, FailureKind, clock, files, random, storm};
-use crate::simulation::storm::{Caller, Entry, Load, Method, Papers, Roster, Storm, StormSettings};
-use crate::vocabulary::{Language, Timestamp};
+use crate::shell::{Failure, FailureKind, files, random, storm};
+use crate::simulation::storm::{Caller, Load, Method, Roster, Storm, StormSettings};
+use crate::vocabulary::Language;
+use outfit::Outfitter;
 use report::Report;
 
-/// Days that certificates issued for a storm are valid.
-const CERTIFICATE_DAYS: u32 = 7;
 /// Devices under way that fill the sessions to be resumed.
 const PRIMING_OUTSTANDING: u32 = 16;
 /// How long filling them may take.
@@ -200,7 +197,7 @@ fn blow(matches: &ArgMatches) -> Result<Report, Refusal> {
             return Err(failure(FailureKind::StormNobody, "method", method.id()));
         }
     }
-    let callers = Outfitter::new(matches)?.callers(&roster)?;
+    let callers = outfitter(matches).callers(&roster)?;
     let settings = settings(matches, server, mix, &roster);
     if settings.resume_percent > 0 {
         prime(&callers, &roster, settings, server)?;
@@ -337,109 +334,19 @@ fn settings(
     }
 }
 
-/// Gives devices their certificates.
-struct Outfitter<'a> {
-    matches: &'a ArgMatches,
-    site: PathBuf,
-    versions: PeerVersions,
-    server_name: String,
-    now: Timestamp,
-}
-
-impl<'a> Outfitter<'a> {
-    fn new(matches: &'a ArgMatches) -> Result<Self, Refusal> {
-        let versions = match matches.get_one::<String>("tls").map(String::as_str) {
-            Some("1.2") => PeerVersions::Tls12,
-            _ => PeerVersions::Tls13,
-        };
-        let server_name = matches.get_one::<String>("server-name").cloned();
-        let server_name = server_name.unwrap_or_else(|| prepare::SERVER_NAME.to_owned());
-        Ok(Self { matches, site: site(matches), versions, server_name, now: clock::now() })
-    }
-
-    fn callers(&self, roster: &Roster) -> Result<Arc<[Caller]>, Refusal> {
-        let by_certificate = roster.entries.iter().any(|entry| entry.method == Method::EapTls);
-        if !by_certificate {
-            let caller =
-                |entry: &Entry| Caller { entry: entry.clone(), fresh: None, resuming: None };
-            return Ok(roster.entries.iter().map(caller).collect());
-        }
-        let anchors = match self.matches.get_one::<PathBuf>("authority") {
-            Some(path) => path.clone(),
-            None => self.site.join("ca/authority.pem"),
-        };
-        let pem = files::read(&anchors)?;
-        let anchors: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
-        let issues = |entry: &Entry| entry.method == Method::EapTls && entry.papers.is_none();
-        let authority = roster.entries.iter().any(issues).then(|| self.authority()).transpose()?;
-        roster
-            .entries
-            .iter()
-            .map(|entry| self.caller(entry, &anchors, authority.as_ref()))
-            .collect()
-    }
-
-    fn authority(&self) -> Result<Authority, Refusal> {
-        let read = |name: &str| files::read_text(&self.site.join("ca").join(name));
-        Ok(Authority::load(&read("authority.pem")?, &read("authority.key")?)?)
-    }
-
-    fn caller(
-        &self,
-        entry: &Entry,
-        anchors: &[CertificateDer<'static>],
-        authority: Option<&Authority>,
-    ) -> Result<Caller, Refusal> {
-        if entry.method == Method::Mab {
-            return Ok(Caller { entry: entry.clone(), fresh: None, resuming: None });
-        }
-        let unusable = |cause: String| -> Refusal {
-            let failure = Failure::new(FailureKind::StormPapers).fact("user", &entry.user);
-            failure.fact("cause", cause).into()
-        };
-        let (chain, key) = match (&entry.papers, authority) {
-            (Some(papers), _) => self.read(papers).map_err(|cause| match cause {
-                Ok(refusal) => refusal,
-                Err(cause) => unusable(cause),
-            })?,
-            (None, Some(authority)) => {
-                let identity = Identity::parse(&entry.user)
-                    .map_err(|error| unusable(error.text(Language::English).to_owned()))?;
-                let issued = authority.issue_client(&identity, self.now, CERTIFICATE_DAYS)?;
-                let key = PrivatePkcs8KeyDer::from(issued.key.der().expose().to_vec());
-                (vec![CertificateDer::from(issued.issued.der)], PrivateKeyDer::from(key))
-            }
-            (None, None) => return Err(unusable("-".to_owned())),
-        };
-        let config = |resume| {
-            PeerConfig::new(PeerMaterial {
-                credentials: Some((chain.clone(), key.clone_key())),
-                server_anchors: anchors.to_vec(),
-                server_name: self.server_name.clone(),
-                versions: self.versions,
-                resume,
-            })
-            .map(|config| Some(Arc::new(config)))
-            .map_err(|error| unusable(error.to_string()))
-        };
-        Ok(Caller { entry: entry.clone(), fresh: config(false)?, resuming: config(true)? })
-    }
-
-    /// Reads a device's own certificate; paths are relative to the roster.
-    #[expect(clippy::type_complexity, reason = "used once, by the function above")]
-    fn read(
-        &self,
-        papers: &Papers,
-    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Result<Refusal, String>>
-    {
-        let at = |name: &str| self.site.join(prepare::FOLDER).join(Path::new(name));
-        let read = |name: &str| files::read(&at(name)).map_err(|error| Ok(Refusal::from(error)));
-        let (chain, key) = (read(&papers.certificate)?, read(&papers.key)?);
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
-        let chain = chain.map_err(|error| Err(error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| Err(error.to_string()))?;
-        Ok((chain, key))
+fn outfitter(matches: &ArgMatches) -> Outfitter {
+    let site = site(matches);
+    let authority = matches.get_one::<PathBuf>("authority").cloned();
+    let server_name = matches.get_one::<String>("server-name").cloned();
+    let versions = match matches.get_one::<String>("tls").map(String::as_str) {
+        Some("1.2") => PeerVersions::Tls12,
+        _ => PeerVersions::Tls13,
+    };
+    Outfitter {
+        server_anchors: authority.unwrap_or_else(|| site.join("ca/authority.pem")),
+        server_name: server_name.unwrap_or_else(|| prepare::SERVER_NAME.to_owned()),
+        site,
+        versions,
     }
 }
 

@@ -66,7 +66,7 @@ type Server = fn(&Packet<'_>) -> Option<Vec<u8>>;
 /// An Accept with the VLAN that the device's name asks for, off by `off`.
 fn accept(request: &Packet<'_>, off: u16, code: Code, signed: bool, key: &Key) -> Vec<u8> {
     let name = std::str::from_utf8(request.first(1).unwrap()).unwrap();
-    let number = u16::from_str_radix(&name[8..], 16).unwrap();
+    let number = u16::from_str_radix(name.strip_prefix("02000000").unwrap(), 16).unwrap();
     let mut octets = Vec::new();
     let mut writer = Writer::reply(&mut octets, code, request);
     if signed {
