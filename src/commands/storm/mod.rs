@@ -1,5 +1,6 @@
 //! `sekisho storm`: loads any RADIUS server as honest switches would, and says how it fared.
 
+mod options;
 mod outfit;
 mod prepare;
 mod report;
@@ -9,16 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::ArgMatches;
 
-use super::arguments::{Words, shown};
+use super::arguments::shown;
 use super::refusal::{Refusal, conclude};
 use super::{Console, DONE, WRONG};
 use crate::eap::peer::PeerVersions;
 use crate::shell::process::{Used, used};
 use crate::shell::{Failure, FailureKind, files, random, storm};
 use crate::simulation::storm::{Caller, Load, Method, Roster, Storm, StormSettings};
-use crate::vocabulary::Language;
+pub(super) use options::define;
 use outfit::Outfitter;
 use report::Report;
 
@@ -31,133 +32,6 @@ const PRIMING_MAX: Duration = Duration::from_secs(120);
 const IDENTIFIERS: u32 = 192;
 /// Source ports at most.
 const PORTS_MAX: u32 = 64;
-
-pub(super) fn define(language: Language) -> Command {
-    let words = Words(language);
-    let number = |id, value, ja, en| words.text(id, value, ja, en);
-    let server = words.text(
-        "server",
-        "ADDR:PORT",
-        "RADIUS サーバーのアドレスとポート(IPv4)",
-        "address and port of the RADIUS server (IPv4)",
-    );
-    let site = words.path(
-        "site",
-        "DIR",
-        "`storm prepare` で作ったディレクトリ[既定: .]",
-        "directory that `storm prepare` made [default: .]",
-    );
-    let devices = number(
-        "devices",
-        "N",
-        "名簿の先頭から使う端末の数[既定: 全部]",
-        "devices of the roster that take part, from its top [default: all]",
-    );
-    let mix = words.text(
-        "mix",
-        "mab=PCT,eap-tls=PCT",
-        "認証方法の割合[既定: 名簿の順]",
-        "shares of the methods [default: as the roster lists them]",
-    );
-    let tls = Arg::new("tls")
-        .long("tls")
-        .value_name("1.2|1.3")
-        .value_parser(["1.2", "1.3"])
-        .hide_possible_values(true)
-        .default_value("1.3")
-        .hide_default_value(true)
-        .help(words.say("端末の TLS の版[既定: 1.3]", "TLS version of the devices [default: 1.3]"));
-    let resume = number(
-        "resume",
-        "PCT",
-        "TLS セッションの再開を試みる割合(先に一度ずつ接続しておく)[既定: 0]",
-        "share that tries to resume a TLS session, filled beforehand [default: 0]",
-    );
-    let outstanding = number(
-        "outstanding",
-        "N",
-        "同時に進める認証の数(閉ループ)[既定: 32、--power-return では 256]",
-        "authentications under way at once (closed loop) [default: 32; 256 with --power-return]",
-    );
-    let rate = number(
-        "rate",
-        "R",
-        "毎秒始める認証の数(開ループ。待ち時間は始めるべき時刻から測る)",
-        "authentications begun a second (open loop; waits count from when each was due)",
-    );
-    let duration =
-        number("duration", "S", "続ける秒数[既定: 10]", "how long, in seconds [default: 10]");
-    let count = number("count", "N", "始める認証の数の上限", "authentications to begin at most");
-    let power_return = words.flag(
-        "power-return",
-        "停電からの復旧: 全端末が一度ずつ接続し、全部済むまでの時間を測る",
-        "power returns: every device once, and how long until all are admitted",
-    );
-    let pid = number(
-        "server-pid",
-        "PID",
-        "サーバーの CPU 時間と最大メモリーも測る(同じ機械のとき)",
-        "measure the server's processor time and peak memory too (on this machine)",
-    );
-    let authority = words.path(
-        "authority",
-        "FILE",
-        "サーバー証明書の認証局[既定: DIR/ca/authority.pem]",
-        "authority of the server's certificate [default: DIR/ca/authority.pem]",
-    );
-    let server_name = words.text(
-        "server-name",
-        "NAME",
-        "サーバー証明書の名前[既定: radius.city.example]",
-        "name in the server's certificate [default: radius.city.example]",
-    );
-    let timeout = number(
-        "timeout",
-        "MS",
-        "再送までのミリ秒[既定: 2000]",
-        "milliseconds until a request is sent again [default: 2000]",
-    );
-    let retries =
-        number("retries", "N", "再送の回数[既定: 3]", "how often it is sent again [default: 3]");
-    let secret = words.path(
-        "secret-file",
-        "FILE",
-        "clients.csv の代わりに使う、全スイッチ共通の共有鍵",
-        "one secret for every switch, instead of clients.csv",
-    );
-    let remote = words.flag(
-        "allow-remote",
-        "この機械の外のサーバーにも送る",
-        "allow a server that is not on this machine",
-    );
-    let echo = words.flag(
-        "echo",
-        "相手はただのエコー: 何も確かめず、返ってきた数だけ数える",
-        "the server is a mere echo: nothing is checked, what comes back is counted",
-    );
-    let bounded =
-        |arg: Arg, max: u32| arg.value_parser(value_parser!(u32).range(1..=i64::from(max)));
-    let command = words.verb(
-        "storm",
-        "RADIUS サーバーに負荷をかけ、応答をすべて確かめて測る",
-        "load a RADIUS server, check every answer, and measure",
-    );
-    let command = command
-        .subcommand_negates_reqs(true)
-        .args_conflicts_with_subcommands(true)
-        .subcommand(prepare::define(words))
-        .arg(server.required(true).value_parser(value_parser!(SocketAddr)))
-        .arg(site.default_value(".").hide_default_value(true))
-        .args([bounded(devices, 200_000), mix, tls])
-        .arg(resume.value_parser(value_parser!(u8).range(0..=100)))
-        .args([bounded(outstanding, 65_536).conflicts_with("rate"), bounded(rate, 1_000_000)])
-        .args([bounded(duration, 600), bounded(count, 100_000_000)])
-        .arg(power_return.conflicts_with_all(["rate", "count"]))
-        .args([bounded(pid, u32::MAX), authority, server_name, secret])
-        .args([bounded(timeout, 60_000), remote, echo])
-        .arg(retries.value_parser(value_parser!(u8).range(0..=10)));
-    super::site::with_json(command, words)
-}
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     if let Some(("prepare", inner)) = matches.subcommand() {
@@ -320,10 +194,11 @@ fn settings(
     let switches = switches.collect::<std::collections::BTreeSet<_>>().len().max(1);
     let switches = u32::try_from(switches).unwrap_or(u32::MAX);
     let ports = at_once.div_ceil(switches).div_ceil(IDENTIFIERS).clamp(1, PORTS_MAX);
+    let seconds = if matches!(load, Load::PowerReturn { .. }) { 60 } else { 10 };
     StormSettings {
         server: SocketAddr::V4(server),
         load,
-        duration: Duration::from_secs(number(matches, "duration", 10).into()),
+        duration: Duration::from_secs(number(matches, "duration", seconds).into()),
         starts_max: number(matches, "count", u32::MAX).into(),
         eap_tls_percent,
         resume_percent: matches.get_one("resume").copied().unwrap_or(0),
