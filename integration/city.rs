@@ -218,6 +218,7 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts a command that ends in the real binary's `serve`, and waits until it answers.
     pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
@@ -279,6 +280,11 @@ impl Server {
             assert!(std::time::Instant::now() < deadline, "{mac}: only {found:#?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal by name.

@@ -23,3 +23,4 @@ mod peers;
 mod radclient;
 mod render;
 mod sessions;
+mod storm;

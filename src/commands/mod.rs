@@ -29,6 +29,7 @@ mod serve;
 mod site;
 mod undo;
 mod who;
+mod storm;
 
 pub use console::Console;
 
@@ -81,6 +82,7 @@ const VERBS: &[Verb] = &[
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },
     Verb { define: secret::define, run: secret::run },
+    Verb { define: storm::define, run: storm::run },
 ];
 
 /// Runs the command line `arguments` (the program's name first) under `locale`, the values of

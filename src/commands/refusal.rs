@@ -63,7 +63,11 @@ impl Refusal {
             Self::Failure(failure)
                 if matches!(
                     failure.kind,
-                    FailureKind::SwitchNameMalformed | FailureKind::SecretHidden
+                    FailureKind::SwitchNameMalformed
+                        | FailureKind::SecretHidden
+                        | FailureKind::StormMix
+                        | FailureKind::StormServer
+                        | FailureKind::StormRemote
                 ) =>
             {
                 WRONG_USE

@@ -155,6 +155,20 @@ registry! {
             ["スイッチ `{switch}` の次の共有鍵 `{path}` がありません。`sekisho secret rotate {switch}` で作ってください", "the switch `{switch}` has no next secret `{path}`; make one by `sekisho secret rotate {switch}`"]
         SecretPending "secret.pending"
             ["スイッチ `{switch}` の次の共有鍵 `{path}` がすでにあります。スイッチに設定して `sekisho secret promote {switch}` を実行するか、やめるならこのファイルを削除してください", "the switch `{switch}` has a next secret `{path}` already; set it on the switch and run `sekisho secret promote {switch}`, or remove that file to give up"]
+        StormRemote "storm.remote"
+            ["{server} はこの機械の外のアドレスです。嵐は機器を止めかねません。本当に送るなら --allow-remote を付けてください", "{server} is not on this machine, and a storm can bring equipment down; add --allow-remote if you mean it"]
+        StormServer "storm.server"
+            ["{server} は IPv4 のアドレスとポートではありません", "{server} is not an IPv4 address and port"]
+        StormRoster "storm.roster"
+            ["`{path}` の {line} 行目: {fault}", "`{path}` line {line}: {fault}"]
+        StormUnlisted "storm.unlisted"
+            ["嵐の名簿を作れません: {fault}", "the roster of the storm cannot be made: {fault}"]
+        StormPapers "storm.certificate"
+            ["端末 `{user}` の証明書を用意できません: {cause}", "there is no usable certificate for the device `{user}`: {cause}"]
+        StormNobody "storm.nobody"
+            ["名簿に {method} の端末がありません。--mix を変えるか、名簿に加えてください", "the roster has no device for {method}; change --mix, or add some"]
+        StormMix "storm.mix"
+            ["`{text}` は mab=30,eap-tls=70 のような、合わせて 100 になる割合ではありません", "`{text}` is no mix such as mab=30,eap-tls=70 that adds up to 100"]
         SecretHidden "secret.hidden"
             ["共有鍵は端末の画面にだけ表示します。ファイルやパイプに出すなら --yes を付けてください", "a secret is shown on a terminal only; add --yes to send it to a file or pipe"]
     }

@@ -25,10 +25,12 @@ pub mod metrics;
 mod notify;
 mod openflow;
 pub mod ovsdb;
+pub mod process;
 pub mod random;
 pub mod service;
 pub mod sources;
 pub mod store;
+pub mod storm;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

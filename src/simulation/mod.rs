@@ -38,6 +38,7 @@ mod dialect;
 mod imposter;
 pub mod network;
 pub mod run;
+pub mod storm;
 pub mod switch;
 #[cfg(test)]
 mod city_tests;

@@ -14,9 +14,12 @@ fn told(finding: &Finding) -> String {
 
 #[test]
 fn every_size_compiles_and_is_proven_and_has_what_it_says() {
-    for (size, rules) in
-        [(Size::TOWN, 0..1), (Size::LARGE, 1_000..5_000), (Size::GROWTH[0], 1..5_000)]
-    {
+    for (size, rules) in [
+        (Size::TOWN, 0..1),
+        (Size::LARGE, 1_000..5_000),
+        (Size::GROWTH[0], 1..5_000),
+        (Size::with_devices(3_118, 10), 0..1),
+    ] {
         let compiled = plan::compile(&generate(&size), NOW);
         let loud = compiled.findings.iter().filter(|it| it.severity() > Severity::Notice);
         let loud: Vec<String> = loud.map(told).collect();

@@ -14,9 +14,6 @@ const PROFILES: &[(&str, &str)] = &[
     ("profiles/cisco-ibns.toml", include_str!("../../../config/profiles/cisco-ibns.toml")),
 ];
 
-/// One device in this many is a printer.
-const PRINTER_EVERY: u32 = 20;
-
 const SERVER: &str = "\
 # このサーバー。 This server.
 [node]
@@ -199,8 +196,10 @@ fn inventory(layout: &Layout) -> String {
         let (number_of, mac) = (index + 1, mac(index));
         let place = format!("{}/{}", site_id(*site), access_id(*site, *number));
         // By row, not by port, so that printers do not all end up on the first ports.
-        text.push_str(&if index % PRINTER_EVERY == PRINTER_EVERY - 1 {
-            let environment = if index % (2 * PRINTER_EVERY) < PRINTER_EVERY { 'B' } else { 'C' };
+        let every = layout.size.printer_every;
+        let turn = index.checked_div(every);
+        text.push_str(&if let Some(turn) = turn.filter(|_| (index + 1).is_multiple_of(every)) {
+            let environment = if turn.is_multiple_of(2) { 'B' } else { 'C' };
             let port = format!("{}{}", device_ports(*number), port + 1);
             format!("S-{number_of:05},PR{number_of:05},,LaserPrint 200,SP{number_of:05},{mac},,プリンター,総務課,{environment},{place}/{port},\n")
         } else {

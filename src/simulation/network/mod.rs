@@ -24,6 +24,8 @@ pub struct Size {
     pub access_per_site: u16,
     /// Permitted flows.
     pub flows: u16,
+    /// One device in this many is a printer; 0 for none.
+    pub printer_every: u32,
     /// Whether the gateways between environments have written access lists, else they permit the
     /// flows by reference.
     pub lists: bool,
@@ -37,6 +39,7 @@ impl Size {
         endpoints: 280,
         access_per_site: 2,
         flows: 12,
+        printer_every: 20,
         lists: false,
     };
     /// A large city: 300 switches by 128 VLANs, 10,000 devices, access lists.
@@ -45,8 +48,29 @@ impl Size {
     pub const GROWTH: [Self; 3] =
         [Self::grown(100, 64, 3_000), Self::LARGE, Self::grown(1_000, 512, 33_000)];
 
+    /// Room for that many devices, up to 200,000, without access lists: half of the ports in use,
+    /// or nearly all where a city is that large.
+    #[must_use]
+    pub fn with_devices(endpoints: u32, printer_every: u32) -> Self {
+        let (access_per_site, per_switch) = if endpoints <= 20_000 { (6, 26) } else { (24, 46) };
+        let access = endpoints.div_ceil(per_switch).max(8);
+        let sites = access.div_ceil(access_per_site.into());
+        let switches = 2 + sites * (u32::from(access_per_site) + 1);
+        let switches = u16::try_from(switches).unwrap_or(u16::MAX);
+        Self {
+            switches,
+            vlans: 32,
+            endpoints,
+            access_per_site,
+            flows: 12,
+            printer_every,
+            lists: false,
+        }
+    }
+
     const fn grown(switches: u16, vlans: u16, endpoints: u32) -> Self {
-        Self { switches, vlans, endpoints, access_per_site: 6, flows: switches * 3, lists: true }
+        let (access_per_site, flows, printer_every) = (6, switches * 3, 20);
+        Self { switches, vlans, endpoints, access_per_site, flows, printer_every, lists: true }
     }
 }
 

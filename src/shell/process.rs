@@ -1,0 +1,79 @@
+//! What a process on this machine has used so far, as the kernel tells it.
+
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::{Failure, FailureKind};
+
+/// Processor time and memory of a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Processor time of all its threads, those that ended included: exact while none ended, else
+    /// in steps of a hundredth of a second.
+    pub processor: Duration,
+    /// The most memory it ever held, in KiB (`VmHWM`).
+    pub memory_peak_kib: u64,
+}
+
+/// What the process `id` has used; `None` asks about this one.
+///
+/// # Errors
+/// There is no such process, or the kernel does not tell.
+pub fn used(id: Option<u32>) -> Result<Used, Failure> {
+    let name = id.map_or_else(|| "self".to_owned(), |id| id.to_string());
+    let read = |file: &str| {
+        let path = format!("/proc/{name}/{file}");
+        std::fs::read_to_string(&path).map_err(|cause| {
+            Failure::new(FailureKind::FileUnreadable).fact("path", &path).fact("cause", cause)
+        })
+    };
+    let (stat, status) = (read("stat")?, read("status")?);
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let per_second = u64::try_from(per_second).unwrap_or(100).max(1);
+    let whole = Duration::from_millis(ticks(&stat) * 1_000 / per_second);
+    Ok(Used { processor: whole.max(living(&name)), memory_peak_kib: peak(&status) })
+}
+
+/// Processor time of the threads that live, to the nanosecond (`schedstat`); zero where the kernel
+/// does not count it.
+fn living(name: &str) -> Duration {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{name}/task")) else {
+        return Duration::ZERO;
+    };
+    let spent = threads.flatten().filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(spent.sum())
+}
+
+/// `utime` and `stime` (proc(5)): the 12th and 13th field after the name, which stands in
+/// parentheses and may hold anything.
+fn ticks(stat: &str) -> u64 {
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    after.split_ascii_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
+}
+
+fn peak(status: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_counted_behind_a_name_with_spaces_and_parentheses() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 0 1 2 3 4 150 50 0 0 20 0 3 0 9 1 1";
+        assert_eq!(ticks(stat), 200);
+        assert_eq!(peak("Name:\tx\nVmHWM:\t  6488 kB\nVmRSS:\t 1 kB\n"), 6_488);
+    }
+
+    #[test]
+    fn this_process_has_used_memory_and_a_process_that_is_not_there_is_told() {
+        assert!(used(None).unwrap().memory_peak_kib > 100);
+        assert!(used(Some(u32::MAX)).is_err());
+    }
+}
