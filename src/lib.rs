@@ -20,6 +20,7 @@ pub mod wire;
 pub mod plan;
 pub mod policy;
 pub mod proof;
+pub mod sensor;
 pub mod eap;
 pub mod authority;
 pub mod client;

@@ -3,6 +3,7 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod analyze;
 mod arguments;
 mod authenticator;
 mod authority_directory;
@@ -11,6 +12,7 @@ mod check;
 mod console;
 mod demo;
 mod diff;
+mod evaluate;
 mod example;
 mod explain;
 mod init;
@@ -58,6 +60,8 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_status, run: operate::status },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
+    Verb { define: analyze::define, run: analyze::run },
+    Verb { define: evaluate::define, run: evaluate::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::capture::CaptureTime;
-use super::knowledge::Subject;
 use super::kind::{NoticeKind, VerdictKind};
+use super::knowledge::Subject;
 use super::sign::Sign;
 use crate::vocabulary::{Language, Mac};
 

@@ -23,6 +23,9 @@ pub const FAMILIES_MIN: usize = 2;
 /// environment would turn a few weak signs into an alarm.
 pub const STRONG_WEIGHT_MIN: u8 = 6;
 
+/// The weight a family counts from in a verdict: less would let one sign and a trifle decide.
+pub const FAMILY_WEIGHT_MIN: u8 = 3;
+
 /// Kinds from the most to the least specific.
 const ORDER: &[VerdictKind] = &[
     VerdictKind::RogueDhcp,
@@ -80,11 +83,12 @@ pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
     }
     let signs = counted(&fresh);
     let score_tenths = signs.iter().map(|sign| sign.weight_tenths).sum();
-    let strong = signs.iter().any(|sign| sign.kind.weight() >= STRONG_WEIGHT_MIN);
+    let strong = signs.iter().any(|sign| sign.weight >= STRONG_WEIGHT_MIN);
+    let families = signs.iter().filter(|sign| sign.weight >= FAMILY_WEIGHT_MIN).count();
     if score_tenths < WATCH_TENTHS_MIN {
         return Judgement::Nothing;
     }
-    if score_tenths >= SCORE_TENTHS_MIN && signs.len() >= FAMILIES_MIN && strong {
+    if score_tenths >= SCORE_TENTHS_MIN && families >= FAMILIES_MIN && strong {
         if let Some(kind) = kind_of(&signs, station) {
             use VerdictKind as K;
             if matches!(kind, K::Relay | K::Nat | K::StackMix) && is_local_nat(station, &fresh) {
@@ -102,9 +106,9 @@ pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
 /// The kind of a hard sign; a service that was asked as a proxy is one.
 fn hard_kind(sign: &Sign, fresh: &[&Sign]) -> Option<VerdictKind> {
     let service = (sign.address, sign.port);
-    let proxy = fresh.iter().any(|other| {
-        other.may_mean(VerdictKind::Proxy) && (other.address, other.port) == service
-    });
+    let proxy = fresh
+        .iter()
+        .any(|other| other.may_mean(VerdictKind::Proxy) && (other.address, other.port) == service);
     if sign.kind == SignKind::HttpServer && proxy {
         return Some(VerdictKind::Proxy);
     }

@@ -80,7 +80,8 @@ mod tests {
     fn both_languages_want_the_same_facts_and_ids_are_unique() {
         let mut ids = BTreeSet::new();
         let verdicts = VerdictKind::ALL.iter().map(|kind| (kind.id(), kind.text()));
-        for (id, text) in verdicts.chain(NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())))
+        for (id, text) in
+            verdicts.chain(NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())))
         {
             assert!(ids.insert(id), "{id} is used twice");
             assert!(text.wants(Language::Japanese).eq(["subject"]));

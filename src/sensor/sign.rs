@@ -171,10 +171,9 @@ impl SignKind {
             | Self::PhoneHost
             | Self::PhoneAgent
             | Self::FastAnswer => 4,
-            Self::MakerBlock
-            | Self::TetherAddress
-            | Self::TetherGateway
-            | Self::ForwardedField => 3,
+            Self::MakerBlock | Self::TetherAddress | Self::TetherGateway | Self::ForwardedField => {
+                3
+            }
             Self::LocalMac | Self::ForeignAddress => 2,
             Self::StackVariants => 1,
         }
@@ -224,6 +223,8 @@ pub struct Sign {
     pub kind: SignKind,
     /// Whether it may raise a verdict alone.
     pub hard: bool,
+    /// Its weight, 0 to 10.
+    pub weight: u8,
     /// Its weight where it was seen, in tenths.
     pub weight_tenths: u32,
     /// The number of the frame.

@@ -8,6 +8,7 @@
 mod admission;
 mod archive;
 pub mod authenticator;
+pub mod capture;
 pub mod clock;
 pub mod control;
 mod eapol_port;

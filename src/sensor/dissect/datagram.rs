@@ -31,17 +31,10 @@ pub fn is_snmp(payload: &[u8]) -> bool {
     payload.get(2 + skip..).is_some_and(|rest| matches!(rest, [0x02, 0x01, 0..=3, ..]))
 }
 
-/// Whether the octets begin like a RADIUS packet (RFC 2865 §3) with sensible attributes.
+/// Whether the octets begin like a RADIUS packet (RFC 2865 §3), whatever its code.
 #[must_use]
 pub fn is_radius(payload: &[u8]) -> bool {
-    let (Some(code), Some(length)) = (u8_at(payload, 0), u16_at(payload, 2)) else {
-        return false;
-    };
-    matches!(code, 1..=5 | 11..=13 | 40..=45)
-        && (20..=4096).contains(&length)
-        && payload.get(20..).is_some_and(|rest| {
-            rest.is_empty() || rest.get(1).is_some_and(|length| *length >= 2)
-        })
+    u16_at(payload, 2).is_some_and(|length| (20..=4096).contains(&length))
 }
 
 /// Whether the octets begin like a DHCPv6 message (RFC 8415 §8).

@@ -5,8 +5,20 @@ pub const HEAD_OCTETS_MAX: usize = 512;
 
 /// Methods that begin a request (RFC 9110 §9.3, RFC 5789, WebDAV's and SSDP's beginnings).
 const METHODS: &[&str] = &[
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND",
-    "M-SEARCH", "NOTIFY", "SUBSCRIBE", "QUERY",
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "CONNECT",
+    "OPTIONS",
+    "TRACE",
+    "PATCH",
+    "PROPFIND",
+    "M-SEARCH",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "QUERY",
 ];
 
 /// The fields the sensor looks at; empty where absent.

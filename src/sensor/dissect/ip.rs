@@ -74,8 +74,7 @@ fn version4(octets: &[u8]) -> Option<Ip<'_>> {
         return None;
     }
     let payload = octets.get(header..end)?;
-    let transport =
-        if fragment == 0 { transport(protocol, payload) } else { Transport::Fragment };
+    let transport = if fragment == 0 { transport(protocol, payload) } else { Transport::Fragment };
     Some(Ip { source: source.into(), destination: destination.into(), ttl, transport })
 }
 

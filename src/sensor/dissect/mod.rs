@@ -105,8 +105,13 @@ impl Dissection<'_> {
 /// Reads one frame.
 #[must_use]
 pub fn dissect(link: LinkType, octets: &[u8]) -> Dissection<'_> {
-    let anonymous =
-        |content| Dissection { source: None, destination: None, vlan: None, protocol: None, content };
+    let anonymous = |content| Dissection {
+        source: None,
+        destination: None,
+        vlan: None,
+        protocol: None,
+        content,
+    };
     match link {
         LinkType::Ethernet => ethernet(octets),
         LinkType::Null | LinkType::Loop => anonymous(match octets.get(4..) {

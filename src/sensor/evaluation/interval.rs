@@ -27,11 +27,8 @@ pub fn clopper_pearson(found: u32, trials: u32) -> Interval {
         0 => 0.0,
         found => search(|chance| 1.0 - at_most(found - 1, trials, chance) < TAIL),
     };
-    let high = if found == trials {
-        1.0
-    } else {
-        search(|chance| at_most(found, trials, chance) > TAIL)
-    };
+    let high =
+        if found == trials { 1.0 } else { search(|chance| at_most(found, trials, chance) > TAIL) };
     Interval { low, high }
 }
 

@@ -90,7 +90,7 @@ pub struct Expected {
     pub forbidden: Option<Vec<VerdictKind>>,
     /// What may be found as well.
     pub allowed: Vec<Claim>,
-    /// Protocols that must be recognised.
+    /// Protocols, one of which must be recognised.
     pub protocols: Vec<Protocol>,
     /// Whether it does not count.
     pub unscored: bool,
@@ -230,9 +230,8 @@ impl Manifest {
 }
 
 fn row<'a>(line: usize, cell: impl Fn(&str) -> Option<&'a str>) -> Result<Row, Wrong> {
-    let wanted = |name: &str| {
-        cell(name).ok_or_else(|| (ManifestFaultKind::CellAbsent, name.to_owned()))
-    };
+    let wanted =
+        |name: &str| cell(name).ok_or_else(|| (ManifestFaultKind::CellAbsent, name.to_owned()));
     let file = wanted("file")?.to_owned();
     let below = Path::new(&file).components().all(|part| matches!(part, Component::Normal(_)));
     if !below {

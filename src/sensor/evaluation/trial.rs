@@ -107,7 +107,7 @@ pub struct Outcome {
     pub misses: Vec<Miss>,
     /// What was found wrongly.
     pub false_alarms: Vec<Alarm>,
-    /// Protocols not recognised.
+    /// The protocols of the row, when none of them was recognised.
     pub unrecognised: Vec<Protocol>,
     /// Seconds from the first offending frame to the finding.
     pub from_offence_s: Option<f64>,
@@ -198,18 +198,20 @@ impl<'a> Trial<'a> {
             }
         }
         let all = (positive && misses.is_empty()).then_some(times);
-        let latest = |pick: fn(&(f64, f64)) -> f64| {
-            all.as_ref()?.iter().map(pick).max_by(f64::total_cmp)
-        };
+        let latest =
+            |pick: fn(&(f64, f64)) -> f64| all.as_ref()?.iter().map(pick).max_by(f64::total_cmp);
         let recognised = self.sensor.protocols();
-        let unrecognised = |protocol: &&Protocol| !recognised.has(**protocol);
+        // Of several protocols any will do.
+        let wanted = &expected.protocols;
+        let missed = !wanted.iter().any(|protocol| recognised.has(*protocol));
+        let unrecognised = if missed { wanted.clone() } else { Vec::new() };
         let mut signs: Vec<_> = self.signs.iter().map(|(_, sign)| sign.kind.id()).collect();
         signs.sort_unstable();
         signs.dedup();
         Outcome {
             found: positive.then_some(misses.is_empty()),
             false_alarms: self.false_alarms(),
-            unrecognised: expected.protocols.iter().filter(unrecognised).copied().collect(),
+            unrecognised,
             from_offence_s: latest(|(offence, _)| *offence),
             from_first_frame_s: latest(|(_, first)| *first),
             misses,
@@ -220,21 +222,20 @@ impl<'a> Trial<'a> {
 
     /// When a claim was met: the first offence, the station's first frame, the finding.
     fn found(&self, claim: &Claim) -> Option<(CaptureTime, CaptureTime, CaptureTime)> {
-        let offence = |about: &About, own| {
-            self.first_signs.get(&about.subject).copied().unwrap_or(own)
-        };
-        let by_verdict = self.verdicts.iter().find(|verdict| {
-            claim.kinds.contains(&verdict.kind) && names(claim, &verdict.about)
-        });
+        let offence =
+            |about: &About, own| self.first_signs.get(&about.subject).copied().unwrap_or(own);
+        let by_verdict = self
+            .verdicts
+            .iter()
+            .find(|verdict| claim.kinds.contains(&verdict.kind) && names(claim, &verdict.about));
         if let Some(verdict) = by_verdict {
             let about = &verdict.about;
             return Some((offence(about, verdict.first_sign()), about.since, verdict.time));
         }
-        let by_sign = self.signs.iter().filter(|_| self.row.expected.sign_level).find(
-            |(about, sign)| {
+        let by_sign =
+            self.signs.iter().filter(|_| self.row.expected.sign_level).find(|(about, sign)| {
                 claim.kinds.iter().any(|kind| sign.may_mean(*kind)) && names(claim, about)
-            },
-        );
+            });
         by_sign.map(|(about, sign)| (offence(about, sign.time), about.since, sign.time))
     }
 
@@ -278,9 +279,9 @@ impl<'a> Trial<'a> {
             return Vec::new();
         }
         let fits = |claims: &[Claim], verdict: &Verdict| {
-            claims.iter().any(|claim| {
-                claim.kinds.contains(&verdict.kind) && names(claim, &verdict.about)
-            })
+            claims
+                .iter()
+                .any(|claim| claim.kinds.contains(&verdict.kind) && names(claim, &verdict.about))
         };
         let wrong = |verdict: &&Verdict| {
             let right = self.flip.is_none() && fits(&expected.alerts, verdict);

@@ -98,7 +98,8 @@ impl Sensor {
     /// Looks at addresses and TTL of a packet from a station.
     pub(super) fn hops(&mut self, at: &Context, ip: &Ip<'_>) {
         let hop = initial_ttl(ip.ttl) - ip.ttl;
-        let carried = at.unicast && matches!(ip.transport, Transport::Tcp(_) | Transport::Udp { .. });
+        let carried =
+            at.unicast && matches!(ip.transport, Transport::Tcp(_) | Transport::Udp { .. });
         self.carried(at, ip, hop, carried);
         let subject = self.subject(at.source, ip.source);
         let plain = hop == 0 || !carried;
@@ -112,8 +113,7 @@ impl Sensor {
         self.learn(at, mac, hop);
         self.families(at, subject, ip, hop);
         let Some(baseline) = self.baseline(at.vlan) else { return };
-        let Some(hop) = hop.checked_sub(baseline).filter(|hop| (1..=HOPS_MAX).contains(hop))
-        else {
+        let Some(hop) = hop.checked_sub(baseline).filter(|hop| (1..=HOPS_MAX).contains(hop)) else {
             return;
         };
         // A server role explains a container host that answers from behind itself.
@@ -194,9 +194,8 @@ impl Sensor {
         }
         let whole = self.baseline(at.vlan).is_some();
         let station = self.station(at, subject);
-        let same = |family: &&mut TtlFamily| {
-            family.initial == initial && family.address == ip.source
-        };
+        let same =
+            |family: &&mut TtlFamily| family.initial == initial && family.address == ip.source;
         if let Some(family) = station.ttls.iter_mut().find(same) {
             family.packets = family.packets.saturating_add(1);
             family.time = at.time;

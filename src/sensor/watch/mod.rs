@@ -17,7 +17,7 @@ use super::dissect::{Content, Dissection, Ip, Protocol, Protocols, Transport, di
 use super::event::{About, Event, Verdict, Watched};
 use super::judge::{Judgement, WATCH_TENTHS_MIN, WINDOW_S, judge};
 use super::kind::{NoticeKind, VerdictKind};
-use super::knowledge::{Knowledge, Setting, Subject};
+use super::knowledge::{Knowledge, PortKind, Setting, Subject};
 use super::shelf::Shelf;
 use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
@@ -116,6 +116,8 @@ pub struct Sensor {
     carriers: Shelf<Mac, Carrier>,
     flows: Shelf<FlowKey, Flow>,
     baselines: HashMap<Option<u16>, Baseline>,
+    /// Whether the one port in view has its alarm: who else bridges there is the same cause.
+    port_alarm: bool,
     events: VecDeque<Event>,
     protocols: Protocols,
     counters: Counters,
@@ -132,6 +134,7 @@ impl Sensor {
             carriers: Shelf::new(CARRIERS_MAX),
             flows: Shelf::new(FLOWS_MAX),
             baselines: HashMap::new(),
+            port_alarm: false,
             events: VecDeque::new(),
             protocols: Protocols::default(),
             counters: Counters::default(),
@@ -279,11 +282,12 @@ impl Sensor {
 
     /// Adds a sign to a station and judges it anew.
     fn raise(&mut self, at: &Context, subject: Subject, draft: Draft) {
-        let weight = u32::from(draft.weight.unwrap_or_else(|| draft.kind.weight()));
+        let weight = draft.weight.unwrap_or_else(|| draft.kind.weight());
         let sign = Sign {
             kind: draft.kind,
             hard: draft.hard,
-            weight_tenths: weight * at.setting.factor_tenths,
+            weight,
+            weight_tenths: u32::from(weight) * at.setting.factor_tenths,
             frame: at.frame,
             time: at.time,
             address: draft.address,
@@ -327,6 +331,13 @@ impl Sensor {
         about.service = sign.address.zip(sign.port);
         self.tell(Event::Sign { about: about.clone(), sign });
         if let Some((kind, score_tenths, signs, service)) = verdict {
+            let one_port = self.knowledge.port == PortKind::Access;
+            if kind == VerdictKind::BridgeFrame
+                && one_port
+                && std::mem::replace(&mut self.port_alarm, true)
+            {
+                return;
+            }
             about.service = service;
             for address in signs.iter().filter_map(|sign| sign.address) {
                 if !about.addresses.contains(&address) {

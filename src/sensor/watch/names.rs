@@ -26,7 +26,7 @@ impl Sensor {
         payload: &[u8],
     ) {
         match (from, to) {
-            (67 | 68, 67 | 68) => self.dhcp(at, ip, payload),
+            (67 | 68, _) | (_, 67 | 68) => self.dhcp(at, ip, payload),
             (546 | 547, _) | (_, 546 | 547) if is_dhcpv6(payload) => {
                 self.dhcpv6(at, ip.source, from, payload);
             }

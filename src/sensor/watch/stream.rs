@@ -36,8 +36,10 @@ pub(super) struct Flow {
     ttl: u8,
     class: Option<StackClass>,
     answered: bool,
-    spoke: bool,
-    greeting: Option<Greeting>,
+    /// Whether the client, and the server, have said anything.
+    spoke: [bool; 2],
+    /// A greeting of SOCKS, and whether the client sent it.
+    greeting: Option<(Greeting, bool)>,
 }
 
 impl Sensor {
@@ -70,7 +72,7 @@ impl Sensor {
             ttl: ip.ttl,
             class: Some(class),
             answered: false,
-            spoke: false,
+            spoke: [false; 2],
             greeting: None,
         };
         self.flows.insert(key, flow);
@@ -99,8 +101,7 @@ impl Sensor {
         if self.is_gateway(one) || self.is_gateway(other) {
             return;
         }
-        let (mac, low, high) =
-            if ip.ttl < ttl { (other, ip.ttl, ttl) } else { (one, ttl, ip.ttl) };
+        let (mac, low, high) = if ip.ttl < ttl { (other, ip.ttl, ttl) } else { (one, ttl, ip.ttl) };
         if (1..=HOPS_MAX).contains(&(high - low)) {
             let draft = Draft::new(SignKind::RelayedFlow).at(ip.source).fact("ttl", low);
             self.raise(at, Subject::Mac(mac), draft);
@@ -153,7 +154,11 @@ impl Sensor {
         let roles = self.knowledge.roles(at.source, Some(ip.source));
         if roles.has(Role::Client) && WEB_PORTS.contains(&tcp.source) {
             let subject = self.serving(at, at.source, ip.source);
-            self.raise(at, subject, Draft::new(SignKind::ServicePort).service(ip.source, tcp.source));
+            self.raise(
+                at,
+                subject,
+                Draft::new(SignKind::ServicePort).service(ip.source, tcp.source),
+            );
         }
         let near = self.baseline(at.vlan).is_some();
         let key = (ip.destination, tcp.destination, ip.source, tcp.source);
@@ -190,14 +195,17 @@ impl Sensor {
         let key = (ip.source, tcp.source, ip.destination, tcp.destination);
         let back = (ip.destination, tcp.destination, ip.source, tcp.source);
         let mut class = None;
-        if let Some(flow) = self.flows.get_mut(&key) {
-            class = flow.class;
-            if !std::mem::replace(&mut flow.spoke, true) {
-                flow.greeting = greeting(tcp.payload);
+        let forward = self.flows.get_mut(&key).is_some();
+        if let Some(flow) = self.flows.get_mut(if forward { &key } else { &back }) {
+            class = flow.class.filter(|_| forward);
+            // A proxy that calls its user (reverse SOCKS) is greeted by the server.
+            let asked = flow.greeting.take_if(|(_, by_client)| *by_client != forward);
+            let [client, server] = &mut flow.spoke;
+            let spoke = if forward { client } else { server };
+            if !std::mem::replace(spoke, true) {
+                flow.greeting = greeting(tcp.payload).map(|greeting| (greeting, forward));
             }
-        } else if let Some(flow) = self.flows.get_mut(&back) {
-            let asked = flow.greeting.take();
-            if asked.is_some_and(|asked| is_answer(asked, tcp.payload)) {
+            if asked.is_some_and(|(asked, _)| is_answer(asked, tcp.payload)) {
                 self.socks(at, ip, tcp);
             }
         } else if let Some(greeting) = greeting(tcp.payload) {
@@ -209,8 +217,8 @@ impl Sensor {
                 ttl: ip.ttl,
                 class: None,
                 answered: true,
-                spoke: true,
-                greeting: Some(greeting),
+                spoke: [true, false],
+                greeting: Some((greeting, true)),
             };
             self.flows.insert(key, flow);
         }

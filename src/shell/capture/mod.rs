@@ -28,6 +28,29 @@ pub const BLOCK_OCTETS_MAX: usize = 16 * 1024 * 1024;
 /// Interfaces of one section of pcapng.
 pub const INTERFACES_MAX: usize = 1_024;
 
+/// Octets of a file that is read whole.
+pub const FILE_OCTETS_MAX: u64 = 1 << 30;
+
+/// Reads a file whole, as one whose digest is wanted.
+///
+/// # Errors
+/// The failure names the file and says why it cannot be read, or that it is too large.
+pub fn read_whole(path: &Path) -> Result<Vec<u8>, Failure> {
+    let name = escape(path.as_os_str().as_encoded_bytes());
+    let unreadable = |error: io::Error| {
+        let failure = Failure::new(FailureKind::FileUnreadable).fact("path", &name);
+        failure.fact("cause", error)
+    };
+    let mut octets = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut octets).map_err(unreadable)?;
+    if u64::try_from(octets.len()).is_ok_and(|length| length > FILE_OCTETS_MAX) {
+        let failure = Failure::new(FailureKind::FilesTooLarge).fact("path", &name);
+        return Err(failure.fact("limit", FILE_OCTETS_MAX));
+    }
+    Ok(octets)
+}
+
 /// What is wrong with a capture, without its name.
 #[derive(Debug, PartialEq, Eq)]
 enum Fault {
@@ -145,11 +168,11 @@ fn begin(source: &mut Source<Box<dyn Read>>) -> Result<Form, Fault> {
         [0x0a, 0x0d, 0x0d, 0x0a] => return Interfaces::begin(source).map(Form::Ng),
         _ => return Err(Fault::Foreign),
     };
-    // Version, zone, accuracy and the longest frame; then the link type, whose upper bits are
+    // Version, zone, accuracy and the longest frame; then the link type, whose upper half is
     // about check sequences.
     let mut header = [0; 20];
     source.fill(&mut header)?;
-    let number = order.u32_at(&header, 16) & 0x0fff_ffff;
+    let number = order.u32_at(&header, 16) & 0xffff;
     let link = LinkType::from_number(number).ok_or(Fault::Link(number))?;
     Ok(Form::Classic { order, nanoseconds, link })
 }
