@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, WRONG_USE, site};
 use crate::plan::Plan;
-use crate::sensor::{
-    About, Counters, Event, Knowledge, NoticeKind, Sensor, Sign, Vantage, Verdict, Watched,
-};
+use crate::sensor::{About, Event, Knowledge, NoticeKind, Sensor, Sign, Vantage, Verdict, Watched};
 use crate::shell::Failure;
 use crate::shell::capture::Capture;
 use crate::shell::service::Directories;
@@ -98,9 +96,11 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
             verdicts: 0,
         };
         let mut sensor = Sensor::new(knowledge);
-        let result =
-            Capture::open(path).and_then(|mut capture| reading.read(&mut capture, &mut sensor));
-        reading.finish(&sensor);
+        let result = Capture::open(path).and_then(|mut capture| {
+            let result = reading.read(&mut capture, &mut sensor);
+            reading.finish(&sensor);
+            result
+        });
         verdicts += reading.verdicts;
         if let Err(failure) = result {
             console.complain(failure.message(console.language));
@@ -145,15 +145,20 @@ impl Reading<'_> {
             self.watched(entry);
         }
         if !self.json {
-            let text = summary(&self.file, sensor.counters(), sensor.evicted());
-            let facts =
-                [("verdicts", self.verdicts.to_string()), ("watched", watched.len().to_string())];
-            let counts = Text {
-                ja: "判定 {verdicts} 件、監視対象 {watched} 件",
-                en: "verdicts: {verdicts}, watched: {watched}",
+            let counters = sensor.counters();
+            let facts = [
+                ("file", self.file.clone()),
+                ("frames", counters.frames.to_string()),
+                ("flawed", counters.flawed.to_string()),
+                ("evicted", sensor.evicted().to_string()),
+                ("verdicts", self.verdicts.to_string()),
+                ("watched", watched.len().to_string()),
+            ];
+            let text = Text {
+                ja: "{file}: {frames} フレーム(読めないもの {flawed}、記憶から外したもの {evicted})、判定 {verdicts} 件、監視対象 {watched} 件",
+                en: "{file}: frames: {frames} (unreadable: {flawed}, let go from memory: {evicted}), verdicts: {verdicts}, watched: {watched}",
             };
-            let counts = counts.fill(self.console.language, &facts);
-            self.console.line(format!("{}{counts}", text.get(self.console.language)));
+            self.console.line(text.fill(self.console.language, &facts));
         }
     }
 
@@ -250,35 +255,8 @@ impl Reading<'_> {
     }
 }
 
-fn summary(file: &str, counters: Counters, evicted: u64) -> Summary {
-    Summary { file: file.to_owned(), counters, evicted }
-}
-
-/// What was read of a capture.
-struct Summary {
-    file: String,
-    counters: Counters,
-    evicted: u64,
-}
-
-impl Summary {
-    fn get(&self, language: Language) -> String {
-        let facts = [
-            ("file", self.file.clone()),
-            ("frames", self.counters.frames.to_string()),
-            ("flawed", self.counters.flawed.to_string()),
-            ("evicted", self.evicted.to_string()),
-        ];
-        let text = Text {
-            ja: "{file}: {frames} フレーム(読めないもの {flawed}、記憶から外したもの {evicted})、",
-            en: "{file}: frames: {frames} (unreadable: {flawed}, let go from memory: {evicted}), ",
-        };
-        text.fill(language, &facts)
-    }
-}
-
 /// A score for people.
-pub(super) fn tenths(score: u32) -> String {
+fn tenths(score: u32) -> String {
     format!("{}.{}", score / 10, score % 10)
 }
 

@@ -7,6 +7,7 @@
 //! phone.
 
 use super::capture::CaptureTime;
+use super::fingerprint::{StackClass, phone_row};
 use super::kind::VerdictKind;
 use super::sign::{Family, Sign, SignKind};
 use super::station::Station;
@@ -20,7 +21,8 @@ pub const WATCH_TENTHS_MIN: u32 = 50;
 /// The families a verdict needs.
 pub const FAMILIES_MIN: usize = 2;
 /// The weight at least one sign of a verdict by score has: otherwise the factor of a grave
-/// environment would turn a few weak signs into an alarm.
+/// environment would turn a few weak signs into an alarm. Two families that both say phone need
+/// none.
 pub const STRONG_WEIGHT_MIN: u8 = 6;
 
 /// The weight a family counts from in a verdict: less would let one sign and a trifle decide.
@@ -81,9 +83,11 @@ pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
         signs.extend(fresh.iter().filter(same).map(|other| (*other).clone()));
         return Judgement::Verdict { kind, score_tenths: sign.weight_tenths, signs };
     }
-    let signs = counted(&fresh);
+    let signs = counted(station, &fresh);
     let score_tenths = signs.iter().map(|sign| sign.weight_tenths).sum();
+    let phone = signs.iter().filter(|sign| sign.may_mean(VerdictKind::Phone)).count();
     let strong = signs.iter().any(|sign| sign.weight >= STRONG_WEIGHT_MIN);
+    let strong = strong || phone >= FAMILIES_MIN;
     let families = signs.iter().filter(|sign| sign.weight >= FAMILY_WEIGHT_MIN).count();
     if score_tenths < WATCH_TENTHS_MIN {
         return Judgement::Nothing;
@@ -116,12 +120,16 @@ fn hard_kind(sign: &Sign, fresh: &[&Sign]) -> Option<VerdictKind> {
 }
 
 /// The heaviest sign of each family, without those that may not count; the heaviest first.
-fn counted<'a>(fresh: &[&'a Sign]) -> Vec<&'a Sign> {
+///
+/// Where a desktop's own stack is at home, names that browsers look up are its browser's.
+fn counted<'a>(station: &Station, fresh: &[&'a Sign]) -> Vec<&'a Sign> {
+    let desktop = is_desktop(station);
     let hop = fresh.iter().any(|sign| sign.kind.family() == Family::Hop);
     let phone = fresh.iter().any(|sign| sign.may_mean(VerdictKind::Phone));
     let counts = |sign: &Sign| match sign.kind {
         SignKind::LocalMac => phone,
         SignKind::MakerBlock => hop || phone,
+        SignKind::PhoneName if sign.weight < STRONG_WEIGHT_MIN => !desktop,
         kind => kind.family() != Family::Address || !hop,
     };
     let mut signs: Vec<&Sign> = Vec::new();
@@ -151,13 +159,17 @@ fn kind_of(signs: &[&Sign], station: &Station) -> Option<VerdictKind> {
     Some(if foreign { VerdictKind::Relay } else { VerdictKind::Nat })
 }
 
+/// Whether the stack of a desktop speaks for the station itself, without being forwarded.
+fn is_desktop(station: &Station) -> bool {
+    station.stacks.iter().any(|stack| {
+        !stack.forwarded && matches!(stack.class, StackClass::Windows | StackClass::Apple)
+    })
+}
+
 /// Whether hops and stacks are those of a virtual machine on a desktop: a desktop's stack goes on
 /// without hops, from the same address, and nothing of a phone or a router is there.
 fn is_local_nat(station: &Station, fresh: &[&Sign]) -> bool {
-    use super::fingerprint::{StackClass, phone_row};
-    let desktop = |class| matches!(class, StackClass::Windows | StackClass::Apple);
     let hop = fresh.iter().any(|sign| sign.kind == SignKind::HopDistance);
-    let at_home = station.stacks.iter().any(|stack| !stack.forwarded && desktop(stack.class));
     let phone = station.stacks.iter().any(|stack| phone_row(64, stack.syn).is_some());
     let explained = fresh.iter().all(|sign| match sign.kind {
         SignKind::HopDistance => {
@@ -169,7 +181,8 @@ fn is_local_nat(station: &Station, fresh: &[&Sign]) -> bool {
         | SignKind::StackVariants
         | SignKind::AgentMismatch
         | SignKind::LocalMac => true,
+        SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,
         _ => false,
     });
-    hop && at_home && !phone && explained
+    hop && is_desktop(station) && !phone && explained
 }

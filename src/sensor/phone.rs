@@ -6,12 +6,14 @@
 /// The port of Google's messaging for Android.
 pub const MESSAGING_PORT: u16 = 5228;
 
-/// Names, each with everything below it, that an Android looks up by itself.
+/// Names, each with everything below it, that an Android looks up, and so does a Chrome anywhere:
+/// messaging for web pages goes the way of messaging for phones.
+const ANDROID_OR_CHROME: &[&str] = &["mtalk.google.com", "android.clients.google.com"];
+
+/// Names that only an Android looks up.
 const ANDROID: &[&str] = &[
     "connectivitycheck.gstatic.com",
     "connectivitycheck.android.com",
-    "mtalk.google.com",
-    "android.clients.google.com",
     "play.googleapis.com",
     "android.googleapis.com",
     "android.pool.ntp.org",
@@ -22,11 +24,18 @@ const ANDROID: &[&str] = &[
 /// Names that iPhones look up, and Macs too.
 const APPLE: &[&str] = &["captive.apple.com", "push.apple.com"];
 
+/// Names that only iPhones look up.
+const IPHONE: &[&str] = &["time-ios.apple.com", "iphone-ld.apple.com"];
+
 /// Whose phones look a name up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Maker {
     /// Android.
     Android,
+    /// Android, and Chrome on anything.
+    AndroidOrChrome,
+    /// iOS.
+    Iphone,
     /// iOS, and macOS too.
     Apple,
 }
@@ -41,6 +50,10 @@ pub fn looked_up(name: &str) -> Option<Maker> {
     // Android's clients of messaging and time are numbered: alt3-mtalk, 2.android.pool.
     if ANDROID.iter().any(below) {
         Some(Maker::Android)
+    } else if ANDROID_OR_CHROME.iter().any(below) {
+        Some(Maker::AndroidOrChrome)
+    } else if IPHONE.iter().any(below) {
+        Some(Maker::Iphone)
     } else if APPLE.iter().any(below) {
         Some(Maker::Apple)
     } else {
@@ -51,10 +64,7 @@ pub fn looked_up(name: &str) -> Option<Maker> {
 /// Whether an HTTP agent is one that only a phone has.
 #[must_use]
 pub fn is_phone_agent(agent: &str) -> bool {
-    agent.starts_with("Dalvik/")
-        || agent.contains("; Android ")
-        || agent.contains("(iPhone;")
-        || (agent.starts_with("CaptiveNetworkSupport") && agent.contains("wispr"))
+    agent.starts_with("Dalvik/") || agent.contains("; Android ") || agent.contains("(iPhone;")
 }
 
 /// Whether a name announced by mDNS is a phone's.
@@ -76,7 +86,8 @@ mod tests {
     fn names_of_phones_and_names_of_browsers() {
         for (name, maker) in [
             ("connectivitycheck.gstatic.com", Some(Maker::Android)),
-            ("alt3-mtalk.google.com.", Some(Maker::Android)),
+            ("alt3-mtalk.google.com.", Some(Maker::AndroidOrChrome)),
+            ("time-ios.apple.com", Some(Maker::Iphone)),
             ("2.android.pool.ntp.org", Some(Maker::Android)),
             ("Captive.Apple.com", Some(Maker::Apple)),
             ("1-courier.push.apple.com", Some(Maker::Apple)),

@@ -72,12 +72,6 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
         self.young.len() + self.old.len()
     }
 
-    /// Whether nothing is kept.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// How many entries were let go for want of room.
     #[must_use]
     pub const fn evicted(&self) -> u64 {

@@ -77,6 +77,8 @@ registry! {
             ["端末のポートから {protocol} が届きました", "{protocol} came in on an access port"]
         NeighbourChanged "l2.neighbour"
             ["{protocol} の名乗りが変わりました", "the {protocol} neighbour changed"]
+        NeighbourSwitch "l2.neighbour-switch"
+            ["端末のポートの相手が {protocol} でスイッチまたはルーターと名乗っています", "the {protocol} neighbour on an access port says to be a switch or router"]
         SeveralMacs "l2.several-macs"
             ["一つのポートに MAC が {count} 個あります", "there are {count} MACs on one port"]
         MacMoved "l2.mac-moved"
@@ -131,6 +133,7 @@ impl SignKind {
             Self::RogueRa
             | Self::BridgeFrame
             | Self::NeighbourChanged
+            | Self::NeighbourSwitch
             | Self::SeveralMacs
             | Self::MacMoved
             | Self::LocalMac
@@ -162,6 +165,8 @@ impl SignKind {
             | Self::DhcpChanged
             | Self::PhoneName
             | Self::HttpServer
+            | Self::NeighbourSwitch
+            | Self::PhoneAgent
             | Self::ServicePort => 6,
             Self::StackWindows | Self::ServerStack | Self::SeveralMacs | Self::MacMoved => 5,
             Self::AgentMismatch
@@ -169,7 +174,6 @@ impl SignKind {
             | Self::NeighbourChanged
             | Self::GatewayDescription
             | Self::PhoneHost
-            | Self::PhoneAgent
             | Self::FastAnswer => 4,
             Self::MakerBlock | Self::TetherAddress | Self::TetherGateway | Self::ForwardedField => {
                 3
@@ -194,7 +198,7 @@ impl SignKind {
             | Self::PhoneAgent => &[K::Phone],
             Self::RogueDhcp => &[K::RogueDhcp],
             Self::RogueRa => &[K::RogueRa],
-            Self::BridgeFrame => &[K::BridgeFrame],
+            Self::BridgeFrame | Self::NeighbourSwitch => &[K::BridgeFrame],
             Self::TetherGateway => &[K::TetherGateway, K::TetherSubnet],
             Self::TetherAddress => &[K::TetherSubnet],
             Self::ForeignAddress => &[K::AddrLeak],

@@ -69,8 +69,8 @@ pub struct Station {
     pub ttls: Vec<TtlFamily>,
     /// What its DHCP client is.
     pub dhcp: Option<(Option<DhcpClass>, u64)>,
-    /// Who it says to be by LLDP or CDP.
-    pub neighbour: Option<Neighbour>,
+    /// Who it says to be by LLDP, and by CDP.
+    pub neighbours: [Option<Neighbour>; 2],
     /// Whether what its address alone says was looked at.
     pub looked_at: bool,
     /// The notices given about it.
@@ -91,7 +91,7 @@ impl Station {
             stacks: Vec::new(),
             ttls: Vec::new(),
             dhcp: None,
-            neighbour: None,
+            neighbours: [None; 2],
             looked_at: false,
             notices: Vec::new(),
             signs: Vec::new(),

@@ -3,7 +3,9 @@
 /// Octets looked at; a head that goes on beyond them is read up to there.
 pub const HEAD_OCTETS_MAX: usize = 512;
 
-/// Methods that begin a request (RFC 9110 §9.3, RFC 5789, WebDAV's and SSDP's beginnings).
+/// Octets of a method.
+const METHOD_OCTETS_MAX: usize = 24;
+/// Methods that everybody knows (RFC 9110 §9.3, RFC 5789, SSDP).
 const METHODS: &[&str] = &[
     "GET",
     "HEAD",
@@ -77,23 +79,16 @@ impl<'a> Http<'a> {
             let known = version.starts_with("1.") && (100..600).contains(&status);
             return known.then(|| Self::Response { status, head: fields(lines) });
         }
-        if !METHODS.contains(&first) {
-            return None;
-        }
         let target = words.next()?;
-        // A target that fills the head leaves no version to see.
+        // A target that fills the head leaves no version to see; then the method has to be one
+        // that everybody knows.
         let version = words.next();
         let cut = octets.len() == HEAD_OCTETS_MAX && !text.contains('\n');
-        let known = version.is_some_and(|version| version.starts_with("HTTP/1")) || cut;
+        let word = first.len() <= METHOD_OCTETS_MAX
+            && first.bytes().all(|octet| octet.is_ascii_uppercase() || octet == b'-');
+        let known = version.is_some_and(|version| version.starts_with("HTTP/1")) && word
+            || cut && METHODS.contains(&first);
         known.then(|| Self::Request { method: first, target, head: fields(lines) })
-    }
-
-    /// The fields of either.
-    #[must_use]
-    pub const fn head(&self) -> &Head<'a> {
-        match self {
-            Self::Request { head, .. } | Self::Response { head, .. } => head,
-        }
     }
 
     /// Whether it is a request that only a proxy is sent: CONNECT, or a target with its scheme

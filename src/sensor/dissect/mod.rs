@@ -51,8 +51,6 @@ pub enum Flaw {
     Arp,
     /// IPv4 or IPv6.
     Ip,
-    /// TCP or UDP.
-    Transport,
     /// A control frame of bridges and switches.
     Control,
     /// EAPOL.
@@ -185,6 +183,7 @@ fn typed(kind: u16, payload: &[u8], destination: [u8; 6]) -> Content<'_> {
             Err(_) => Content::Flawed(Flaw::Eapol),
         },
         0x88cc => control::lldp(payload),
+        0x8809 => control::slow(payload),
         0..=1500 => control::llc(payload, destination),
         _ => Content::Other,
     }

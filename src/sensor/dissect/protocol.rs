@@ -103,6 +103,7 @@ impl Protocol {
             0x0806 => Some(Self::Arp),
             0x888e => Some(Self::Eapol),
             0x88cc => Some(Self::Lldp),
+            0x8809 => Some(Self::Bpdu),
             0..=1500 => match (payload, u16_at(payload, 6)) {
                 ([0x42, 0x42, 0x03, ..], _) => Some(Self::Bpdu),
                 ([0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, ..], Some(kind)) => match kind {

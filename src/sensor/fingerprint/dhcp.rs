@@ -130,6 +130,9 @@ pub const DHCP_ROWS: &[DhcpRow] = &[
     ),
 ];
 
+/// What Androids call themselves unless their owner renames them.
+const ANDROID_HOSTS: &[&str] = &["android-", "galaxy-", "pixel-", "xperia-", "redmi-"];
+
 /// The class of a client's message; `None` for one that nothing names.
 ///
 /// What a client calls itself goes first: Android's own client, a phone's own name. Then the
@@ -146,7 +149,7 @@ pub fn dhcp_class(message: &Dhcp) -> Option<DhcpClass> {
     if vendor.starts_with("MSFT ") {
         return Some(DhcpClass::Windows);
     }
-    if vendor.starts_with("android-dhcp-") || starts("android-") {
+    if vendor.starts_with("android-dhcp-") || ANDROID_HOSTS.iter().any(|name| starts(name)) {
         return Some(DhcpClass::Android);
     }
     if starts("iphone") || starts("ipad") {

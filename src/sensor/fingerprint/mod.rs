@@ -7,8 +7,8 @@
 mod dhcp;
 mod syn;
 
-pub use dhcp::{DHCP_ROWS, DhcpClass, DhcpRow, dhcp_class};
-pub use syn::{SYN_ROWS, StackClass, SynRow, initial_ttl, phone_row, stack_class};
+pub use dhcp::{DhcpClass, dhcp_class};
+pub use syn::{StackClass, initial_ttl, phone_row, stack_class};
 
 /// Where a row was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Provenance {
 
 #[cfg(test)]
 mod tests {
+    use super::dhcp::DHCP_ROWS;
+    use super::syn::SYN_ROWS;
     use super::*;
 
     #[test]

@@ -26,6 +26,8 @@ pub const TTL_FAMILIES_S: i64 = 120;
 pub const TTL_FAMILY_PACKETS_MIN: u32 = 2;
 /// Addresses a MAC carries before it is a gateway where the vantage is unknown.
 pub const STATION_ADDRESSES_MAX: usize = 3;
+/// Public sources behind a MAC before it is a gateway, unless one is farther than any here.
+pub const PUBLIC_SOURCES_MIN: usize = 2;
 /// Public destinations behind a MAC before it is a gateway.
 pub const PUBLIC_DESTINATIONS_MIN: usize = 2;
 /// Different initial TTLs remembered of one station.
@@ -36,6 +38,7 @@ const TTLS_MAX: usize = 8;
 pub(super) struct Carrier {
     gateway: bool,
     sources: Vec<IpAddr>,
+    outside: Vec<IpAddr>,
     destinations: Vec<IpAddr>,
 }
 
@@ -131,7 +134,7 @@ impl Sensor {
     fn carried(&mut self, at: &Context, ip: &Ip<'_>, hop: u8, carried: bool) {
         if let Some(mac) = at.source {
             let registered = self.knowledge.roles(None, Some(ip.source)).has(Role::Router);
-            let far = carried && hop >= 1 && is_public(ip.source);
+            let outside = carried && hop >= 1 && is_public(ip.source);
             let known = self.baseline(at.vlan).is_some();
             let carrier = self.carriers.get_or(mac, Carrier::default);
             if !carrier.gateway {
@@ -139,6 +142,11 @@ impl Sensor {
                 if carried && ip.source.is_ipv4() && room && !carrier.sources.contains(&ip.source) {
                     carrier.sources.push(ip.source);
                 }
+                if outside && !carrier.outside.contains(&ip.source) {
+                    carrier.outside.push(ip.source);
+                }
+                // One public address one hop away may be a translator's own.
+                let far = outside && hop > HOPS_MAX || carrier.outside.len() >= PUBLIC_SOURCES_MIN;
                 let many = !known && carrier.sources.len() > STATION_ADDRESSES_MAX;
                 if registered && hop == 0 || self.knowledge.gateways_learnt && (far || many) {
                     self.believe_gateway(at, mac);

@@ -1,12 +1,16 @@
 //! What the link layer shows: control frames, ARP, router advertisements, the MAC itself.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::dissect::{Control, Protocol};
 use crate::sensor::knowledge::Role;
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
+
+/// What macOS calls itself when it shares its connection, from a MAC made for that; as many
+/// routers use the address, the MAC decides.
+const SHARED_BY_MAC: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 2, 1));
 
 impl Sensor {
     /// BPDU and their like raise an alarm on an access port; LLDP and CDP are compared with what
@@ -22,11 +26,19 @@ impl Sensor {
             self.raise(at, subject, draft.fact("protocol", control.name()));
             return;
         }
-        let (Control::Lldp(neighbour) | Control::Cdp(neighbour)) = control else { return };
-        let before = self.station(at, subject).neighbour.replace(neighbour);
-        if before.is_some_and(|before| before != neighbour) {
-            let draft = Draft::new(SignKind::NeighbourChanged);
-            self.raise(at, subject, draft.fact("protocol", control.name()));
+        let (slot, neighbour) = match control {
+            Control::Lldp(neighbour) => (0, neighbour),
+            Control::Cdp(neighbour) => (1, neighbour),
+            _ => return,
+        };
+        let [lldp, cdp] = &mut self.station(at, subject).neighbours;
+        let before = if slot == 0 { lldp } else { cdp }.replace(neighbour);
+        let draft = |kind| Draft::new(kind).fact("protocol", control.name());
+        if neighbour.switches {
+            self.raise(at, subject, draft(SignKind::NeighbourSwitch));
+        }
+        if before.is_some_and(|before| before.name != neighbour.name) {
+            self.raise(at, subject, draft(SignKind::NeighbourChanged));
         }
     }
 
@@ -67,6 +79,10 @@ impl Sensor {
             let kind =
                 if tether.gateway { SignKind::TetherGateway } else { SignKind::TetherAddress };
             self.raise(at, subject, Draft::new(kind).at(address).fact("maker", tether.maker));
+        } else if address == SHARED_BY_MAC && matches!(subject, Subject::Mac(mac) if mac.is_local())
+        {
+            let draft = Draft::new(SignKind::TetherGateway).at(address);
+            self.raise(at, subject, draft.fact("maker", "macOS"));
         }
         let ordinary = match address {
             IpAddr::V4(address) => address.is_link_local() || address.is_unspecified(),

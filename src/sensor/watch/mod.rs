@@ -349,6 +349,18 @@ impl Sensor {
         }
     }
 
+    /// Looks whether what is known of a station now explains what it was watched for.
+    fn reconsider(&mut self, at: &Context, subject: Subject) {
+        let station = self.station(at, subject);
+        let told = station.notices.contains(&NoticeKind::LocalNat);
+        if told || station.signs.is_empty() || judge(station, at.time) != Judgement::LocalNat {
+            return;
+        }
+        station.notices.push(NoticeKind::LocalNat);
+        let about = about(subject, station, at.vlan, at.source, None);
+        self.notice(at, NoticeKind::LocalNat, about);
+    }
+
     fn notice(&mut self, at: &Context, kind: NoticeKind, about: About) {
         self.tell(Event::Notice { kind, about, frame: at.frame, time: at.time });
     }

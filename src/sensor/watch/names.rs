@@ -16,6 +16,8 @@ use crate::vocabulary::escape;
 const GATEWAY_DEVICE: &[u8] = b"InternetGatewayDevice:";
 /// The weight of a phone's name where the Internet is reached, and others look it up as well.
 const PHONE_NAME_WEIGHT_INTERNET: u8 = 3;
+/// The weight of a name that a browser looks up as well.
+pub const PHONE_NAME_WEIGHT_SHARED: u8 = 4;
 
 impl Sensor {
     pub(super) fn datagram(
@@ -86,6 +88,9 @@ impl Sensor {
             return;
         }
         let mut draft = Draft::new(SignKind::PhoneName).at(address);
+        if maker == Maker::AndroidOrChrome {
+            draft = draft.weight(PHONE_NAME_WEIGHT_SHARED);
+        }
         if at.setting.internet {
             draft = draft.weight(PHONE_NAME_WEIGHT_INTERNET);
         }

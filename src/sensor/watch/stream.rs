@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::hop::{HOPS_MAX, is_public};
+use super::names::PHONE_NAME_WEIGHT_SHARED;
 use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{
@@ -83,6 +84,7 @@ impl Sensor {
         }
         if tcp.destination == MESSAGING_PORT {
             let draft = Draft::new(SignKind::PhoneName).at(ip.source);
+            let draft = draft.weight(PHONE_NAME_WEIGHT_SHARED);
             self.raise(at, subject, draft.fact("name", format!("tcp/{MESSAGING_PORT}")));
         }
         if matches!(subject, Subject::Mac(_)) {
@@ -109,7 +111,7 @@ impl Sensor {
     }
 
     /// Compares a stack with those seen behind the station before: classes first, settings only
-    /// within Unix. Before the vantage is known, only what one address shows is compared.
+    /// within Unix. A host's windows differ between IPv4 and IPv6, since segments do. Before the vantage is known, only what one address shows is compared.
     fn stacks(&mut self, at: &Context, subject: Subject, stack: Stack) {
         let whole = self.baseline(at.vlan).is_some();
         let station = self.station(at, subject);
@@ -117,6 +119,7 @@ impl Sensor {
         for other in &station.stacks {
             let comparable = other.time.within(at.time, WINDOW_S)
                 && (whole || other.address == stack.address)
+                && other.address.is_ipv4() == stack.address.is_ipv4()
                 && other.syn != stack.syn;
             if !comparable {
                 continue;
@@ -148,6 +151,7 @@ impl Sensor {
         for draft in drafts {
             self.raise(at, subject, draft);
         }
+        self.reconsider(at, subject);
     }
 
     fn answered(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
@@ -194,10 +198,11 @@ impl Sensor {
     fn spoken(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         let key = (ip.source, tcp.source, ip.destination, tcp.destination);
         let back = (ip.destination, tcp.destination, ip.source, tcp.source);
-        let mut class = None;
+        let (mut class, mut accepted) = (None, false);
         let forward = self.flows.get_mut(&key).is_some();
         if let Some(flow) = self.flows.get_mut(if forward { &key } else { &back }) {
             class = flow.class.filter(|_| forward);
+            accepted = flow.answered;
             // A proxy that calls its user (reverse SOCKS) is greeted by the server.
             let asked = flow.greeting.take_if(|(_, by_client)| *by_client != forward);
             let [client, server] = &mut flow.spoke;
@@ -216,7 +221,7 @@ impl Sensor {
                 mac: at.source,
                 ttl: ip.ttl,
                 class: None,
-                answered: true,
+                answered: false,
                 spoke: [true, false],
                 greeting: Some((greeting, true)),
             };
@@ -224,7 +229,7 @@ impl Sensor {
         }
         if let Some(http) = Http::parse(tcp.payload) {
             self.protocols.add(Protocol::Http);
-            self.http(at, ip, tcp, &http, class);
+            self.http(at, ip, tcp, &http, (class, accepted));
         } else if let Some(hello) = ClientHello::parse(tcp.payload) {
             self.protocols.add(Protocol::Tls);
             let subject = self.subject(at.source, ip.source);
@@ -243,7 +248,7 @@ impl Sensor {
         ip: &Ip<'_>,
         tcp: &Tcp<'_>,
         http: &Http<'_>,
-        class: Option<StackClass>,
+        (class, accepted): (Option<StackClass>, bool),
     ) {
         let Http::Request { method, head, .. } = http else {
             self.serves(at, ip, tcp.source);
@@ -257,7 +262,9 @@ impl Sensor {
             };
             let subject = self.serving(at, at.destination, ip.destination);
             let draft = Draft::new(SignKind::ProxyRequest).service(ip.destination, tcp.destination);
-            self.raise(at, subject, draft.fact("form", form));
+            let roles = self.knowledge.roles(at.destination, Some(ip.destination));
+            let hard = accepted && roles.has(Role::Client) && at.setting.services_hard;
+            self.raise(at, subject, draft.hard(hard).fact("form", form));
         }
         let subject = self.subject(at.source, ip.source);
         if (head.via || head.forwarded) && !self.is_excused(at.source, ip.source) {
