@@ -23,7 +23,6 @@ pub struct Provenance {
 mod tests {
     use super::dhcp::DHCP_ROWS;
     use super::syn::SYN_ROWS;
-    use super::*;
 
     #[test]
     fn every_row_says_where_it_was_read() {
