@@ -18,3 +18,4 @@ mod operate;
 mod order;
 mod peers;
 mod radclient;
+mod sensor;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::frames::*;
 use super::*;
-use crate::sensor::watch::{FLOWS_MAX, STATIONS_MAX, STATIONS_PER_PLACE_MAX};
+use crate::sensor::watch::{STATIONS_MAX, STATIONS_PER_PLACE_MAX};
 
 const LINKS: [LinkType; 6] = [
     LinkType::Ethernet,
@@ -121,7 +121,7 @@ proptest! {
 fn a_flood_of_addresses_is_bounded_and_counted() {
     let mut sensor = Sensor::new(edge());
     let mut frame = syn((PC, OTHER, "10.1.1.5", "10.1.1.7", 63), (1, 80), ANDROID).octets;
-    let flood = u32::try_from(FLOWS_MAX + STATIONS_MAX).unwrap();
+    let flood = u32::try_from(STATIONS_PER_PLACE_MAX * 3).unwrap();
     for number in 0..flood {
         let [_, a, b, c] = number.to_be_bytes();
         // MAC, address and port all change.
@@ -134,7 +134,7 @@ fn a_flood_of_addresses_is_bounded_and_counted() {
     assert!(sensor.evicted() > u64::from(flood) / 2);
     // Spread over many VLANs the bound of all holds.
     let mut tagged = tagged(Frame { octets: frame, time: None }, 0x8100, 1).octets;
-    for number in 0..flood * 2 {
+    for number in 0..u32::try_from(STATIONS_MAX * 5 / 4).unwrap() {
         let [_, a, b, c] = number.to_be_bytes();
         tagged[6..12].copy_from_slice(&[2, 0, 1, a, b, c]);
         tagged[14..16].copy_from_slice(&[b & 0x0f, c]);
