@@ -19,6 +19,7 @@ mod fingerprint;
 mod judge;
 mod kind;
 mod knowledge;
+mod maker;
 mod phone;
 mod planned;
 mod shelf;

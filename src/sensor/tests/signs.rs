@@ -324,3 +324,53 @@ fn addresses_outside_the_plan_of_their_vlan_are_signs() {
     assert!(run(knowledge.clone(), &[foreign]).has(SignKind::ForeignAddress));
     assert!(run(knowledge, &[own, automatic]).signs.is_empty());
 }
+
+#[test]
+fn a_server_that_answers_one_client_unlike_the_others_is_answered_for() {
+    let visit = |number: u8, options: &[u8]| {
+        let mac = format!("00:00:5e:00:54:{number:02x}");
+        let client = format!("10.1.1.{number}");
+        let there = (mac.as_str(), GATEWAY, client.as_str(), "198.18.0.1", 128);
+        let back = (GATEWAY, mac.as_str(), "198.18.0.1", client.as_str(), 50);
+        let answer = tcp(back, (80, 1), 7, 0x12, (1, options), &[]);
+        [syn(there, (1, 80), WINDOWS).at(f64::from(number)), answer.at(f64::from(number) + 0.1)]
+    };
+    let mut frames: Vec<_> = (1..4).flat_map(|number| visit(number, LINUX.1)).collect();
+    frames.extend(visit(9, WINDOWS.1));
+    assert!(run(edge(), &frames).has(SignKind::ServerStack));
+    // One that answered differently from the start is several.
+    let mut varied = visit(8, WINDOWS.1).to_vec();
+    varied.extend(frames);
+    assert!(!run(edge(), &varied).has(SignKind::ServerStack));
+}
+
+#[test]
+fn forwarding_tables_show_several_and_moving_macs() {
+    use crate::vocabulary::{PortIndex, SwitchIndex};
+    let mac = |text| (Mac::parse(text).unwrap(), None);
+    let port = |number| (SwitchIndex(0), PortIndex(number));
+    let now = CaptureTime(0);
+    let mut seen = run(edge(), &[]);
+    seen.sensor.sighted(now, port(1), mac(PC), 1);
+    seen.sensor.sighted(now, port(1), mac(PC), 1);
+    seen.sensor.sighted(now, port(2), mac(OTHER), 2);
+    assert!(seen.sensor.poll_event().is_none());
+    seen.sensor.sighted(now, port(1), mac(OTHER), 1);
+    feed(&mut seen, &[]);
+    let mut kinds = Vec::new();
+    while let Some(Event::Sign { about, sign }) = seen.sensor.poll_event() {
+        assert_eq!(about.subject, subject(OTHER));
+        kinds.push(sign.kind);
+    }
+    assert_eq!(kinds, [SignKind::MacMoved, SignKind::SeveralMacs]);
+}
+
+#[test]
+fn a_router_makers_block_supports_hops_and_nothing_else() {
+    let router = "00:0d:0b:00:00:01";
+    let forwarded = udp((router, GATEWAY, "10.1.1.5", "10.1.9.9", 63), 5000, 5001, b"x");
+    let seen = run(edge(), &[arp(router, "10.1.1.5")]);
+    assert!(seen.has(SignKind::MakerBlock) && seen.sensor.watched().is_empty());
+    let seen = run(edge(), &[arp(router, "10.1.1.5"), forwarded]);
+    assert_eq!(seen.kinds(), [VerdictKind::Nat]);
+}

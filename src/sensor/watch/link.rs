@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::dissect::{Control, Protocol};
 use crate::sensor::knowledge::Role;
+use crate::sensor::maker::maker;
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
 
@@ -56,11 +57,13 @@ impl Sensor {
         let looked_at = std::mem::replace(&mut station.looked_at, true);
         let known = station.addresses.contains(&address);
         station.own(address);
-        if !looked_at
-            && let Subject::Mac(mac) = subject
-            && mac.is_local()
-        {
-            self.raise(at, subject, Draft::new(SignKind::LocalMac));
+        if !looked_at && let Subject::Mac(mac) = subject {
+            if mac.is_local() {
+                self.raise(at, subject, Draft::new(SignKind::LocalMac));
+            }
+            if let Some(maker) = maker(mac) {
+                self.raise(at, subject, Draft::new(SignKind::MakerBlock).fact("maker", maker));
+            }
         }
         if known {
             return;

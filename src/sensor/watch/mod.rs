@@ -7,6 +7,8 @@ mod dhcp;
 mod hop;
 mod link;
 mod names;
+mod servers;
+mod sighting;
 mod stream;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,6 +25,8 @@ use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
 use crate::vocabulary::Mac;
 use hop::{Baseline, Carrier};
+use servers::{SERVERS_MAX, Server};
+use sighting::{At, PORTS_MAX};
 use stream::{Flow, FlowKey};
 
 /// Stations remembered of one place (a VLAN, where a mirror tells no ports apart).
@@ -115,6 +119,9 @@ pub struct Sensor {
     stations: usize,
     carriers: Shelf<Mac, Carrier>,
     flows: Shelf<FlowKey, Flow>,
+    servers: Shelf<(IpAddr, u16), Server>,
+    ports_of: Shelf<Mac, At>,
+    macs_at: Shelf<At, Vec<Mac>>,
     baselines: HashMap<Option<u16>, Baseline>,
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
@@ -133,6 +140,9 @@ impl Sensor {
             stations: 0,
             carriers: Shelf::new(CARRIERS_MAX),
             flows: Shelf::new(FLOWS_MAX),
+            servers: Shelf::new(SERVERS_MAX),
+            ports_of: Shelf::new(CARRIERS_MAX),
+            macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
             port_alarm: false,
             events: VecDeque::new(),

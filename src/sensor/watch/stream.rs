@@ -47,7 +47,7 @@ impl Sensor {
     pub(super) fn segment(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         match (tcp.syn, tcp.ack) {
             (Some(syn), false) => self.opened(at, ip, tcp, syn),
-            (Some(_), true) => self.answered(at, ip, tcp),
+            (Some(syn), true) => self.answered(at, ip, tcp, syn),
             (None, _) => {}
         }
         if !tcp.payload.is_empty() {
@@ -154,7 +154,7 @@ impl Sensor {
         self.reconsider(at, subject);
     }
 
-    fn answered(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
+    fn answered(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
         let roles = self.knowledge.roles(at.source, Some(ip.source));
         if roles.has(Role::Client) && WEB_PORTS.contains(&tcp.source) {
             let subject = self.serving(at, at.source, ip.source);
@@ -171,6 +171,10 @@ impl Sensor {
             return;
         }
         let (asked, mac) = (flow.time, flow.mac);
+        if let Some(mac) = mac.filter(|_| near && is_public(ip.source)) {
+            let way = (ip.destination, ip.source, tcp.source);
+            self.compare_server(at, mac, way, (ip.ttl, syn));
+        }
         let seconds = asked.seconds_until(at.time);
         // Some captures give every frame the same time.
         if !near || seconds <= 0.0 || seconds >= FAR_ANSWER_S_MIN || !is_public(ip.source) {
