@@ -24,3 +24,4 @@ mod radclient;
 mod render;
 mod sessions;
 mod storm;
+mod sensor;

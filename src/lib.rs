@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod proof;
 pub mod render;
 pub mod record;
+pub mod sensor;
 pub mod eap;
 pub mod authority;
 pub mod client;

@@ -3,6 +3,7 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod analyze;
 mod arguments;
 mod authenticator;
 mod authority_directory;
@@ -13,6 +14,7 @@ mod console;
 mod demo;
 mod diff;
 mod enforce;
+mod evaluate;
 mod example;
 mod explain;
 mod import;
@@ -78,6 +80,8 @@ const VERBS: &[Verb] = &[
     Verb { define: enforce::define_release, run: enforce::release },
     Verb { define: enforce::define_disconnect, run: enforce::disconnect },
     Verb { define: enforce::define_enforce, run: enforce::enforce },
+    Verb { define: analyze::define, run: analyze::run },
+    Verb { define: evaluate::define, run: evaluate::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -61,6 +61,16 @@ registry! {
             ["`{path}` は通常のファイルではありません", "`{path}` is not a regular file"]
         NameNotText "file.name-not-utf-8"
             ["ファイル名が UTF-8 ではありません: `{path}`", "the file name is not UTF-8: `{path}`"]
+        CaptureForeign "capture.foreign"
+            ["`{path}` は pcap でも pcapng でもありません。tcpdump -w や Wireshark で保存したファイルを指定してください", "`{path}` is neither pcap nor pcapng; give a file written by tcpdump -w or Wireshark"]
+        CaptureCut "capture.cut"
+            ["`{path}` は {frames} フレーム目のあと(位置 {offset})で途切れています。取り直すか、editcap で読める所まで切り出してください", "`{path}` breaks off after frame {frames} (at octet {offset}); capture again, or cut out what can be read with editcap"]
+        CaptureDamaged "capture.damaged"
+            ["`{path}` は {frames} フレーム目のあと(位置 {offset})が壊れています: {cause}。取り直すか、editcap で読める所まで切り出してください", "`{path}` is damaged after frame {frames} (at octet {offset}): {cause}; capture again, or cut out what can be read with editcap"]
+        CaptureLink "capture.link-type"
+            ["`{path}` のリンク種別 {number} は読めません。イーサネットの口で取り直してください", "`{path}` has link type {number}, which cannot be read; capture on an Ethernet interface"]
+        ManifestWrong "manifest.wrong"
+            ["`{path}` の {line} 行目: {cause}", "`{path}` line {line}: {cause}"]
         StoreUnreadable "store.unreadable"
             ["状態ファイル `{path}` が壊れています: {cause}。バックアップから戻すか、移動してから起動してください(印と計画の世代は失われます)", "the state file `{path}` is damaged: {cause}; restore it from a backup, or move it away and start (marks and plan generations are lost)"]
         StoreBusy "store.busy"

@@ -11,6 +11,7 @@ pub mod api;
 mod archive;
 pub mod authenticator;
 pub mod backup;
+pub mod capture;
 pub mod clock;
 pub mod control;
 mod eapol_port;

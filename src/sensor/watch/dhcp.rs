@@ -1,0 +1,98 @@
+//! What DHCP shows: who asks, in which manner, and who answers.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+
+use super::{Context, Draft, NoticeKind, Sensor, Subject};
+use crate::sensor::dissect::{Dhcp, DhcpKind, Ip, Protocol};
+use crate::sensor::fingerprint::{DhcpClass, dhcp_class};
+use crate::sensor::knowledge::Role;
+use crate::sensor::sign::SignKind;
+use crate::sensor::tether::tether;
+use crate::vocabulary::escape;
+
+impl Sensor {
+    pub(super) fn dhcp(&mut self, at: &Context, ip: &Ip<'_>, payload: &[u8]) {
+        self.protocols.add(Protocol::Dhcp);
+        let Some(message) = Dhcp::parse(payload) else {
+            self.counters.flawed += 1;
+            return;
+        };
+        if message.reply {
+            self.dhcp_server(at, ip, &message);
+        } else {
+            self.dhcp_client(at, ip, &message);
+        }
+    }
+
+    fn dhcp_client(&mut self, at: &Context, ip: &Ip<'_>, message: &Dhcp) {
+        if message.parameters.is_empty() && message.vendor.is_empty() && message.host.is_empty() {
+            return;
+        }
+        // A relay sends for others: the message names whom.
+        let relayed = at.source.is_some_and(|mac| self.is_gateway(mac));
+        let mac = if relayed { message.client } else { at.source.or(message.client) };
+        let subject = mac.map_or(Subject::Ip(ip.source), Subject::Mac);
+        let class = dhcp_class(message);
+        let mut hasher = DefaultHasher::new();
+        (&message.parameters, &message.vendor).hash(&mut hasher);
+        let now = (class, hasher.finish());
+        let station = self.station(at, subject);
+        let before = station.dhcp.replace(now);
+        // A boot loader and the system it loads are two stacks, one after the other.
+        if class == Some(DhcpClass::Pxe)
+            || before.is_some_and(|(class, _)| class == Some(DhcpClass::Pxe))
+        {
+            station.boot();
+            return;
+        }
+        if let (Some((Some(one), before)), Some(other)) = (before, class)
+            && before != now.1
+            && one != other
+        {
+            let draft = Draft::new(SignKind::DhcpChanged).fact("one", one.id());
+            self.raise(at, subject, draft.fact("other", other.id()));
+        }
+        if let Some(class) = class.filter(|class| class.is_phone()) {
+            if let Subject::Mac(mac) = subject
+                && mac.is_local()
+            {
+                self.raise(at, subject, Draft::new(SignKind::LocalMac));
+            }
+            let draft = Draft::new(SignKind::PhoneDhcp).fact("class", class.id());
+            self.raise(at, subject, draft);
+        }
+    }
+
+    fn dhcp_server(&mut self, at: &Context, ip: &Ip<'_>, message: &Dhcp) {
+        if !matches!(message.kind, DhcpKind::Offer | DhcpKind::Ack | DhcpKind::Nak) {
+            return;
+        }
+        let server = message.server.map(IpAddr::V4).unwrap_or(ip.source);
+        let roles = self.knowledge.roles(at.source, Some(ip.source));
+        let roles = roles.and(self.knowledge.roles(None, Some(server)));
+        if roles.has(Role::DhcpServer) || roles.has(Role::Router) {
+            return;
+        }
+        let subject = at.source.map_or(Subject::Ip(ip.source), Subject::Mac);
+        let given = message.given.map(IpAddr::V4);
+        let tethered = [Some(server), given].into_iter().flatten().find_map(tether);
+        if !self.knowledge.planned && tethered.is_none() {
+            self.unplanned(at, subject, NoticeKind::UnplannedDhcp, server);
+            return;
+        }
+        self.misplaced(at, subject, server);
+        let mut draft = Draft::new(SignKind::RogueDhcp).hard(true).fact("server", server);
+        draft.address = Some(server);
+        draft = draft.fact("given", given.map_or_else(|| "-".to_owned(), |ip| ip.to_string()));
+        self.raise(at, subject, draft);
+    }
+
+    /// The names a station announces by mDNS.
+    pub(super) fn announced(&mut self, at: &Context, subject: Subject, name: &str) {
+        if crate::sensor::phone::is_phone_host(name) {
+            let draft = Draft::new(SignKind::PhoneHost).fact("name", escape(name.as_bytes()));
+            self.raise(at, subject, draft);
+        }
+    }
+}

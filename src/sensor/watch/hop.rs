@@ -1,0 +1,245 @@
+//! What the time to live shows, and who is a gateway.
+//!
+//! A gateway's frames are those of others: what they carry says nothing about the gateway. A MAC
+//! is a gateway when the plan says so, or, where gateways are learnt, when it carries public
+//! addresses from farther than itself, is sent what is for several public addresses, or, with the
+//! vantage unknown, carries more addresses than a station has.
+
+use std::net::IpAddr;
+
+use super::{Context, Draft, Sensor, Subject};
+use crate::sensor::capture::CaptureTime;
+use crate::sensor::dissect::{Ip, Transport};
+use crate::sensor::fingerprint::initial_ttl;
+use crate::sensor::knowledge::{Role, Vantage};
+use crate::sensor::sign::SignKind;
+use crate::sensor::station::TtlFamily;
+use crate::vocabulary::Mac;
+
+/// The farthest that counts as behind something here; farther is a distant server.
+pub const HOPS_MAX: u8 = 3;
+/// Stations that must agree before hops mean anything at an unknown vantage.
+pub const BASELINE_STATIONS_MIN: usize = 50;
+/// How close two initial TTLs must stand, in seconds.
+pub const TTL_FAMILIES_S: i64 = 120;
+/// Packets of either initial TTL before the two count: one may be anything.
+pub const TTL_FAMILY_PACKETS_MIN: u32 = 2;
+/// Addresses a MAC carries before it is a gateway where the vantage is unknown.
+pub const STATION_ADDRESSES_MAX: usize = 3;
+/// Public sources behind a MAC before it is a gateway, unless one is farther than any here.
+pub const PUBLIC_SOURCES_MIN: usize = 2;
+/// Public destinations behind a MAC before it is a gateway.
+pub const PUBLIC_DESTINATIONS_MIN: usize = 2;
+/// Different initial TTLs remembered of one station.
+const TTLS_MAX: usize = 8;
+
+/// What a MAC carries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carrier {
+    gateway: bool,
+    sources: Vec<IpAddr>,
+    outside: Vec<IpAddr>,
+    destinations: Vec<IpAddr>,
+}
+
+/// The hops of stations at one place, by hop count.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Baseline {
+    hops: [Vec<Mac>; HOPS_MAX as usize + 1],
+    settled: Option<u8>,
+}
+
+/// Whether an address is one of the Internet's.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_documentation()
+                || first == 0
+                || first >= 240
+                // Shared between carriers and their customers (RFC 6598).
+                || (first == 100 && second & 0xc0 == 64))
+        }
+        // Global unicast (RFC 4291 §2.4).
+        IpAddr::V6(address) => address.segments().first().is_some_and(|head| head >> 13 == 1),
+    }
+}
+
+impl Sensor {
+    pub(super) fn is_gateway(&mut self, mac: Mac) -> bool {
+        // VRRP (RFC 9568 §7.3) and HSRP, versions 1 and 2.
+        let [a, b, c, d, e, _] = mac.octets();
+        let virtual_router = matches!(
+            (a, b, c, d, e),
+            (0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02) | (0x00, 0x00, 0x0c, 0x07, 0xac)
+        ) || (a, b, c, d >> 4) == (0x00, 0x00, 0x0c, 0x9);
+        virtual_router
+            || self.knowledge.roles(Some(mac), None).has(Role::Router)
+            || self.carriers.get_mut(&mac).is_some_and(|carrier| carrier.gateway)
+    }
+
+    /// A MAC is a gateway from now on; what was held against it is taken back.
+    pub(super) fn believe_gateway(&mut self, at: &Context, mac: Mac) {
+        let carrier = self.carriers.get_or(mac, Carrier::default);
+        if !std::mem::replace(&mut carrier.gateway, true) {
+            self.station(at, Subject::Mac(mac)).absolve();
+        }
+    }
+
+    /// The hop count of ordinary stations here; `None` while it is not known.
+    pub(super) fn baseline(&self, vlan: Option<u16>) -> Option<u8> {
+        match self.knowledge.vantage {
+            Vantage::Edge => Some(0),
+            Vantage::Core | Vantage::Learn => self.baselines.get(&vlan)?.settled,
+        }
+    }
+
+    /// Looks at addresses and TTL of a packet from a station.
+    pub(super) fn hops(&mut self, at: &Context, ip: &Ip<'_>) {
+        let hop = initial_ttl(ip.ttl) - ip.ttl;
+        let carried =
+            at.unicast && matches!(ip.transport, Transport::Tcp(_) | Transport::Udp { .. });
+        self.carried(at, ip, hop, carried);
+        let subject = self.subject(at.source, ip.source);
+        let plain = hop == 0 || !carried;
+        if plain || matches!(subject, Subject::Ip(_)) {
+            self.owns(at, subject, ip.source);
+        }
+        let Subject::Mac(mac) = subject else { return };
+        if !carried || is_relayed_service(ip) || is_link_local(ip.source) {
+            return;
+        }
+        self.learn(at, mac, hop);
+        self.families(at, subject, ip, hop);
+        let Some(baseline) = self.baseline(at.vlan) else { return };
+        let Some(hop) = hop.checked_sub(baseline).filter(|hop| (1..=HOPS_MAX).contains(hop)) else {
+            return;
+        };
+        // A server role explains a container host that answers from behind itself.
+        if self.knowledge.roles(Some(mac), Some(ip.source)).has(Role::Server) {
+            return;
+        }
+        let draft = Draft::new(SignKind::HopDistance).at(ip.source);
+        self.raise(at, subject, draft.fact("ttl", ip.ttl).fact("hop", hop));
+        if !self.station(at, subject).addresses.contains(&ip.source) {
+            self.misplaced(at, subject, ip.source);
+        }
+    }
+
+    /// Remembers what a packet's MACs carry, and whether that makes one a gateway.
+    fn carried(&mut self, at: &Context, ip: &Ip<'_>, hop: u8, carried: bool) {
+        if let Some(mac) = at.source {
+            let registered = self.knowledge.roles(None, Some(ip.source)).has(Role::Router);
+            let outside = carried && hop >= 1 && is_public(ip.source);
+            let known = self.baseline(at.vlan).is_some();
+            let carrier = self.carriers.get_or(mac, Carrier::default);
+            if !carrier.gateway {
+                let room = carrier.sources.len() <= STATION_ADDRESSES_MAX;
+                if carried && ip.source.is_ipv4() && room && !carrier.sources.contains(&ip.source) {
+                    carrier.sources.push(ip.source);
+                }
+                if outside && !carrier.outside.contains(&ip.source) {
+                    carrier.outside.push(ip.source);
+                }
+                // One public address one hop away may be a translator's own.
+                let far = outside && hop > HOPS_MAX || carrier.outside.len() >= PUBLIC_SOURCES_MIN;
+                let many = !known && carrier.sources.len() > STATION_ADDRESSES_MAX;
+                if registered && hop == 0 || self.knowledge.gateways_learnt && (far || many) {
+                    self.believe_gateway(at, mac);
+                }
+            }
+        }
+        if let Some(mac) = at.destination
+            && self.knowledge.gateways_learnt
+            && is_public(ip.destination)
+        {
+            let carrier = self.carriers.get_or(mac, Carrier::default);
+            if !carrier.gateway && !carrier.destinations.contains(&ip.destination) {
+                carrier.destinations.push(ip.destination);
+                if carrier.destinations.len() >= PUBLIC_DESTINATIONS_MIN {
+                    self.believe_gateway(at, mac);
+                }
+            }
+        }
+    }
+
+    /// Counts the station towards the baseline of its place.
+    fn learn(&mut self, at: &Context, mac: Mac, hop: u8) {
+        if self.knowledge.vantage == Vantage::Edge {
+            return;
+        }
+        if self.knowledge.planned && self.knowledge.roles(Some(mac), None) == Default::default() {
+            return;
+        }
+        let baseline = self.baselines.entry(at.vlan).or_default();
+        if baseline.settled.is_some() {
+            return;
+        }
+        let total: usize = baseline.hops.iter().map(Vec::len).sum();
+        let Some(macs) = baseline.hops.get_mut(usize::from(hop)) else { return };
+        if macs.contains(&mac) {
+            return;
+        }
+        macs.push(mac);
+        let agree = macs.len();
+        if agree >= BASELINE_STATIONS_MIN {
+            // Where they do not agree, learning begins anew.
+            let settled = agree * 10 >= (total + 1) * 9;
+            baseline.settled = settled.then_some(hop);
+            baseline.hops = Default::default();
+        }
+    }
+
+    /// Two initial TTLs behind one station; before the baseline is known, behind one address.
+    fn families(&mut self, at: &Context, subject: Subject, ip: &Ip<'_>, hop: u8) {
+        let initial = initial_ttl(ip.ttl);
+        if !matches!(initial, 64 | 128) || hop > HOPS_MAX {
+            return;
+        }
+        let whole = self.baseline(at.vlan).is_some();
+        let station = self.station(at, subject);
+        let same =
+            |family: &&mut TtlFamily| family.initial == initial && family.address == ip.source;
+        if let Some(family) = station.ttls.iter_mut().find(same) {
+            family.packets = family.packets.saturating_add(1);
+            family.time = at.time;
+        } else {
+            if station.ttls.len() >= TTLS_MAX {
+                station.ttls.remove(0);
+            }
+            let address = ip.source;
+            station.ttls.push(TtlFamily { address, initial, packets: 1, time: at.time });
+        }
+        let packets = |wanted: u8| -> u32 {
+            let counts = |family: &&TtlFamily| {
+                family.initial == wanted
+                    && (whole || family.address == ip.source)
+                    && close(family.time, at.time)
+            };
+            station.ttls.iter().filter(counts).map(|family| family.packets).sum()
+        };
+        if packets(64) >= TTL_FAMILY_PACKETS_MIN && packets(128) >= TTL_FAMILY_PACKETS_MIN {
+            self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
+        }
+    }
+}
+
+fn close(one: CaptureTime, other: CaptureTime) -> bool {
+    one.within(other, TTL_FAMILIES_S)
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// DHCP relays forward by design.
+fn is_relayed_service(ip: &Ip<'_>) -> bool {
+    matches!(ip.transport, Transport::Udp { source: 67 | 68 | 547, .. })
+}

@@ -1,0 +1,337 @@
+//! What TCP shows: stacks by their SYN, who answers, how fast, and how a conversation begins.
+
+use std::net::IpAddr;
+
+use super::hop::{HOPS_MAX, is_public};
+use super::names::PHONE_NAME_WEIGHT_SHARED;
+use super::{Context, Draft, Sensor, Subject};
+use crate::sensor::capture::CaptureTime;
+use crate::sensor::dissect::{
+    ClientHello, Greeting, Http, Ip, Protocol, Syn, Tcp, greeting, is_answer, is_server_hello,
+};
+use crate::sensor::fingerprint::{StackClass, initial_ttl, phone_row, stack_class};
+use crate::sensor::judge::WINDOW_S;
+use crate::sensor::knowledge::Role;
+use crate::sensor::phone::{MESSAGING_PORT, is_phone_agent};
+use crate::sensor::sign::SignKind;
+use crate::sensor::station::{STACKS_MAX, Stack};
+use crate::vocabulary::{Mac, escape};
+
+/// The fastest answer that a server outside the site can give, in seconds.
+pub const FAR_ANSWER_S_MIN: f64 = 0.000_3;
+
+/// Ports of web servers and proxies.
+const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
+/// Ports on which Windows itself speaks HTTP: UPnP, device discovery, remote management.
+const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 47_001];
+
+/// A connection, by client and server.
+pub(super) type FlowKey = (IpAddr, u16, IpAddr, u16);
+
+/// What is remembered of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    sequence: u32,
+    time: CaptureTime,
+    mac: Option<Mac>,
+    ttl: u8,
+    class: Option<StackClass>,
+    answered: bool,
+    /// Whether the client, and the server, have said anything.
+    spoke: [bool; 2],
+    /// A greeting of SOCKS, and whether the client sent it.
+    greeting: Option<(Greeting, bool)>,
+}
+
+impl Sensor {
+    pub(super) fn segment(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
+        match (tcp.syn, tcp.ack) {
+            (Some(syn), false) => self.opened(at, ip, tcp, syn),
+            (Some(syn), true) => self.answered(at, ip, tcp, syn),
+            (None, _) => {}
+        }
+        if !tcp.payload.is_empty() {
+            self.spoken(at, ip, tcp);
+        }
+    }
+
+    /// The first SYN of a connection; a repeated one says less, since Windows leaves options out.
+    fn opened(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
+        let key = (ip.source, tcp.source, ip.destination, tcp.destination);
+        if let Some(flow) = self.flows.get_mut(&key)
+            && flow.sequence == tcp.sequence
+        {
+            let (mac, ttl) = (flow.mac, flow.ttl);
+            self.seen_again(at, ip, mac, ttl);
+            return;
+        }
+        let class = stack_class(ip.ttl, syn);
+        let flow = Flow {
+            sequence: tcp.sequence,
+            time: at.time,
+            mac: at.source,
+            ttl: ip.ttl,
+            class: Some(class),
+            answered: false,
+            spoke: [false; 2],
+            greeting: None,
+        };
+        self.flows.insert(key, flow);
+        let subject = self.subject(at.source, ip.source);
+        if let Some(row) = phone_row(ip.ttl, syn) {
+            let draft = Draft::new(SignKind::PhoneStack).weight(row.phone).at(ip.source);
+            self.raise(at, subject, draft.fact("one", row.name));
+        }
+        if tcp.destination == MESSAGING_PORT {
+            let draft = Draft::new(SignKind::PhoneName).at(ip.source);
+            let draft = draft.weight(PHONE_NAME_WEIGHT_SHARED);
+            self.raise(at, subject, draft.fact("name", format!("tcp/{MESSAGING_PORT}")));
+        }
+        if matches!(subject, Subject::Mac(_)) {
+            let forwarded = initial_ttl(ip.ttl) != ip.ttl;
+            let address = ip.source;
+            self.stacks(at, subject, Stack { address, class, syn, forwarded, time: at.time });
+        }
+    }
+
+    /// The same segment from another MAC, at another TTL: someone between the two forwards.
+    fn seen_again(&mut self, at: &Context, ip: &Ip<'_>, before: Option<Mac>, ttl: u8) {
+        let (Some(one), Some(other)) = (before, at.source) else { return };
+        if one == other || self.baseline(at.vlan).is_none() {
+            return;
+        }
+        if self.is_gateway(one) || self.is_gateway(other) {
+            return;
+        }
+        let (mac, low, high) = if ip.ttl < ttl { (other, ip.ttl, ttl) } else { (one, ttl, ip.ttl) };
+        if (1..=HOPS_MAX).contains(&(high - low)) {
+            let draft = Draft::new(SignKind::RelayedFlow).at(ip.source).fact("ttl", low);
+            self.raise(at, Subject::Mac(mac), draft);
+        }
+    }
+
+    /// Compares a stack with those seen behind the station before: classes first, settings only
+    /// within Unix. A host's windows differ between IPv4 and IPv6, since segments do. Before the vantage is known, only what one address shows is compared.
+    fn stacks(&mut self, at: &Context, subject: Subject, stack: Stack) {
+        let whole = self.baseline(at.vlan).is_some();
+        let station = self.station(at, subject);
+        let mut drafts = Vec::new();
+        for other in &station.stacks {
+            let comparable = other.time.within(at.time, WINDOW_S)
+                && (whole || other.address == stack.address)
+                && other.address.is_ipv4() == stack.address.is_ipv4()
+                && other.syn != stack.syn;
+            if !comparable {
+                continue;
+            }
+            let settings = |stack: &Stack| (stack.syn.window, stack.syn.scale);
+            let kind = if other.class != stack.class {
+                SignKind::StackClasses
+            } else if stack.class == StackClass::Unix && settings(other) != settings(&stack) {
+                SignKind::StackWindows
+            } else {
+                SignKind::StackVariants
+            };
+            let draft = Draft::new(kind).at(stack.address).fact("one", words(other));
+            drafts.push(draft.fact("other", words(&stack)));
+        }
+        let same = |other: &&mut Stack| {
+            (other.address, other.syn, other.forwarded)
+                == (stack.address, stack.syn, stack.forwarded)
+        };
+        match station.stacks.iter_mut().find(same) {
+            Some(other) => other.time = at.time,
+            None => {
+                if station.stacks.len() >= STACKS_MAX {
+                    station.stacks.remove(0);
+                }
+                station.stacks.push(stack);
+            }
+        }
+        for draft in drafts {
+            self.raise(at, subject, draft);
+        }
+        self.reconsider(at, subject);
+    }
+
+    fn answered(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
+        let roles = self.knowledge.roles(at.source, Some(ip.source));
+        if roles.has(Role::Client) && WEB_PORTS.contains(&tcp.source) {
+            let subject = self.serving(at, at.source, ip.source);
+            self.raise(
+                at,
+                subject,
+                Draft::new(SignKind::ServicePort).service(ip.source, tcp.source),
+            );
+        }
+        let near = self.baseline(at.vlan).is_some();
+        let key = (ip.destination, tcp.destination, ip.source, tcp.source);
+        let Some(flow) = self.flows.get_mut(&key) else { return };
+        if std::mem::replace(&mut flow.answered, true) {
+            return;
+        }
+        let (asked, mac) = (flow.time, flow.mac);
+        if let Some(mac) = mac.filter(|_| near && is_public(ip.source)) {
+            let way = (ip.destination, ip.source, tcp.source);
+            self.compare_server(at, mac, way, (ip.ttl, syn));
+        }
+        let seconds = asked.seconds_until(at.time);
+        // Some captures give every frame the same time.
+        if !near || seconds <= 0.0 || seconds >= FAR_ANSWER_S_MIN || !is_public(ip.source) {
+            return;
+        }
+        let known = [Role::Server, Role::Proxy].iter().any(|role| roles.has(*role));
+        let Some(mac) = mac.filter(|_| !known && !is_public(ip.destination)) else { return };
+        if !self.is_gateway(mac) {
+            let microseconds = format!("{:.0}", seconds * 1e6);
+            let draft = Draft::new(SignKind::FastAnswer).at(ip.destination);
+            let server = format!("{}:{}", ip.source, tcp.source);
+            let draft = draft.fact("server", server).fact("microseconds", microseconds);
+            self.raise(at, Subject::Mac(mac), draft);
+        }
+    }
+
+    /// By what a server is remembered: its own MAC where that is known to be its own.
+    fn serving(&mut self, at: &Context, mac: Option<Mac>, address: IpAddr) -> Subject {
+        match self.baseline(at.vlan) {
+            Some(_) => self.subject(mac, address),
+            None => Subject::Ip(address),
+        }
+    }
+
+    fn spoken(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
+        let key = (ip.source, tcp.source, ip.destination, tcp.destination);
+        let back = (ip.destination, tcp.destination, ip.source, tcp.source);
+        let (mut class, mut accepted) = (None, false);
+        let forward = self.flows.get_mut(&key).is_some();
+        if let Some(flow) = self.flows.get_mut(if forward { &key } else { &back }) {
+            class = flow.class.filter(|_| forward);
+            accepted = flow.answered;
+            // A proxy that calls its user (reverse SOCKS) is greeted by the server.
+            let asked = flow.greeting.take_if(|(_, by_client)| *by_client != forward);
+            let [client, server] = &mut flow.spoke;
+            let spoke = if forward { client } else { server };
+            if !std::mem::replace(spoke, true) {
+                flow.greeting = greeting(tcp.payload).map(|greeting| (greeting, forward));
+            }
+            if asked.is_some_and(|(asked, _)| is_answer(asked, tcp.payload)) {
+                self.socks(at, ip, tcp);
+            }
+        } else if let Some(greeting) = greeting(tcp.payload) {
+            // The capture began after the connection did.
+            let flow = Flow {
+                sequence: tcp.sequence,
+                time: at.time,
+                mac: at.source,
+                ttl: ip.ttl,
+                class: None,
+                answered: false,
+                spoke: [true, false],
+                greeting: Some((greeting, true)),
+            };
+            self.flows.insert(key, flow);
+        }
+        if let Some(http) = Http::parse(tcp.payload) {
+            self.protocols.add(Protocol::Http);
+            self.http(at, ip, tcp, &http, (class, accepted));
+        } else if let Some(hello) = ClientHello::parse(tcp.payload) {
+            self.protocols.add(Protocol::Tls);
+            let subject = self.subject(at.source, ip.source);
+            self.asked_for(at, subject, ip.source, &hello.name);
+        } else if is_server_hello(tcp.payload) {
+            self.protocols.add(Protocol::Tls);
+            if WEB_PORTS.contains(&tcp.source) {
+                self.serves(at, ip, tcp.source);
+            }
+        }
+    }
+
+    fn http(
+        &mut self,
+        at: &Context,
+        ip: &Ip<'_>,
+        tcp: &Tcp<'_>,
+        http: &Http<'_>,
+        (class, accepted): (Option<StackClass>, bool),
+    ) {
+        let Http::Request { method, head, .. } = http else {
+            self.serves(at, ip, tcp.source);
+            return;
+        };
+        if http.is_for_proxy() && !self.is_excused(at.destination, ip.destination) {
+            let form = match (*method, head.proxy) {
+                ("CONNECT", _) => "CONNECT",
+                (_, true) => "Proxy-Connection",
+                (_, false) => "absolute-URI",
+            };
+            let subject = self.serving(at, at.destination, ip.destination);
+            let draft = Draft::new(SignKind::ProxyRequest).service(ip.destination, tcp.destination);
+            let roles = self.knowledge.roles(at.destination, Some(ip.destination));
+            let hard = accepted && roles.has(Role::Client) && at.setting.services_hard;
+            self.raise(at, subject, draft.hard(hard).fact("form", form));
+        }
+        let subject = self.subject(at.source, ip.source);
+        if (head.via || head.forwarded) && !self.is_excused(at.source, ip.source) {
+            let form = if head.via { "Via" } else { "X-Forwarded-For" };
+            let draft = Draft::new(SignKind::ForwardedField).at(ip.source);
+            self.raise(at, subject, draft.fact("form", form));
+        }
+        let phone = is_phone_agent(head.agent);
+        if phone {
+            self.raise(at, subject, Draft::new(SignKind::PhoneAgent).at(ip.source));
+        }
+        self.asked_for(at, subject, ip.source, head.host);
+        let contradicts = match class {
+            Some(StackClass::Unix | StackClass::Apple) => head.agent.contains("Windows NT"),
+            Some(StackClass::Windows) => phone,
+            Some(StackClass::Other) | None => false,
+        };
+        if let Some(class) = class.filter(|_| contradicts) {
+            let agent: String = head.agent.chars().take(40).collect();
+            let draft = Draft::new(SignKind::AgentMismatch).at(ip.source);
+            let draft = draft.fact("agent", escape(agent.as_bytes()));
+            self.raise(at, subject, draft.fact("one", class.id()));
+        }
+    }
+
+    /// Someone answered HTTP or TLS as a server does.
+    fn serves(&mut self, at: &Context, ip: &Ip<'_>, port: u16) {
+        let roles = self.knowledge.roles(at.source, Some(ip.source));
+        if !roles.has(Role::Client) || SYSTEM_PORTS.contains(&port) {
+            return;
+        }
+        let subject = self.serving(at, at.source, ip.source);
+        let draft = Draft::new(SignKind::HttpServer).service(ip.source, port);
+        self.raise(at, subject, draft.hard(at.setting.services_hard));
+    }
+
+    fn socks(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
+        self.protocols.add(Protocol::Socks);
+        if self.is_excused(at.source, ip.source) {
+            return;
+        }
+        let client = self.knowledge.roles(at.source, Some(ip.source)).has(Role::Client);
+        let subject = self.serving(at, at.source, ip.source);
+        let draft = Draft::new(SignKind::SocksProxy).service(ip.source, tcp.source);
+        self.raise(at, subject, draft.hard(client && at.setting.services_hard));
+    }
+
+    /// Whether the plan lets a station serve and forward requests.
+    fn is_excused(&self, mac: Option<Mac>, address: IpAddr) -> bool {
+        // A gateway's MAC stands for whoever is behind it: only the address counts then.
+        let roles = self.knowledge.roles(None, Some(address));
+        let roles = match mac {
+            Some(mac) if !self.knowledge.roles(Some(mac), None).has(Role::Router) => {
+                roles.and(self.knowledge.roles(Some(mac), None))
+            }
+            Some(_) | None => roles,
+        };
+        roles.has(Role::Proxy) || roles.has(Role::Server)
+    }
+}
+
+/// A stack as operators read it: class, window and scale.
+fn words(stack: &Stack) -> String {
+    let scale = stack.syn.scale.map_or_else(|| "-".to_owned(), |scale| scale.to_string());
+    format!("{} {}/{scale}", stack.class.id(), stack.syn.window)
+}
