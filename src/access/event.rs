@@ -50,6 +50,8 @@ pub struct DecisionRecord {
     pub identity: Option<String>,
     /// The certificate's serial number.
     pub serial: Option<String>,
+    /// When the certificate ends.
+    pub certificate_end: Option<Timestamp>,
     /// What was decided.
     pub outcome: Outcome,
     /// Why.
@@ -96,6 +98,7 @@ impl DecisionRecord {
             "method": self.method,
             "identity": self.identity,
             "serial": self.serial,
+            "certificate_end": self.certificate_end.map(Timestamp::rfc3339),
             "asset": self.asset,
             "host": self.host,
             "section": self.section,

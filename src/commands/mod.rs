@@ -15,6 +15,8 @@ mod diff;
 mod example;
 mod explain;
 mod import;
+mod incident;
+mod incident_bundle;
 mod init;
 mod log;
 mod misuse;
@@ -68,6 +70,7 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_mark, run: operate::mark },
     Verb { define: who::define, run: who::run },
     Verb { define: log::define, run: log::run },
+    Verb { define: incident::define, run: incident::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: authenticator::define, run: authenticator::run },

@@ -379,6 +379,9 @@ impl Running {
             | Command::MarkAdd { .. }
             | Command::MarkRelease { .. }
             | Command::MarkList
+            | Command::IncidentOpen { .. }
+            | Command::IncidentNote { .. }
+            | Command::IncidentClose { .. }
             | Command::BackupBegin
             | Command::BackupEnd { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);

@@ -6,6 +6,7 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod incidents;
 mod operators;
 mod outlook;
 mod weakening;
@@ -39,6 +40,7 @@ use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
 use crate::plan::{self, Finding, Plan, Severity};
+use crate::record::Incidents;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Findings of one refusal that are logged; the rest is counted.
@@ -81,6 +83,8 @@ pub struct Service {
     healthy: Arc<AtomicBool>,
     clock: Clock,
     since: Timestamp,
+    /// Read from the evidence when first asked for.
+    incidents: Option<Incidents>,
     inputs: Receiver<Input>,
     sender: Sender<Input>,
     /// Serves HTTP, the control socket and signals; ends with the service.
@@ -196,6 +200,7 @@ impl Service {
             healthy,
             clock,
             since: now.wall,
+            incidents: None,
             inputs,
             sender,
             runtime,
