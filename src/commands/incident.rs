@@ -183,7 +183,7 @@ fn told(console: &mut Console, result: &Value, text: Text) {
 
 fn read(matches: &ArgMatches, language: Language) -> Result<Incidents, Told> {
     let store = open(matches, language)?;
-    Incidents::read(&store, Span::ALL).map_err(|cause| cause.to_string())
+    Incidents::read(&store, Span::ALL, u64::MAX).map_err(|cause| cause.to_string())
 }
 
 /// The incident of that id.

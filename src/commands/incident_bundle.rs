@@ -61,7 +61,7 @@ fn plain(cause: impl std::fmt::Display) -> Told {
 pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Result<u8, Told> {
     let language = console.language;
     let store = open(matches, language)?;
-    let incidents = Incidents::read(&store, Span::ALL).map_err(plain)?;
+    let incidents = Incidents::read(&store, Span::ALL, u64::MAX).map_err(plain)?;
     let incident = find(&incidents, id, language)?;
     let key = public_key(&site::path(matches, "state").join(PUBLIC_FILE));
     let key = key.map_err(|failure| failure.message(language))?;

@@ -23,6 +23,9 @@ mod misuse;
 mod operate;
 mod refusal;
 mod render;
+mod report;
+#[cfg(test)]
+mod report_tests;
 mod running;
 mod secret;
 mod serve;
@@ -71,6 +74,7 @@ const VERBS: &[Verb] = &[
     Verb { define: who::define, run: who::run },
     Verb { define: log::define, run: log::run },
     Verb { define: incident::define, run: incident::run },
+    Verb { define: report::define, run: report::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: authenticator::define, run: authenticator::run },

@@ -114,11 +114,11 @@ impl Incident {
 pub struct Incidents(Vec<Incident>);
 
 impl Incidents {
-    /// Every incident that a store tells of within a span.
+    /// Every incident that a store tells of within a span, up to record `last`.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn read<S: Store>(store: &S, span: Span) -> Result<Self, S::Error> {
+    pub fn read<S: Store>(store: &S, span: Span, last: u64) -> Result<Self, S::Error> {
         let mut records = Vec::new();
         for event in IncidentEvent::ALL {
             // OK because an event's id is a value of its field
@@ -126,6 +126,7 @@ impl Incidents {
             let fields = vec![(Field::Event, pattern)];
             records.extend(store.search(&Query { span, fields, limit: ANSWERS_MAX })?);
         }
+        records.retain(|record| record.sequence <= last);
         records.sort_by_key(|record| record.sequence);
         let mut incidents = Self::default();
         records.iter().for_each(|record| incidents.hear(record.sequence, &record.line()));

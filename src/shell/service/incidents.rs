@@ -179,7 +179,7 @@ impl Service {
             if self.metrics.evidence_spooled.get() > 0 {
                 return Err(unavailable("records wait on the spool"));
             }
-            let known = Incidents::read(&self.evidence()?, Span::ALL);
+            let known = Incidents::read(&self.evidence()?, Span::ALL, u64::MAX);
             self.incidents = Some(known.map_err(unavailable)?);
         }
         self.incidents.as_ref().ok_or(Failure::new(FailureKind::StateAbsent))
