@@ -20,3 +20,4 @@ mod order;
 mod peers;
 mod radclient;
 mod render;
+mod report;

@@ -127,7 +127,7 @@ impl Evidence {
 
 /// The value of a row of a table of named values.
 fn named<'a>(table: &'a Value, name: &str) -> &'a Value {
-    let row = table.as_array().unwrap().iter().find(|row| row["key"] == name);
+    let row = table.as_array().unwrap().iter().find(|row| row["item"] == name);
     &row.unwrap_or_else(|| panic!("no {name} in {table}"))["value"]
 }
 
@@ -172,12 +172,12 @@ fn a_report_says_what_the_records_and_the_plan_say() {
     let found = evidence.json(&["--quarter", QUARTER]);
     let devices = shipped().0.devices.len() as u64;
     let summary = &found["summary"];
-    assert_eq!(named(summary, "登録されている端末"), &json!(devices));
-    assert_eq!(named(summary, "うち期間中に確認"), 2);
-    assert_eq!(named(summary, "うち未確認"), &json!(devices - 2));
-    assert_eq!(named(summary, "接続を試みた未登録の MAC アドレス"), 1);
-    assert_eq!(named(summary, "MAC アドレスによる許可の割合"), "50.0 %");
-    assert_eq!(named(summary, "90日以内に期限の切れる証明書"), 1);
+    assert_eq!(named(summary, "registered"), &json!(devices));
+    assert_eq!(named(summary, "seen"), 2);
+    assert_eq!(named(summary, "unseen"), &json!(devices - 2));
+    assert_eq!(named(summary, "strangers"), 1);
+    assert_eq!(named(summary, "mab_share"), "50.0 %");
+    assert_eq!(named(summary, "certificates_ending"), 1);
     assert_eq!(found["unseen"].as_array().unwrap().len() as u64, devices - 2);
     assert_eq!(found["strangers"][0]["mac"], "00-12-E2-00-00-03");
     assert_eq!(found["strangers"][0]["records"], json!([6]));
@@ -191,14 +191,14 @@ fn a_report_says_what_the_records_and_the_plan_say() {
     let change = &found["changes"][0];
     assert_eq!((&change["generation"], &change["sign"]), (&json!("2"), &json!("○")));
     let incident = &found["incidents"][0];
-    assert_eq!(incident["state"], "終了");
+    assert_eq!(incident["state"], "closed");
     assert_eq!(incident["acted_minutes"], 10);
     assert_eq!(incident["records"], json!([6, 8, 9, 10, 11]));
-    assert_eq!(found["corrective"][0]["state"], "完了");
+    assert_eq!(found["corrective"][0]["state"], "done");
     assert_eq!(found["irregularities"][0]["event"], "SYS-evidence-gap");
-    assert_eq!(named(&found["evidence"], "連鎖と封印の検証に合格"), "はい");
-    assert_eq!(named(&found["evidence"], "期間の初めから残っている"), "はい");
-    assert_eq!(named(&found["evidence"], "最後の記録まで封印されている"), "はい");
+    assert_eq!(named(&found["evidence"], "verified"), "yes");
+    assert_eq!(named(&found["evidence"], "from_the_beginning"), "yes");
+    assert_eq!(named(&found["evidence"], "sealed_to_the_end"), "yes");
     assert_eq!(found["seals"].as_array().unwrap().len(), 1, "the day in the quarter");
     assert_eq!(found["complete"], "yes");
     let rules = found["rules"].as_array().unwrap();
@@ -302,7 +302,7 @@ fn a_changed_record_breaks_the_rule_about_records() {
     let found = evidence.json(&["--quarter", QUARTER]);
     let rule = found["rules"].as_array().unwrap().iter().find(|row| row["rule"] == "R21").unwrap();
     assert_eq!(rule["sign"], "×");
-    assert_eq!(named(&found["evidence"], "連鎖と封印の検証に合格"), "いいえ");
+    assert_eq!(named(&found["evidence"], "verified"), "no");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod incidents;
 mod inventory;
 mod rules;
 
-use super::document::{Cell, Column, Document, Table, column};
+use super::document::{Cell, Column, Document, Table, column, term};
 use super::items::Items;
 use super::tally::Tally;
 use crate::plan::{Finding, Plan};
@@ -53,10 +53,10 @@ pub fn report(basis: &Basis<'_>, language: Language) -> Document {
         en: "Network self-check, {period}",
     };
     let head = basis.tally.head;
-    let mut tables = vec![summary(basis, language)];
+    let mut tables = vec![summary(basis)];
     tables.extend(inventory::tables(basis, language));
     tables.extend(rules::tables(basis, language));
-    tables.extend(incidents::tables(basis, language));
+    tables.extend(incidents::tables(basis));
     tables.extend(evidence::tables(basis, language));
     Document {
         language,
@@ -66,7 +66,7 @@ pub fn report(basis: &Basis<'_>, language: Language) -> Document {
             ("period", Cell::text(basis.period.id())),
             ("from", Cell::Time(basis.period.from())),
             ("to", Cell::Time(basis.period.to())),
-            ("complete", Cell::text(if basis.complete { "yes" } else { "no" })),
+            ("complete", yes(basis.complete)),
         ],
         tables,
         foot: vec![
@@ -147,18 +147,22 @@ fn remarks(basis: &Basis<'_>, language: Language) -> Vec<String> {
     all
 }
 
-const KEY: [Column; 2] = [column("key", "項目", "item"), column("value", "値", "value")];
+const KEY: [Column; 2] = [column("item", "項目", "item"), column("value", "値", "value")];
+
+fn yes(yes: bool) -> Cell {
+    if yes { term("yes", "はい", "yes") } else { term("no", "いいえ", "no") }
+}
 
 /// A table of named values.
-fn named(key: &'static str, title: Text, rows: Vec<(Text, Cell)>, language: Language) -> Table {
+fn named(key: &'static str, title: Text, rows: Vec<(Cell, Cell)>) -> Table {
     let mut table = Table::new(key, title, &KEY);
     for (name, cell) in rows {
-        table.row(vec![Cell::text(name.get(language)), cell]);
+        table.row(vec![name, cell]);
     }
     table
 }
 
-fn summary(basis: &Basis<'_>, language: Language) -> Table {
+fn summary(basis: &Basis<'_>) -> Table {
     let tally = basis.tally;
     let number = |number: usize| Cell::Number(number as u64);
     let seen = tally.devices.iter().filter(|device| device.count.times > 0).count();
@@ -168,39 +172,42 @@ fn summary(basis: &Basis<'_>, language: Language) -> Table {
     let open = incidents.iter().filter(|incident| incident.closed().is_none()).count();
     let expired = basis.plan.exceptions.iter().filter(|it| it.expires <= basis.as_of).count();
     let rows = vec![
-        (Text { ja: "登録されている端末", en: "devices registered" }, number(tally.devices.len())),
-        (Text { ja: "うち期間中に確認", en: "of these seen" }, number(seen)),
-        (Text { ja: "うち未確認", en: "of these unseen" }, number(tally.devices.len() - seen)),
         (
-            Text {
-                ja: "接続を試みた未登録の MAC アドレス",
-                en: "addresses seen but not registered",
-            },
+            term("registered", "登録されている端末", "devices registered"),
+            number(tally.devices.len()),
+        ),
+        (term("seen", "うち期間中に確認", "of these seen"), number(seen)),
+        (term("unseen", "うち未確認", "of these unseen"), number(tally.devices.len() - seen)),
+        (
+            term(
+                "strangers",
+                "接続を試みた未登録の MAC アドレス",
+                "addresses seen but not registered",
+            ),
             number(tally.strangers.len()),
         ),
         (
-            Text { ja: "証明書による許可", en: "admitted by certificate" },
+            term("certificate", "証明書による許可", "admitted by certificate"),
             Cell::Number(all.certificate),
         ),
+        (term("mab", "MAC アドレスによる許可", "admitted by MAC address"), Cell::Number(all.mab)),
+        (term("mab_share", "MAC アドレスによる許可の割合", "share of MAC addresses"), share(&all)),
+        (term("quarantined", "隔離", "quarantined"), Cell::Number(all.quarantined)),
+        (term("refused", "拒否", "refused"), Cell::Number(all.refused)),
         (
-            Text { ja: "MAC アドレスによる許可", en: "admitted by MAC address" },
-            Cell::Number(all.mab),
-        ),
-        (Text { ja: "MAC アドレスによる許可の割合", en: "share of MAC addresses" }, share(&all)),
-        (Text { ja: "隔離", en: "quarantined" }, Cell::Number(all.quarantined)),
-        (Text { ja: "拒否", en: "refused" }, Cell::Number(all.refused)),
-        (
-            Text {
-                ja: "90日以内に期限の切れる証明書", en: "certificates ending within 90 days"
-            },
+            term(
+                "certificates_ending",
+                "90日以内に期限の切れる証明書",
+                "certificates ending within 90 days",
+            ),
             number(inventory::ending(basis).len()),
         ),
-        (Text { ja: "例外措置", en: "exceptions" }, number(basis.plan.exceptions.len())),
-        (Text { ja: "うち期限切れ", en: "of these expired" }, number(expired)),
-        (Text { ja: "インシデント", en: "incidents" }, number(incidents.len())),
-        (Text { ja: "うち未終了", en: "of these open" }, number(open)),
+        (term("exceptions", "例外措置", "exceptions"), number(basis.plan.exceptions.len())),
+        (term("exceptions_expired", "うち期限切れ", "of these expired"), number(expired)),
+        (term("incidents", "インシデント", "incidents"), number(incidents.len())),
+        (term("incidents_open", "うち未終了", "of these open"), number(open)),
     ];
-    named("summary", Text { ja: "概要", en: "Summary" }, rows, language)
+    named("summary", Text { ja: "概要", en: "Summary" }, rows)
 }
 
 /// The share of admissions by MAC address, in percent with one digit.

@@ -13,6 +13,8 @@ pub enum Cell {
     Nothing,
     /// A text.
     Text(String),
+    /// A word with an id for machines and a text for people.
+    Term(&'static str, Text),
     /// A number.
     Number(u64),
     /// A point in time.
@@ -42,6 +44,7 @@ impl Cell {
         match (self, language) {
             (Self::Nothing, _) => String::new(),
             (Self::Text(text), _) => escape(text.as_bytes()),
+            (Self::Term(_, text), language) => text.get(language).to_owned(),
             (Self::Number(number), _) => number.to_string(),
             (Self::Time(time), _) => time.local(),
             (Self::Day(time), Language::Japanese) => time.wareki(),
@@ -54,12 +57,19 @@ impl Cell {
         match self {
             Self::Nothing => Value::Null,
             Self::Text(text) => json!(text),
+            Self::Term(id, _) => json!(id),
             Self::Number(number) => json!(number),
             Self::Time(time) => json!(time.rfc3339()),
             Self::Day(time) => json!(time.day()),
             Self::Records(numbers) => json!(numbers),
         }
     }
+}
+
+/// A word with an id for machines and a text for people.
+#[must_use]
+pub const fn term(id: &'static str, ja: &'static str, en: &'static str) -> Cell {
+    Cell::Term(id, Text { ja, en })
 }
 
 /// A column.

@@ -72,7 +72,12 @@ fn section(page: &mut String, number: usize, table: &Table, language: Language) 
                 (_, Cell::Number(_)) => write!(page, "<td class=\"n\">{text}</td>"),
                 (
                     _,
-                    Cell::Nothing | Cell::Text(_) | Cell::Time(_) | Cell::Day(_) | Cell::Records(_),
+                    Cell::Nothing
+                    | Cell::Text(_)
+                    | Cell::Term(..)
+                    | Cell::Time(_)
+                    | Cell::Day(_)
+                    | Cell::Records(_),
                 ) => write!(page, "<td>{text}</td>"),
             };
         }

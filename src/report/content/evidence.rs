@@ -1,8 +1,8 @@
 //! Changes of the plan, and what proves the evidence itself.
 
-use super::{Basis, named};
+use super::{Basis, named, yes};
 use crate::record::{Line, cell, time_of};
-use crate::report::document::{Cell, Table, column, private};
+use crate::report::document::{Cell, Table, column, private, term};
 use crate::report::tally::NOTABLE_MAX;
 use crate::vocabulary::{Language, Text, hex};
 
@@ -29,40 +29,37 @@ fn more(basis: &Basis<'_>, language: Language) -> String {
 }
 
 /// What became of a change of the plan.
-fn result(event: &str) -> (&'static str, Text) {
+fn result(event: &str) -> (&'static str, Cell) {
     match event {
         "CFG-plan-accepted" => {
-            ("○", Text { ja: "分離を証明し、受け入れた", en: "proven and accepted" })
+            ("○", term("accepted", "分離を証明し、受け入れた", "proven and accepted"))
         }
         "CFG-weakening-accepted" => (
             "△",
-            Text {
-                ja: "分離を弱める変更を承認した", en: "a weaker separation was accepted"
-            },
+            term(
+                "weakening-accepted",
+                "分離を弱める変更を承認した",
+                "a weaker separation was accepted",
+            ),
         ),
         "CFG-plan-unchanged" => {
-            ("○", Text { ja: "変更なし(読み直し)", en: "unchanged, read again" })
+            ("○", term("unchanged", "変更なし(読み直し)", "unchanged, read again"))
         }
-        "CFG-plan-rolled-back" => (
-            "○",
-            Text {
-                ja: "分離を証明し、以前の計画に戻した", en: "proven and rolled back"
-            },
-        ),
-        "CFG-plan-refused" => (
-            "×",
-            Text {
-                ja: "拒否し、前の計画を続けた", en: "refused; the plan before went on"
-            },
-        ),
+        "CFG-plan-rolled-back" => {
+            ("○", term("rolled-back", "分離を証明し、以前の計画に戻した", "proven and rolled back"))
+        }
+        "CFG-plan-refused" => {
+            ("×", term("refused", "拒否し、前の計画を続けた", "refused; the plan before went on"))
+        }
         "CFG-plan-fallback" => (
             "△",
-            Text {
-                ja: "ファイルを拒否し、最後の計画で起動した",
-                en: "the files were refused; the last plan was used",
-            },
+            term(
+                "fallback",
+                "ファイルを拒否し、最後の計画で起動した",
+                "the files were refused; the last plan was used",
+            ),
         ),
-        _ => ("△", Text { ja: "ファイルを使わず起動した", en: "started without the files" }),
+        _ => ("△", term("set-aside", "ファイルを使わず起動した", "started without the files")),
     }
 }
 
@@ -83,14 +80,14 @@ fn changes(basis: &Basis<'_>, language: Language) -> Table {
     )
     .note(more(basis, language));
     for (sequence, line) in notable(basis, true) {
-        let (sign, text) = result(&cell(line, "event"));
+        let (sign, result) = result(&cell(line, "event"));
         table.row(vec![
             Cell::Number(*sequence),
             Cell::Time(time_of(line)),
             Cell::text(cell(line, "generation")),
             Cell::text(cell(line, "by")),
             Cell::text(sign),
-            Cell::text(text.get(language)),
+            result,
             Cell::text(cell(line, "message")),
         ]);
     }
@@ -104,65 +101,67 @@ fn notable<'a>(basis: &'a Basis<'_>, changes: bool) -> impl Iterator<Item = &'a 
 
 fn proof(basis: &Basis<'_>, language: Language) -> Table {
     let tally = basis.tally;
-    let yes = |yes: bool| {
-        let text = match yes {
-            true => Text { ja: "はい", en: "yes" },
-            false => Text { ja: "いいえ", en: "no" },
-        };
-        Cell::text(text.get(language))
-    };
     let sealed = basis.seals.last().map_or(0, |seal| seal.last);
     let mut records = vec![tally.first, tally.head.sequence];
     records.dedup();
     let rows = vec![
-        (Text { ja: "期間中の記録の数", en: "records in the period" }, Cell::Number(tally.records)),
-        (Text { ja: "最初と最後の記録", en: "first and last record" }, Cell::Records(records)),
+        (term("records", "期間中の記録の数", "records in the period"), Cell::Number(tally.records)),
         (
-            Text {
-                ja: "期間の前の記録も残っている",
-                en: "records from before the period are kept",
-            },
+            term("first_and_last", "最初と最後の記録", "first and last record"),
+            Cell::Records(records),
+        ),
+        (
+            term(
+                "from_the_beginning",
+                "期間の初めから残っている",
+                "kept from the beginning of the period on",
+            ),
             yes(basis.reaches_back),
         ),
         (
-            Text { ja: "連鎖と封印の検証に合格", en: "chain and seals verify" },
+            term("verified", "連鎖と封印の検証に合格", "chain and seals verify"),
             yes(basis.broken.is_empty()),
         ),
         (
-            Text { ja: "読み取れない記録", en: "records that cannot be read" },
+            term("unreadable", "読み取れない記録", "records that cannot be read"),
             Cell::Number(tally.unreadable),
         ),
         (
-            Text { ja: "封印された日の数", en: "sealed days" },
+            term("sealed_days", "封印された日の数", "sealed days"),
             Cell::Number(basis.seals.len() as u64),
         ),
         (
-            Text {
-                ja: "最後の記録まで封印されている", en: "sealed up to the last record"
-            },
+            term(
+                "sealed_to_the_end",
+                "最後の記録まで封印されている",
+                "sealed up to the last record",
+            ),
             yes(sealed >= tally.head.sequence),
         ),
         (
-            Text { ja: "記録の欠落(SYS-evidence-gap)", en: "gaps (SYS-evidence-gap)" },
+            term("gaps", "記録の欠落(SYS-evidence-gap)", "gaps (SYS-evidence-gap)"),
             Cell::Number(tally.count("SYS-evidence-gap").times),
         ),
         (
-            Text {
-                ja: "時計の後退(SYS-clock-back)", en: "steps of the clock (SYS-clock-back)"
-            },
+            term(
+                "clock_steps",
+                "時計の後退(SYS-clock-back)",
+                "steps of the clock (SYS-clock-back)",
+            ),
             Cell::Number(tally.count("SYS-clock-back").times),
         ),
         (
-            Text {
-                ja: "保存期間による削除(SYS-evidence-expired)",
-                en: "deletions by age (SYS-evidence-expired)",
-            },
+            term(
+                "deletions",
+                "保存期間による削除(SYS-evidence-expired)",
+                "deletions by age (SYS-evidence-expired)",
+            ),
             Cell::Number(tally.count("SYS-evidence-expired").times),
         ),
     ];
     let title = Text { ja: "証跡の証明", en: "Proof of the evidence" };
     let broken: Vec<String> = basis.broken.iter().map(|broken| broken.text(language)).collect();
-    named("evidence", title, rows, language).note(broken.join(" "))
+    named("evidence", title, rows).note(broken.join(" "))
 }
 
 fn irregular(basis: &Basis<'_>, language: Language) -> Table {

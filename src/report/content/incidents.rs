@@ -2,8 +2,8 @@
 
 use super::Basis;
 use crate::record::{Incident, StepKind};
-use crate::report::document::{Cell, Table, column, private};
-use crate::vocabulary::{Language, Text, Timestamp};
+use crate::report::document::{Cell, Table, column, private, term};
+use crate::vocabulary::{Text, Timestamp};
 
 /// Incidents that were open at any time of the period.
 pub(super) fn of_period<'a>(basis: &'a Basis<'_>) -> Vec<&'a Incident> {
@@ -12,8 +12,8 @@ pub(super) fn of_period<'a>(basis: &'a Basis<'_>) -> Vec<&'a Incident> {
     basis.incidents.iter().filter(lasting).collect()
 }
 
-pub(super) fn tables(basis: &Basis<'_>, language: Language) -> Vec<Table> {
-    vec![incidents(basis, language), steps(basis, language), corrective(basis, language)]
+pub(super) fn tables(basis: &Basis<'_>) -> Vec<Table> {
+    vec![incidents(basis), steps(basis), corrective(basis)]
 }
 
 fn minutes(from: Timestamp, to: Option<Timestamp>) -> Cell {
@@ -21,7 +21,7 @@ fn minutes(from: Timestamp, to: Option<Timestamp>) -> Cell {
     minutes.map_or(Cell::Nothing, Cell::Number)
 }
 
-fn incidents(basis: &Basis<'_>, language: Language) -> Table {
+fn incidents(basis: &Basis<'_>) -> Table {
     let title = Text { ja: "インシデント", en: "Incidents" };
     let mut table = Table::new(
         "incidents",
@@ -40,8 +40,8 @@ fn incidents(basis: &Basis<'_>, language: Language) -> Table {
     );
     for incident in of_period(basis) {
         let state = match incident.closed() {
-            Some(_) => Text { ja: "終了", en: "closed" },
-            None => Text { ja: "対応中", en: "open" },
+            Some(_) => term("closed", "終了", "closed"),
+            None => term("open", "対応中", "open"),
         };
         table.row(vec![
             Cell::text(&incident.id),
@@ -51,14 +51,14 @@ fn incidents(basis: &Basis<'_>, language: Language) -> Table {
             minutes(incident.detected, incident.acted()),
             Cell::time(incident.closed()),
             minutes(incident.detected, incident.closed()),
-            Cell::text(state.get(language)),
+            state,
             Cell::Records(incident.sequences()),
         ]);
     }
     table
 }
 
-fn steps(basis: &Basis<'_>, language: Language) -> Table {
+fn steps(basis: &Basis<'_>) -> Table {
     let title = Text { ja: "インシデントの経過", en: "Steps of incidents" };
     let mut table = Table::new(
         "incident_steps",
@@ -79,13 +79,15 @@ fn steps(basis: &Basis<'_>, language: Language) -> Table {
     for incident in of_period(basis) {
         for step in &incident.steps {
             let kind = match step.kind {
-                StepKind::Note => step.event.text(),
-                StepKind::Decision | StepKind::Action | StepKind::Corrective => step.kind.text(),
+                StepKind::Note => Cell::Term(step.event.id(), step.event.text()),
+                StepKind::Decision | StepKind::Action | StepKind::Corrective => {
+                    Cell::Term(step.kind.id(), step.kind.text())
+                }
             };
             table.row(vec![
                 Cell::text(&incident.id),
                 Cell::Time(step.time),
-                Cell::text(kind.get(language)),
+                kind,
                 Cell::text(&step.by),
                 Cell::text(&step.decided_by),
                 Cell::text(&step.text),
@@ -98,7 +100,7 @@ fn steps(basis: &Basis<'_>, language: Language) -> Table {
     table
 }
 
-fn corrective(basis: &Basis<'_>, language: Language) -> Table {
+fn corrective(basis: &Basis<'_>) -> Table {
     let title = Text { ja: "指摘と是正措置", en: "Findings and corrective actions" };
     let mut table = Table::new(
         "corrective",
@@ -114,8 +116,8 @@ fn corrective(basis: &Basis<'_>, language: Language) -> Table {
     );
     for incident in of_period(basis) {
         let state = match incident.closed() {
-            Some(_) => Text { ja: "完了", en: "done" },
-            None => Text { ja: "対応中", en: "under way" },
+            Some(_) => term("done", "完了", "done"),
+            None => term("open", "対応中", "under way"),
         };
         let mut none = true;
         for step in incident.corrective() {
@@ -125,18 +127,18 @@ fn corrective(basis: &Basis<'_>, language: Language) -> Table {
                 Cell::text(&incident.title),
                 Cell::text(&step.text),
                 Cell::Time(step.time),
-                Cell::text(state.get(language)),
+                state.clone(),
                 Cell::Number(step.sequence),
             ]);
         }
         if none {
-            let state = Text { ja: "記録なし", en: "none recorded" };
+            let state = term("none", "記録なし", "none recorded");
             table.row(vec![
                 Cell::text(&incident.id),
                 Cell::text(&incident.title),
                 Cell::Nothing,
                 Cell::Nothing,
-                Cell::text(state.get(language)),
+                state,
                 Cell::Nothing,
             ]);
         }

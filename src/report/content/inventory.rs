@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Basis, CERTIFICATE_DAYS, share};
 use crate::plan::Device;
-use crate::report::document::{Cell, Table, column, private};
+use crate::report::document::{Cell, Table, column, private, term};
 use crate::report::tally::{Decisions, STRANGERS_MAX, Seen};
 use crate::vocabulary::{Language, Outcome, Reason, Text, Timestamp};
 
@@ -212,11 +212,11 @@ fn refusals(basis: &Basis<'_>, language: Language) -> Table {
             known.text().fill(language, &wants)
         });
         let named = match quarantine {
-            true => Text { ja: "隔離", en: "quarantine" },
-            false => Text { ja: "拒否", en: "refusal" },
+            true => term("quarantine", "隔離", "quarantine"),
+            false => term("refuse", "拒否", "refusal"),
         };
         table.row(vec![
-            Cell::text(named.get(language)),
+            named,
             // A reason that this version does not know may say anything.
             known.map_or(Cell::text("?"), |known| Cell::text(known.id())),
             Cell::text(text.unwrap_or_default()),

@@ -4,7 +4,7 @@ use super::Basis;
 use super::inventory::ending;
 use crate::plan::Severity;
 use crate::proof::{Standing, concerns, standings};
-use crate::report::document::{Cell, Table, column, private};
+use crate::report::document::{Cell, Table, column, private, term};
 use crate::report::rules::RULES;
 use crate::vocabulary::{Language, Text};
 
@@ -12,10 +12,10 @@ use crate::vocabulary::{Language, Text};
 const RECORDS_SHOWN: usize = 20;
 
 pub(super) fn tables(basis: &Basis<'_>, language: Language) -> Vec<Table> {
-    vec![exceptions(basis, language), rules(basis, language)]
+    vec![exceptions(basis), rules(basis, language)]
 }
 
-fn exceptions(basis: &Basis<'_>, language: Language) -> Table {
+fn exceptions(basis: &Basis<'_>) -> Table {
     let title =
         Text { ja: "例外措置(期限切れを先に)", en: "Exceptions, expired ones first" };
     let mut table = Table::new(
@@ -38,17 +38,17 @@ fn exceptions(basis: &Basis<'_>, language: Language) -> Table {
     all.sort_by_key(|exception| (exception.expires, &exception.id));
     for (number, exception) in (1..).zip(all) {
         let state = if exception.expires <= basis.as_of {
-            Text { ja: "期限切れ", en: "expired" }
+            term("expired", "期限切れ", "expired")
         } else if exception.in_force(basis.as_of) {
-            Text { ja: "有効", en: "in force" }
+            term("in-force", "有効", "in force")
         } else {
-            Text { ja: "開始前", en: "not yet" }
+            term("not-yet", "開始前", "not yet")
         };
         let objects: Vec<&str> =
             exception.objects.iter().map(|object| basis.plan.object_name(object)).collect();
         table.row(vec![
             Cell::Number(number),
-            Cell::text(state.get(language)),
+            state,
             Cell::text(&exception.id),
             Cell::text(&exception.rule),
             Cell::text(objects.join(", ")),
@@ -158,17 +158,17 @@ fn rules(basis: &Basis<'_>, language: Language) -> Table {
         records.dedup();
         records.truncate(RECORDS_SHOWN);
         let word = match standing {
-            Standing::Held => Text { ja: "適合", en: "held" },
-            Standing::Limited => Text { ja: "例外・警告あり", en: "limited" },
-            Standing::Broken => Text { ja: "不適合", en: "broken" },
-            Standing::Unmeasured => Text { ja: "未測定", en: "not measured" },
+            Standing::Held => term("held", "適合", "held"),
+            Standing::Limited => term("limited", "例外・警告あり", "limited"),
+            Standing::Broken => term("broken", "不適合", "broken"),
+            Standing::Unmeasured => term("unmeasured", "未測定", "not measured"),
         };
         table.row(vec![
             Cell::text(*rule),
             Cell::text(basis.items.of(rule)),
             Cell::text(asks.get(language)),
             Cell::text(standing.sign()),
-            Cell::text(word.get(language)),
+            word,
             Cell::Number(of.len() as u64),
             Cell::text(detail),
             Cell::Records(records),
