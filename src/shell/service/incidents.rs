@@ -2,7 +2,7 @@
 //! nothing else; the operator hears of it only when it is durable.
 
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,8 @@ use crate::vocabulary::Timestamp;
 const TEXT_OCTETS_MAX: usize = 4000;
 /// How long a step may take to become durable.
 const DURABLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a service that has just started may take to make its evidence.
+const MADE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Service {
     pub(super) fn incident_open(
@@ -187,7 +189,13 @@ impl Service {
 
     fn evidence(&self) -> Result<Sqlite, Failure> {
         let state = self.state.as_ref().ok_or(Failure::new(FailureKind::StateAbsent))?;
-        Sqlite::open_to_read(&state.join(EVIDENCE_FILE)).map_err(unavailable)
+        let path = state.join(EVIDENCE_FILE);
+        // Right after the first start its keeper is still making it.
+        let begun = Instant::now();
+        while !path.exists() && begun.elapsed() < MADE_TIMEOUT {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Sqlite::open_to_read(&path).map_err(unavailable)
     }
 }
 
