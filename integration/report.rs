@@ -23,8 +23,9 @@ fn json(city: &City, arguments: &[&str]) -> Value {
 /// The fiscal year in which this test runs.
 fn year() -> String {
     let day = now().day();
-    let (year, month) = (day[..4].parse::<i32>().unwrap(), &day[5..7]);
-    (year - i32::from(month < "04")).to_string()
+    let mut parts = day.split('-');
+    let (year, month) = (parts.next().unwrap(), parts.next().unwrap());
+    (year.parse::<i32>().unwrap() - i32::from(month < "04")).to_string()
 }
 
 /// Waits until the evidence holds the records that are cited.

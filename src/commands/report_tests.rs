@@ -284,7 +284,8 @@ fn a_period_that_is_not_over_says_up_to_which_record_it_speaks() {
     let now = crate::shell::clock::now();
     evidence.store.append(&[decision(now.0, 1, None)]).unwrap();
     let day = now.day();
-    let (year, month) = (&day[..4], &day[5..7]);
+    let mut parts = day.split('-');
+    let (year, month) = (parts.next().unwrap(), parts.next().unwrap());
     let fiscal = year.parse::<i32>().unwrap() - i32::from(month < "04");
     let arguments = ["--year", &fiscal.to_string()];
     let text = evidence.made(&arguments);

@@ -15,6 +15,9 @@ registry! {
     }
 }
 
+/// What to fill into the text of an [`ItemsError`].
+pub type ItemsFacts = Vec<(&'static str, String)>;
+
 /// The item number of each rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Items(BTreeMap<String, String>);
@@ -31,7 +34,7 @@ impl Items {
     ///
     /// # Errors
     /// What is wrong, and what to fill into its text.
-    pub fn parse(text: &str) -> Result<Self, (ItemsError, Vec<(&'static str, String)>)> {
+    pub fn parse(text: &str) -> Result<Self, (ItemsError, ItemsFacts)> {
         let file: File = toml::from_str(text)
             .map_err(|cause| (ItemsError::Form, vec![("cause", cause.message().to_owned())]))?;
         let unknown = file.items.keys().find(|rule| RULES.iter().all(|(id, _)| id != rule));

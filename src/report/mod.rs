@@ -14,5 +14,5 @@ mod tally;
 pub use content::{Basis, report};
 pub use document::{Cell, Column, Document, Table};
 pub use html::html;
-pub use items::Items;
+pub use items::{Items, ItemsError, ItemsFacts};
 pub use tally::{Count, Decisions, NOTABLE_MAX, STRANGERS_MAX, Seen, Stranger, Tally};
