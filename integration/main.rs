@@ -25,3 +25,4 @@ mod render;
 mod sessions;
 mod storm;
 mod sensor;
+mod report;

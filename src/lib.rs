@@ -24,6 +24,7 @@ pub mod proof;
 pub mod render;
 pub mod record;
 pub mod sensor;
+pub mod report;
 pub mod eap;
 pub mod authority;
 pub mod client;

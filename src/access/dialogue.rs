@@ -350,6 +350,7 @@ impl Access {
             },
             identity: None,
             serial: None,
+            certificate_end: None,
             outcome: Outcome::Refuse,
             because: Because::new(Reason::EapAbandoned),
             asset: None,

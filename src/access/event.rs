@@ -53,6 +53,8 @@ pub struct DecisionRecord {
     pub identity: Option<String>,
     /// The certificate's serial number.
     pub serial: Option<String>,
+    /// When the certificate ends.
+    pub certificate_end: Option<Timestamp>,
     /// What was decided.
     pub outcome: Outcome,
     /// Why.
@@ -99,6 +101,7 @@ impl DecisionRecord {
             "method": self.method,
             "identity": self.identity,
             "serial": self.serial,
+            "certificate_end": self.certificate_end.map(Timestamp::rfc3339),
             "asset": self.asset,
             "host": self.host,
             "section": self.section,

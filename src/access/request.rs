@@ -202,6 +202,7 @@ impl Site<'_> {
             method: course.method,
             identity: certificate.map(|found| found.identities.join(",")),
             serial: certificate.map(|found| found.serial.clone()),
+            certificate_end: certificate.map(|found| found.not_after),
             outcome: decision.outcome(),
             because: because.clone(),
             asset: device.map(|device| device.asset.clone()),

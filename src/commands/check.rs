@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::arguments::Words;
 use super::{Console, DONE, WRONG};
 use super::{render, running, site};
-use crate::plan::{self, Edition, Finding, Plan, Severity};
-use crate::proof;
+use crate::plan::{self, Edition, Finding, Plan};
+use crate::proof::{self, Standing, standings};
 use crate::shell::clock;
 use crate::shell::service::{Material as _, findings_json};
 use crate::vocabulary::{Language, Text, hex};
@@ -121,62 +121,6 @@ fn summary(plan: Option<&Plan>, errors: usize, warnings: usize, language: Langua
         facts.push(("devices", plan.devices.len().to_string()));
     }
     text.fill(language, &facts)
-}
-
-/// How a rule of separation stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Held,
-    /// Only as far as an exception or a warning says.
-    Limited,
-    Broken,
-    /// Only the running network shows it.
-    Unmeasured,
-}
-
-impl Standing {
-    const fn id(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Limited => "limited",
-            Self::Broken => "broken",
-            Self::Unmeasured => "unmeasured",
-        }
-    }
-
-    const fn sign(self) -> &'static str {
-        match self {
-            Self::Held => "○",
-            Self::Limited => "△",
-            Self::Broken => "×",
-            Self::Unmeasured => "－",
-        }
-    }
-}
-
-/// Every rule, R01 to R25, and how it stands.
-fn standings(findings: &[Finding]) -> Vec<(String, Standing)> {
-    let one = |number: u8| {
-        let rule = format!("R{number:02}");
-        // R07 and R08 are R02 to R04 under every assignment and failure, all of which are
-        // looked at together.
-        let implied = matches!(number, 7 | 8);
-        let concerns = |of: &str| of == rule || (implied && ["R02", "R03", "R04"].contains(&of));
-        let gravest = findings
-            .iter()
-            .filter(|finding| finding.kind.rule().as_deref().is_some_and(concerns))
-            .filter(|finding| finding.graded.is_some() || finding.severity() > Severity::Notice)
-            .map(Finding::severity)
-            .max();
-        let standing = match gravest {
-            Some(Severity::Error) => Standing::Broken,
-            Some(Severity::Warning | Severity::Notice) => Standing::Limited,
-            None if proof::STATIC_RULES.contains(&rule.as_str()) => Standing::Held,
-            None => Standing::Unmeasured,
-        };
-        (rule, standing)
-    };
-    (1..=25).map(one).collect()
 }
 
 /// `null` where no plan could be made, since then nothing was proven.

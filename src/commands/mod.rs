@@ -18,6 +18,8 @@ mod evaluate;
 mod example;
 mod explain;
 mod import;
+mod incident;
+mod incident_bundle;
 mod init;
 mod log;
 mod misuse;
@@ -25,6 +27,9 @@ mod netbox;
 mod operate;
 mod refusal;
 mod render;
+mod report;
+#[cfg(test)]
+mod report_tests;
 mod running;
 mod secret;
 mod serve;
@@ -74,6 +79,8 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_mark, run: operate::mark },
     Verb { define: who::define, run: who::run },
     Verb { define: log::define, run: log::run },
+    Verb { define: incident::define, run: incident::run },
+    Verb { define: report::define, run: report::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: enforce::define_quarantine, run: enforce::quarantine },

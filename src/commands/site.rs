@@ -73,6 +73,15 @@ pub(super) fn directories(matches: &ArgMatches) -> Directories {
     }
 }
 
+/// The same for a command that asks for no secrets.
+pub(super) fn tree(matches: &ArgMatches) -> Directories {
+    Directories {
+        config: path(matches, "config"),
+        topology: path(matches, "topology"),
+        secrets: PathBuf::new(),
+    }
+}
+
 /// The plan of a site's files; findings are printed only when there is none.
 ///
 /// # Errors

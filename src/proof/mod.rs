@@ -17,6 +17,7 @@ mod header;
 mod layer2;
 mod layer3;
 mod separation;
+mod standing;
 #[cfg(test)]
 mod oracle_tests;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use change::{Change, ChangeKind, change_hash, changes};
 pub use header::{Header, IPV4, MACS, Span, address, addresses, ports, subtract};
 pub use layer3::others;
 pub use separation::Crossing;
+pub use standing::{Standing, concerns, standings};
 
 use crate::plan::{Edition, Finding, Plan, Severity};
 use crate::vocabulary::Timestamp;

@@ -9,6 +9,7 @@ mod chain;
 #[cfg(test)]
 pub(crate) mod contract;
 mod export;
+mod incident;
 #[cfg(test)]
 mod memory;
 mod query;
@@ -19,8 +20,12 @@ mod table;
 pub use account::{Account, Status};
 pub use chain::{Broken, BrokenKind, DIGEST_OCTETS, Digest, GENESIS, Head, Seal, Verifier, digest};
 pub use export::{Segment, SegmentFault, read_segment, write_segment};
+pub use incident::{
+    CITED_MAX, INCIDENTS_MAX, Incident, IncidentEvent, IncidentStep, Incidents, StepKind, cited,
+    cited_text,
+};
 pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span};
 pub use session::{Session, SessionEnd, session_json};
 pub(crate) use store::day_end;
 pub use store::{Appended, COPY_SECONDS_MAX, Line, Record, Store, body, time_of};
-pub use table::{COLUMNS, TableEncoding, cell, csv};
+pub use table::{COLUMNS, TableEncoding, cell, csv, csv_rows};

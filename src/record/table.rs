@@ -61,15 +61,24 @@ pub fn csv(
     language: crate::vocabulary::Language,
     encoding: TableEncoding,
 ) -> Vec<u8> {
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let headings = COLUMNS.iter().map(|(_, heading)| heading.get(language));
-    // OK because a Vec takes every write and all rows are of one length
-    let _ = writer.write_record(headings);
-    for record in records {
+    let headings = COLUMNS.iter().map(|(_, heading)| heading.get(language).to_owned()).collect();
+    let cells = |record: &Record| {
         let line = record.line();
-        let _ = writer
-            .write_record(COLUMNS.iter().map(|(key, _)| harmless(&cell(&line, key)).into_owned()));
+        COLUMNS.iter().map(|(key, _)| cell(&line, key)).collect()
+    };
+    csv_rows(std::iter::once(headings).chain(records.iter().map(cells)), encoding)
+}
+
+/// Rows, which may differ in length, as CSV (RFC 4180) in which no cell is a formula.
+#[must_use]
+pub fn csv_rows(rows: impl Iterator<Item = Vec<String>>, encoding: TableEncoding) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .flexible(true)
+        .from_writer(Vec::new());
+    for row in rows {
+        // OK because a Vec takes every write
+        let _ = writer.write_record(row.iter().map(|cell| harmless(cell).into_owned()));
     }
     let octets = writer.into_inner().unwrap_or_default();
     // OK because the writer was given text alone

@@ -86,6 +86,34 @@ pub enum Command {
     },
     /// Marks in force.
     MarkList,
+    /// Open an incident.
+    IncidentOpen {
+        /// What it is called.
+        title: String,
+        /// When it was detected; as people write dates. Now when absent.
+        #[serde(default)]
+        detected: Option<String>,
+        /// Who, why, on which evidence.
+        basis: Basis,
+    },
+    /// Record a step of an incident.
+    IncidentNote {
+        /// Which one.
+        incident: String,
+        /// `note`, `decision`, `action` or `corrective`.
+        kind: String,
+        /// What happened or was done.
+        text: String,
+        /// Who, why, on which evidence.
+        basis: Basis,
+    },
+    /// Close an incident.
+    IncidentClose {
+        /// Which one.
+        incident: String,
+        /// Who, why, on which evidence.
+        basis: Basis,
+    },
     /// A copy of the state store, which the service holds for itself, for a backup.
     BackupBegin,
     /// How that backup went.
@@ -143,6 +171,21 @@ pub struct Accept {
     pub reason: String,
 }
 
+/// What a step of an incident rests on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basis {
+    /// On which ground.
+    #[serde(default)]
+    pub ground: String,
+    /// Who decided it, where that is not who asks.
+    #[serde(default)]
+    pub decided_by: String,
+    /// Numbers of records, as `12,15-17`.
+    #[serde(default)]
+    pub evidence: String,
+}
+
 /// A kind of mark as the socket spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -166,6 +209,9 @@ impl Command {
             Self::MarkAdd { .. } => "mark-add",
             Self::MarkRelease { .. } => "mark-release",
             Self::MarkList => "mark-list",
+            Self::IncidentOpen { .. } => "incident-open",
+            Self::IncidentNote { .. } => "incident-note",
+            Self::IncidentClose { .. } => "incident-close",
             Self::BackupBegin => "backup-begin",
             Self::BackupEnd { .. } => "backup-end",
             Self::Quarantine { .. } => "quarantine",
@@ -192,6 +238,10 @@ impl Command {
             | Self::PlanList
             | Self::PlanShow { .. }
             | Self::MarkList
+            // Each is an event of its own.
+            | Self::IncidentOpen { .. }
+            | Self::IncidentNote { .. }
+            | Self::IncidentClose { .. }
             | Self::BackupBegin
             | Self::BackupEnd { .. }
             | Self::EnforceList => false,

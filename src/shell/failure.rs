@@ -131,6 +131,22 @@ registry! {
             ["秘密情報に不足または誤りがあります({count} 件)。sekisho check で確認してください", "secrets are missing or wrong ({count} findings); see sekisho check"]
         SnapshotRefused "service.snapshot"
             ["計画を稼働状態にできません: {cause}", "the plan cannot be put into service: {cause}"]
+        IncidentUnknown "incident.no-such-incident"
+            ["インシデント `{incident}` はありません。sekisho incident list で確認してください", "there is no incident `{incident}`; see sekisho incident list"]
+        IncidentClosed "incident.closed"
+            ["インシデント {incident} は {closed} に終了しています。続きがあれば新しく開始し、元の番号を理由に書いてください", "incident {incident} was closed at {closed}; if there is more to it, open a new one and name it in the reason"]
+        IncidentsFull "incident.too-many"
+            ["インシデントが上限 {limit} 件に達しています", "there are already {limit} incidents"]
+        IncidentKind "incident.kind"
+            ["記録の種類 `{kind}` はありません。{known} のどれかを指定してください", "there is no kind of note `{kind}`; it is one of {known}"]
+        IncidentTime "incident.detected"
+            ["発見の日時 `{text}` を読み取れないか、未来です。例: 2026-11-24T09:00:00+09:00、R8.11.24", "cannot read the time of detection `{text}`, or it lies ahead; write 2026-11-24T09:00:00+09:00 or R8.11.24"]
+        RecordsMalformed "incident.evidence-malformed"
+            ["証跡の番号 `{text}` を読み取れません。例: 12,15-17(上限 {limit} 件)。番号は sekisho log search の seq です", "cannot read the record numbers `{text}`; write 12,15-17, at most {limit}; they are the seq of sekisho log search"]
+        RecordUnknown "incident.no-such-record"
+            ["証跡 {sequence} はありません", "there is no record {sequence}"]
+        EvidenceUnavailable "evidence.unavailable"
+            ["証跡を読み書きできないため、インシデントを記録できません: {cause}", "incidents cannot be recorded while the evidence cannot be read and written: {cause}"]
         BackupMismatch "backup.mismatch"
             ["バックアップ `{path}` が正しくありません: {cause}", "the backup is not right at `{path}`: {cause}"]
         SwitchUnreachable "switch.unreachable"

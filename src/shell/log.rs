@@ -139,6 +139,12 @@ registry! {
             ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
         BackupFailed "OPS-backup-failed"
             ["{path} のバックアップに失敗しました({by}): {cause}", "the backup at {path} failed, by {by}: {cause}"]
+        IncidentOpened "INC-opened"
+            ["インシデント {incident} を開始しました: {title}({by})", "incident {incident} was opened: {title} (by {by})"]
+        IncidentNote "INC-note"
+            ["インシデント {incident} に記録しました: {text}({by})", "incident {incident} was noted: {text} (by {by})"]
+        IncidentClosed "INC-closed"
+            ["インシデント {incident} を終了しました: {ground}({by})", "incident {incident} was closed: {ground} (by {by})"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -165,6 +171,8 @@ impl Event {
             | Self::EvidenceSealed
             | Self::BackupDone
             | Self::EvidenceExpired
+            | Self::IncidentNote
+            | Self::IncidentClosed
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -179,6 +187,7 @@ impl Event {
             | Self::EvidenceRestored
             | Self::ClockBack
             | Self::ApiRefused
+            | Self::IncidentOpened
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::EvidenceSpooling
@@ -269,7 +278,18 @@ impl Log {
         self.send(event_line(&self.shared, now, event, facts));
     }
 
-    /// The same, but not handed in as evidence: the line that may be kept is given back.
+    /// The same, and is told when it is durable, or that it will not be.
+    pub fn event_kept(
+        &self,
+        now: Timestamp,
+        event: Event,
+        facts: &[(&'static str, String)],
+        kept: Kept,
+    ) {
+        self.keep(event_line(&self.shared, now, event, facts), kept);
+    }
+
+    /// Reports something, but does not hand it in as evidence: the line that may be kept is given back.
     pub fn unkept(
         &self,
         now: Timestamp,
@@ -289,7 +309,11 @@ impl Log {
     /// Reports an account and is told when it is durable, or that it will not be. Without
     /// evidence it never is.
     pub fn account(&self, now: Timestamp, event: &str, fields: Value, kept: Kept) {
-        let line = Arc::new(self.line(now, event, Severity::Info, fields));
+        self.keep(self.line(now, event, Severity::Info, fields), kept);
+    }
+
+    fn keep(&self, line: Line, kept: Kept) {
+        let line = Arc::new(line);
         self.print(&line);
         match &self.evidence {
             Some(evidence) => evidence.keep_and_tell(line, kept),

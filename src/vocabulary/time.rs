@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
 
 /// Japan Standard Time: +09:00 all year.
-const JST: UtcOffset = match UtcOffset::from_hms(9, 0, 0) {
+pub(super) const JST: UtcOffset = match UtcOffset::from_hms(9, 0, 0) {
     Ok(offset) => offset,
     Err(_) => UtcOffset::UTC, // OK because nine hours are a valid offset
 };
@@ -158,7 +158,7 @@ impl Timestamp {
         time.checked_to_offset(offset)
     }
 
-    fn of(time: OffsetDateTime) -> Self {
+    pub(super) fn of(time: OffsetDateTime) -> Self {
         let milliseconds = time.unix_timestamp_nanos().div_euclid(1_000_000);
         Self(i64::try_from(milliseconds).unwrap_or(i64::MAX))
     }
@@ -170,11 +170,11 @@ impl fmt::Display for Timestamp {
     }
 }
 
-struct Era {
-    name: &'static str,
-    letter: char,
+pub(super) struct Era {
+    pub(super) name: &'static str,
+    pub(super) letter: char,
     /// Western year of 元年.
-    year: i32,
+    pub(super) year: i32,
     month: Month,
     day: u8,
 }
@@ -186,12 +186,12 @@ impl Era {
 }
 
 /// Newest first.
-const ERAS: [Era; 2] = [
+pub(super) const ERAS: [Era; 2] = [
     Era { name: "令和", letter: 'R', year: 2019, month: Month::May, day: 1 },
     Era { name: "平成", letter: 'H', year: 1989, month: Month::January, day: 8 },
 ];
 
-fn fold_width(character: char) -> char {
+pub(super) fn fold_width(character: char) -> char {
     match character {
         '０'..='９' | 'Ａ'..='Ｚ' | 'ａ'..='ｚ' | '．' | '／' | '－' => {
             char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character)

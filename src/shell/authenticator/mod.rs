@@ -384,6 +384,9 @@ impl Running {
             | Command::Disconnect { .. }
             | Command::EnforceList
             | Command::EnforceApprove { .. }
+            | Command::IncidentOpen { .. }
+            | Command::IncidentNote { .. }
+            | Command::IncidentClose { .. }
             | Command::BackupBegin
             | Command::BackupEnd { .. } => {
                 let failure = Failure::new(FailureKind::NotHere);

@@ -284,6 +284,25 @@ impl Sqlite {
         self.connection.query_row(oldest, [], |row| Ok(Timestamp(row.get(0)?))).optional()
     }
 
+    /// The first and last record of what happened within a span, and the latest time among them;
+    /// `None` where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn extent(&self, span: Span) -> rusqlite::Result<Option<(u64, u64, Timestamp)>> {
+        self.connection.query_row(
+            "SELECT min(sequence), max(sequence), max(time_ms) FROM record
+             WHERE time_ms >= ?1 AND time_ms < ?2",
+            [span.from.0, span.to.0],
+            |row| {
+                let first: Option<i64> = row.get(0)?;
+                let Some(first) = first else { return Ok(None) };
+                let last: i64 = row.get(1)?;
+                Ok(Some((first.cast_unsigned(), last.cast_unsigned(), Timestamp(row.get(2)?))))
+            },
+        )
+    }
+
     /// How many sessions are open, by environment; those of nobody admitted under "".
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 mod candidate;
 mod enforce;
+mod incidents;
 mod operators;
 mod outlook;
 mod sessions;
@@ -48,6 +49,7 @@ use crate::access::{Access, Accounting, Snapshot, worker_of};
 use crate::enforce::Summary;
 use crate::ledger::Change;
 use crate::plan::{self, Finding, Plan, Severity};
+use crate::record::Incidents;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Findings of one refusal that are logged; the rest is counted.
@@ -99,6 +101,8 @@ pub struct Service {
     healthy: Arc<AtomicBool>,
     clock: Clock,
     since: Timestamp,
+    /// Read from the evidence when first asked for.
+    incidents: Option<Incidents>,
     inputs: Receiver<Input>,
     sender: Sender<Input>,
     /// Serves HTTP, the control socket and signals; ends with the service.
@@ -243,6 +247,7 @@ impl Service {
             healthy,
             clock,
             since: now.wall,
+            incidents: None,
             inputs,
             sender,
             runtime,

@@ -44,6 +44,15 @@ impl Service {
             }
             Command::MarkRelease { mark } => self.mark_release(now, *mark, by),
             Command::MarkList => self.mark_list(now),
+            Command::IncidentOpen { title, detected, basis } => {
+                self.incident_open(now, title, detected.as_deref(), basis, by)
+            }
+            Command::IncidentNote { incident, kind, text, basis } => {
+                self.incident_note(now, incident, kind, text, basis, by)
+            }
+            Command::IncidentClose { incident, basis } => {
+                self.incident_close(now, incident, basis, by)
+            }
             Command::BackupBegin => self.backup_begin(),
             Command::BackupEnd { path, sequence, cause } => {
                 let mut facts = vec![
