@@ -22,6 +22,7 @@ pub mod policy;
 pub mod proof;
 pub mod render;
 pub mod record;
+pub mod alert;
 pub mod eap;
 pub mod authority;
 pub mod client;

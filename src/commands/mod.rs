@@ -3,6 +3,7 @@
 //!
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
+mod alert;
 mod arguments;
 mod authenticator;
 mod authority_directory;
@@ -68,6 +69,7 @@ const VERBS: &[Verb] = &[
     Verb { define: operate::define_mark, run: operate::mark },
     Verb { define: who::define, run: who::run },
     Verb { define: log::define, run: log::run },
+    Verb { define: alert::define, run: alert::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: authenticator::define, run: authenticator::run },

@@ -2,12 +2,15 @@
 //!
 //! `client/SWITCH.secret` (and `.next` while it is rotated, `.mab` for a fixed word of MAC
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
-//! `authority/ID.crl` (PEM or DER). A file that is absent is a warning here, since a plan can be
+//! `authority/ID.crl` (PEM or DER), and for a receiver of alerts `alert/ID.pem`, `.token` and
+//! `.password`. A file that is absent is a warning here, since a plan can be
 //! checked on a machine without secrets; `serve` refuses it.
 
+mod alerts;
 mod certificates;
 mod clients;
 
+pub use alerts::AlertSecrets;
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
 #[cfg(test)]
 mod tests;
@@ -57,6 +60,8 @@ pub struct Credentials {
     pub server_end: Timestamp,
     /// The authorities of the plan.
     pub authorities: Vec<AuthorityMaterial>,
+    /// The receivers of alerts that have what they need, by id.
+    pub alerts: BTreeMap<String, AlertSecrets>,
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
@@ -73,6 +78,7 @@ pub fn credentials(
     let clients = clients::read(plan, files, &sink);
     let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
     let authorities = certificates::authorities(plan, files, now, &sink);
+    let alerts = alerts::read(plan, files, &sink);
     let complete = || {
         let server = server?;
         Some(Credentials {
@@ -81,10 +87,22 @@ pub fn credentials(
             server_key: server.key,
             server_end: server.end,
             authorities: authorities?,
+            alerts,
         })
     };
     let credentials = if sink.has_errors() { None } else { complete() };
     (credentials, sink.into_findings())
+}
+
+/// What the receivers of alerts in use need, by id, and what is wrong with it.
+#[must_use]
+pub fn alert_secrets(
+    plan: &Plan,
+    files: &BTreeMap<String, Secret>,
+) -> (BTreeMap<String, AlertSecrets>, Vec<Finding>) {
+    let sink = Sink::default();
+    let secrets = alerts::read(plan, files, &sink);
+    (secrets, sink.into_findings())
 }
 
 const CHAIN: &str = "server/chain.pem";
@@ -94,6 +112,7 @@ const KEY: &str = "server/key.pem";
 fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
     let switch = |id: &str| plan.switch_by_id(id).is_some();
     let authority = |id: &str| plan.authorities.iter().any(|authority| authority.id == id);
+    let receiver = |id: &str| plan.alerts.sinks.iter().any(|sink| sink.id == id);
     let named = |name: &str, endings: &[&str], known: &dyn Fn(&str) -> bool| {
         endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(known))
     };
@@ -101,6 +120,7 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
         let known = match path.split_once('/') {
             Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
             Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
+            Some(("alert", name)) => named(name, &[".pem", ".token", ".password"], &receiver),
             Some(_) | None => path == CHAIN || path == KEY,
         };
         if !known {

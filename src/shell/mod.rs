@@ -7,6 +7,7 @@
 
 mod accounting;
 mod admission;
+pub mod alert;
 mod archive;
 pub mod authenticator;
 pub mod backup;

@@ -4,6 +4,7 @@
 //! ([`Proven`]) are different types; a secret cannot be printed ([`Secret`]); every text an
 //! operator reads exists in both languages ([`Text`]).
 
+mod alert;
 mod language;
 mod mac;
 mod mark;
@@ -14,6 +15,7 @@ mod secret;
 mod time;
 mod trust;
 
+pub use alert::{AlertKind, AlertSeverity};
 pub(crate) use language::registry;
 pub use language::{Fact, Language, Text, escape, hex, unhex};
 pub use mac::{Mac, MacError, MacSpelling};

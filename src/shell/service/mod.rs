@@ -29,6 +29,7 @@ use outlook::{Ends, pages, report};
 
 use super::accounting::Accountant;
 use super::admission::Admission;
+use super::alert::{self, Alarm};
 use super::clock::Clock;
 use super::control::{self, Accept, Reply, Request};
 use super::evidence::{self, Evidence, Keeper};
@@ -71,6 +72,7 @@ pub struct Service {
     accountants: Option<Workers<Snapshot>>,
     accounting: Vec<SocketAddr>,
     keeper: Option<Keeper>,
+    alarm: Alarm,
     state: Option<PathBuf>,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
@@ -125,6 +127,8 @@ impl Service {
 
         let (log, writer) = Log::start(&server.node_name, server.language, output)?;
         log.set_generation(generation);
+        let (watcher, watched) = alert::channel();
+        let log = log.with_watcher(watcher);
         let metrics = Arc::new(Metrics::new()?);
         let (log, keeper) = match state {
             Some(state) => {
@@ -142,6 +146,8 @@ impl Service {
             }
             None => (log, None),
         };
+        let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
+        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
@@ -187,6 +193,7 @@ impl Service {
             accountants,
             accounting: accounting.addresses(),
             keeper,
+            alarm,
             state: state.map(Path::to_owned),
             addresses: sockets.addresses(),
             metrics_address,
@@ -326,6 +333,7 @@ impl Service {
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
+        self.alarm.stop();
         if let Some(keeper) = self.keeper {
             keeper.stop();
         }
@@ -432,7 +440,10 @@ impl Service {
         self.metrics.plan_generation.set(generation);
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         *ends = Ends::of(plan, &candidate.credentials);
+        let watched = ends.watched();
         drop(ends);
+        let secrets = candidate.credentials.alerts.clone();
+        self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
         }
