@@ -8,9 +8,9 @@ use crate::vocabulary::{Language, Text, Timestamp};
 
 /// Letters of the sentence that a subject repeats.
 const SUBJECT_LETTERS_MAX: usize = 80;
-/// Octets of text in one encoded word: 45 become 60 of base64, and 72 with its frame, of the 75
-/// that RFC 2047 §2 allows.
-const WORD_OCTETS_MAX: usize = 45;
+/// Octets of text in one encoded word: 39 become 52 of base64, and 73 with its frame and the
+/// name of the field, of the 76 that RFC 2047 §2 allows a line.
+const WORD_OCTETS_MAX: usize = 39;
 /// Octets of text in a line of base64 (RFC 2045 §6.8: 76 letters).
 const LINE_OCTETS: usize = 57;
 

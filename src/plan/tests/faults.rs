@@ -120,7 +120,7 @@ const FAULTS: &[Case] = &[
     ("alerts.toml", "\"kansei@city.example\"", "§\"監視@city.example\"", "alert.bad-mail-address", "sink[3].to[0]"),
     ("alerts.toml", "to = [\"kansei@city.example\"]", "§to = []", "file.empty-value", "sink[3].to"),
     ("alerts.toml", "security = \"starttls\"", "security = \"none\"", "alert.secret-in-clear", "sink[3].kind"),
-    ("alerts.toml", "token = true", "token = true\n§password = \"x\"", "file.unknown-key", "sink[2].password"),
+    ("alerts.toml", "\ntoken = true", "\ntoken = true\n§password = \"x\"", "file.unknown-key", "sink[2].password"),
     // calendar.toml
     ("calendar.toml", "begin = \"07:00\"", "§begin = \"7:00\"", "calendar.bad-time", "hours[0].begin"),
     ("calendar.toml", "end = \"21:00\"", "§end = \"07:00\"", "calendar.bad-time", "hours[0].end"),
