@@ -10,6 +10,7 @@
     reason = "a test that goes wrong should stop loudly, and a test touches the world"
 )]
 
+mod alert;
 mod authenticator;
 mod city;
 mod eapol;
