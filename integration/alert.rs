@@ -32,6 +32,10 @@ fn rsyslog(city: &City, port: u16) -> Program {
         out.display()
     );
     city.write("rsyslog.conf", text.as_bytes(), 0o644);
+    rsyslog_of(city)
+}
+
+fn rsyslog_of(city: &City) -> Program {
     let mut command = Command::new("rsyslogd");
     command.arg("-n").arg("-f").arg(city.path("rsyslog.conf")).arg("-i").arg(city.path("pid"));
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -94,4 +98,44 @@ fn a_stranger_is_told_to_every_receiver_and_waits_for_one_that_is_away() {
     assert!(printed(&tried).contains("log: delivered"), "{}", printed(&tried));
     wait_for(&city, "collected", "ALERT-test");
     assert!(server.stop().success());
+}
+
+#[test]
+fn rsyslog_takes_datagrams_and_tls_and_an_authority_that_is_not_ours_gets_nothing() {
+    let city = City::new();
+    let (udp, tls) = (free_port(), free_port());
+    let server = city.authority.issue_server(&["localhost"], crate::city::now(), 30).unwrap();
+    city.write("log.pem", server.issued.pem.as_bytes(), 0o644);
+    city.write("log.key", server.key.pem().expose(), 0o600);
+    city.write("log-ca.pem", city.authority.certificate_pem().as_bytes(), 0o644);
+    let path = |name: &str| city.path(name).display().to_string();
+    let text = format!(
+        "global(defaultNetstreamDriverCAFile=\"{}\" defaultNetstreamDriverCertFile=\"{}\" defaultNetstreamDriverKeyFile=\"{}\")\nmodule(load=\"imudp\")\nmodule(load=\"imtcp\" streamDriver.name=\"ossl\" streamDriver.mode=\"1\" streamDriver.authMode=\"anon\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{udp}\")\ninput(type=\"imtcp\" port=\"{tls}\")\ntemplate(name=\"raw\" type=\"string\" string=\"%rawmsg%\\n\")\naction(type=\"omfile\" file=\"{}\" template=\"raw\")\n",
+        path("log-ca.pem"),
+        path("log.pem"),
+        path("log.key"),
+        path("collected")
+    );
+    city.write("rsyslog.conf", text.as_bytes(), 0o644);
+    let _syslog = rsyslog_of(&city);
+    let common = "kind = \"syslog\"\nminimum = \"info\"\nlanguage = \"en\"\nenabled = true\n";
+    let sinks = format!(
+        "[[sink]]\nid = \"udp\"\ntransport = \"udp\"\naddress = \"127.0.0.1:{udp}\"\nformat = \"rfc5424\"\n{common}\n[[sink]]\nid = \"tls\"\ntransport = \"tls\"\naddress = \"localhost:{tls}\"\nformat = \"cef\"\n{common}"
+    );
+    city.write("config/alerts.toml", sinks.as_bytes(), 0o644);
+    city.write("secrets/alert/tls.pem", city.authority.certificate_pem().as_bytes(), 0o644);
+    let tried =
+        |language: &str| printed(&run(&mut city.sekisho(&["alert", "test", "--lang", language])));
+    let until = Instant::now() + Duration::from_secs(30);
+    while !tried("en").contains("tls: delivered") {
+        assert!(Instant::now() < until, "{}", tried("en"));
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    wait_for(&city, "collected", "sekisho - ALERT-test [sekisho@32473 ");
+    wait_for(&city, "collected", "CEF:0|sekisho|sekisho|");
+    // Another authority of the same kind proves nothing.
+    let (other, _) = sekisho::authority::Authority::create("Other", crate::city::now(), 9).unwrap();
+    city.write("secrets/alert/tls.pem", other.certificate_pem().as_bytes(), 0o644);
+    let text = tried("ja");
+    assert!(text.contains("tls: 送れません") && text.contains("udp: 送りました"), "{text}");
 }

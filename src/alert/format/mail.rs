@@ -90,11 +90,10 @@ fn date(time: Timestamp) -> String {
 fn encoded_words(text: &str) -> String {
     let mut words: Vec<String> = vec![String::new()];
     for letter in text.chars() {
-        if let Some(last) = words.last_mut() {
-            if last.len() + letter.len_utf8() <= WORD_OCTETS_MAX {
-                last.push(letter);
-                continue;
-            }
+        let last = words.last_mut();
+        if let Some(last) = last.filter(|it| it.len() + letter.len_utf8() <= WORD_OCTETS_MAX) {
+            last.push(letter);
+            continue;
         }
         words.push(letter.to_string());
     }
