@@ -39,7 +39,7 @@ fn parse_5424(message: &str) -> (Vec<String>, Vec<(String, String)>, String) {
             }
         };
         parameters.push((name.to_owned(), value));
-        rest = &after[end + 1..];
+        rest = after.split_at(end + 1).1;
     }
     (head, parameters, rest.strip_prefix("] ").unwrap().to_owned())
 }
