@@ -23,7 +23,7 @@ const PRINTER: &str = "E8-0F-5E-60-EB-41";
 const MAB: &str = "User-Name = \"e80f.5e60.eb41\"\nUser-Password = \"e80f.5e60.eb41\"\nCalling-Station-Id = \"e8-0f-5e-60-eb-41\"\nNAS-Port = 1\nMessage-Authenticator = 0x00";
 
 /// Asks by radclient; what it printed.
-fn ask(port: u16, kind: &str, lines: &str) -> String {
+pub fn ask(port: u16, kind: &str, lines: &str) -> String {
     let mut command = Command::new("radclient");
     let (id, address) = SWITCH;
     command.args(["-x", "-r", "1", "-t", "3", &format!("127.0.0.1:{port}"), kind, &secret(id)]);

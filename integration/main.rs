@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod alert;
 mod authenticator;
 mod city;
 mod eapol;

@@ -25,6 +25,7 @@ pub mod render;
 pub mod record;
 pub mod sensor;
 pub mod report;
+pub mod alert;
 pub mod eap;
 pub mod authority;
 pub mod client;

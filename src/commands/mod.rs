@@ -4,6 +4,7 @@
 //! Exit codes are the same for all: 0 done or nothing wrong, 1 something is wrong, 2 wrong use.
 
 mod analyze;
+mod alert;
 mod arguments;
 mod authenticator;
 mod authority_directory;
@@ -81,6 +82,7 @@ const VERBS: &[Verb] = &[
     Verb { define: log::define, run: log::run },
     Verb { define: incident::define, run: incident::run },
     Verb { define: report::define, run: report::run },
+    Verb { define: alert::define, run: alert::run },
     Verb { define: backup::define_backup, run: backup::backup },
     Verb { define: backup::define_restore, run: backup::restore },
     Verb { define: enforce::define_quarantine, run: enforce::quarantine },

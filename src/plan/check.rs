@@ -138,7 +138,7 @@ mod tests {
     use crate::plan::inventory::tests::classes;
     use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
-    use crate::plan::{EapSettings, Edition, Grant, Server, inventory};
+    use crate::plan::{Alerts, Calendar, EapSettings, Edition, Grant, Server, inventory};
     use crate::vocabulary::{Language, Mac};
 
     /// A plan of the small city with these rows and this grant.
@@ -209,6 +209,8 @@ mod tests {
             gateways: Vec::new(),
             relays: Vec::new(),
             permitted: Vec::new(),
+            alerts: Alerts::default(),
+            calendar: Calendar::default(),
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

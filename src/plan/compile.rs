@@ -4,8 +4,8 @@ use super::finding::Sink;
 use super::names::Names;
 use super::sources::{is_profile, is_site};
 use super::{
-    Finding, FindingKind, Plan, Sources, environment, flow, inventory, policy, profile, server,
-    topology,
+    Finding, FindingKind, Plan, Sources, alerts, calendar, environment, flow, inventory, policy,
+    profile, server, topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -39,6 +39,8 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         inventory::read(sources, sink, &mut names, &environments.environments, &classes, &topology);
     let policy = policy::read(sources, sink, &names, &environments, &topology, now);
     let permitted = flow::read(sources, sink, &names, &environments.environments, now);
+    let alerts = alerts::read(sources, sink, &names);
+    let calendar = calendar::read(sources, sink);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -62,6 +64,8 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         gateways: topology.gateways,
         relays: topology.relays,
         permitted,
+        alerts,
+        calendar,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -80,6 +84,8 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "exceptions.toml"
                 | "grants.toml"
                 | "flows.toml"
+                | "alerts.toml"
+                | "calendar.toml"
                 | "inventory.csv"
         ) || is_profile(path)
     };

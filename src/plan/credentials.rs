@@ -2,13 +2,16 @@
 //!
 //! `client/SWITCH.secret` (and `.next` while it is rotated, `.mab` for a fixed word of MAC
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
-//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token`. A file that is absent is a warning here, since a plan can be
+//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token`, and for a receiver of alerts
+//! `alert/ID.pem`, `.token` and `.password`. A file that is absent is a warning here, since a plan can be
 //! checked on a machine without secrets; `serve` refuses it.
 
+mod alerts;
 mod certificates;
 mod clients;
 mod tokens;
 
+pub use alerts::AlertSecrets;
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
 pub use tokens::{ApiRole, ApiToken};
 #[cfg(test)]
@@ -61,6 +64,8 @@ pub struct Credentials {
     pub authorities: Vec<AuthorityMaterial>,
     /// Who may use the HTTP API.
     pub tokens: Vec<ApiToken>,
+    /// The receivers of alerts that have what they need, by id.
+    pub alerts: BTreeMap<String, AlertSecrets>,
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
@@ -78,6 +83,7 @@ pub fn credentials(
     let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
     let authorities = certificates::authorities(plan, files, now, &sink);
     let tokens = tokens::read(files, &sink);
+    let alerts = alerts::read(plan, files, &sink);
     let complete = || {
         let server = server?;
         Some(Credentials {
@@ -87,10 +93,22 @@ pub fn credentials(
             server_end: server.end,
             authorities: authorities?,
             tokens,
+            alerts,
         })
     };
     let credentials = if sink.has_errors() { None } else { complete() };
     (credentials, sink.into_findings())
+}
+
+/// What the receivers of alerts in use need, by id, and what is wrong with it.
+#[must_use]
+pub fn alert_secrets(
+    plan: &Plan,
+    files: &BTreeMap<String, Secret>,
+) -> (BTreeMap<String, AlertSecrets>, Vec<Finding>) {
+    let sink = Sink::default();
+    let secrets = alerts::read(plan, files, &sink);
+    (secrets, sink.into_findings())
 }
 
 const CHAIN: &str = "server/chain.pem";
@@ -100,6 +118,7 @@ const KEY: &str = "server/key.pem";
 fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
     let switch = |id: &str| plan.switch_by_id(id).is_some();
     let authority = |id: &str| plan.authorities.iter().any(|authority| authority.id == id);
+    let receiver = |id: &str| plan.alerts.sinks.iter().any(|sink| sink.id == id);
     let named = |name: &str, endings: &[&str], known: &dyn Fn(&str) -> bool| {
         endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(known))
     };
@@ -108,6 +127,7 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
             Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
             Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
             Some(("api", name)) => tokens::named(name).is_some(),
+            Some(("alert", name)) => named(name, &[".pem", ".token", ".password"], &receiver),
             Some(_) | None => path == CHAIN || path == KEY,
         };
         if !known {

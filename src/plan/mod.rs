@@ -5,6 +5,8 @@
 //! device. Unknown keys are findings, nothing falls back silently, and no code here knows the
 //! name of an environment: environments are data.
 
+mod alerts;
+mod calendar;
 mod check;
 mod compile;
 mod credentials;
@@ -27,10 +29,13 @@ mod step;
 pub(crate) mod tests;
 mod topology;
 
+pub use alerts::{AlertSink, Alerts, Host, MailSecurity, Means, Shape, Transport, Watch};
+pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
-    ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, credentials,
+    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, alert_secrets,
+    credentials,
 };
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,

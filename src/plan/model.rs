@@ -8,9 +8,9 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::{
-    Acl, AclIndex, Area, Authority, AuthorityIndex, Class, Device, Edition, Environment, Exception,
-    ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant, Link, Pair, Port, PortRole,
-    Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch, Vlan,
+    Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Device, Edition,
+    Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant, Link, Pair,
+    Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -97,6 +97,10 @@ pub struct Plan {
     pub relays: Vec<Relay>,
     /// The permitted flows (特定通信), those no longer or not yet approved included.
     pub permitted: Vec<Flow>,
+    /// What is alerted, and to whom.
+    pub alerts: Alerts,
+    /// When the city hall works.
+    pub calendar: Calendar,
     pub(super) lookup: Lookup,
 }
 
@@ -412,6 +416,8 @@ impl Plan {
             gateways: Vec::new(),
             relays: Vec::new(),
             permitted: Vec::new(),
+            alerts: Alerts::default(),
+            calendar: Calendar::default(),
             lookup: Lookup::default(),
         };
         plan.link()

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
+use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
 use super::{Failure, FailureKind};
@@ -145,6 +146,12 @@ registry! {
             ["インシデント {incident} に記録しました: {text}({by})", "incident {incident} was noted: {text} (by {by})"]
         IncidentClosed "INC-closed"
             ["インシデント {incident} を終了しました: {ground}({by})", "incident {incident} was closed: {ground} (by {by})"]
+        AlertSinkAway "SYS-alert-sink-away"
+            ["警報の送り先 {sink} に送れません。溜めて送り直します: {cause}", "alerts cannot be delivered to {sink}; they wait and are tried again: {cause}"]
+        AlertSinkBack "SYS-alert-sink-back"
+            ["警報の送り先 {sink} に再び送れます({count} 件を送りました)", "alerts reach {sink} again; {count} that waited were delivered"]
+        AlertsLost "SYS-alerts-lost"
+            ["警報 {count} 件を {sink} に届けられませんでした: {cause}", "{count} alerts for {sink} were lost: {cause}"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -168,6 +175,7 @@ impl Event {
             | Self::DisconnectOrdered
             | Self::AuthenticatorStarted
             | Self::SwitchBack
+            | Self::AlertSinkBack
             | Self::EvidenceSealed
             | Self::BackupDone
             | Self::EvidenceExpired
@@ -183,6 +191,7 @@ impl Event {
             | Self::SessionWaits
             | Self::SessionsHeld
             | Self::Complaint
+            | Self::AlertSinkAway
             | Self::PortDrifted
             | Self::EvidenceRestored
             | Self::ClockBack
@@ -190,6 +199,7 @@ impl Event {
             | Self::IncidentOpened
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
+            | Self::AlertsLost
             | Self::EvidenceSpooling
             | Self::EvidenceFull
             | Self::EvidenceGap
@@ -214,6 +224,8 @@ pub struct Log {
     shared: Arc<Shared>,
     /// Where every line is kept as well.
     evidence: Option<Evidence>,
+    /// Who looks at every line for something to alert.
+    watcher: Option<Watcher>,
 }
 
 /// The writing thread; stop it last.
@@ -253,7 +265,7 @@ impl Log {
             generation: AtomicU64::new(0),
             missing: AtomicU64::new(0),
         });
-        let log = Self { lines: lines.clone(), shared, evidence: None };
+        let log = Self { lines: lines.clone(), shared, evidence: None, watcher: None };
         let writing = log.shared.clone();
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
@@ -266,6 +278,12 @@ impl Log {
     #[must_use]
     pub fn with_evidence(self, evidence: Evidence) -> Self {
         Self { evidence: Some(evidence), ..self }
+    }
+
+    /// The same log, whose lines are watched.
+    #[must_use]
+    pub fn with_watcher(self, watcher: Watcher) -> Self {
+        Self { watcher: Some(watcher), ..self }
     }
 
     /// Every later line names this generation.
@@ -304,6 +322,22 @@ impl Log {
     /// Hands in an object's fields; `time`, `event`, `severity`, `node` and `schema` are added.
     pub fn fields(&self, now: Timestamp, event: &str, severity: Severity, fields: Value) {
         self.send(self.line(now, event, severity, fields));
+    }
+
+    /// The same, and the whole line is given back.
+    pub fn told(
+        &self,
+        now: Timestamp,
+        event: &str,
+        severity: Severity,
+        fields: Value,
+    ) -> Arc<Line> {
+        let line = Arc::new(self.line(now, event, severity, fields));
+        self.print(&line);
+        if let Some(evidence) = &self.evidence {
+            evidence.keep(Arc::clone(&line));
+        }
+        line
     }
 
     /// Reports an account and is told when it is durable, or that it will not be. Without
@@ -347,6 +381,9 @@ impl Log {
     }
 
     fn print(&self, line: &Arc<Line>) {
+        if let Some(watcher) = &self.watcher {
+            watcher.see(line);
+        }
         match self.lines.try_send(Entry::Line(Arc::clone(line))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

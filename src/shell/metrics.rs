@@ -79,6 +79,12 @@ pub struct Metrics {
     pub evidence_lost: IntCounter,
     /// Age of the oldest record still kept.
     pub evidence_oldest_seconds: Gauge,
+    /// What was alerted, by kind; what was summed up counts one by one.
+    pub alerts: IntCounterVec,
+    /// Deliveries of alerts, by receiver and result.
+    pub alert_deliveries: IntCounterVec,
+    /// Devices that the alert's memory had to forget.
+    pub alert_forgotten: IntGauge,
 }
 
 impl Metrics {
@@ -187,6 +193,16 @@ impl Metrics {
                 "Records of evidence that fitted nowhere.",
             )?,
             evidence_oldest_seconds,
+            alerts: counters("sekisho_alerts_total", "What was alerted.", &["kind"])?,
+            alert_deliveries: counters(
+                "sekisho_alert_delivery_total",
+                "Deliveries of alerts to receivers.",
+                &["sink", "result"],
+            )?,
+            alert_forgotten: integer(
+                "sekisho_alert_forgotten",
+                "Devices that the memory of alerts had to forget.",
+            )?,
             requests: counters(
                 "sekisho_requests_total",
                 "RADIUS datagrams received.",

@@ -8,6 +8,7 @@
 mod accounting;
 mod admission;
 pub mod api;
+pub mod alert;
 mod archive;
 pub mod authenticator;
 pub mod backup;

@@ -5,6 +5,7 @@
 //! operator reads exists in both languages ([`Text`]).
 
 mod fiscal;
+mod alert;
 mod language;
 mod mac;
 mod mark;
@@ -15,6 +16,7 @@ mod secret;
 mod time;
 mod trust;
 
+pub use alert::{AlertKind, AlertSeverity};
 pub use fiscal::{FiscalError, FiscalPeriod};
 pub(crate) use language::registry;
 pub use language::{Fact, Language, Text, escape, hex, unhex};

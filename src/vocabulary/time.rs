@@ -107,6 +107,12 @@ impl Timestamp {
         format!("{} {:02}:{:02}:{:02}", self.day(), time.hour(), time.minute(), time.second())
     }
 
+    /// Date and time in Japan; `None` outside the years that a calendar has.
+    #[must_use]
+    pub fn japan(self) -> Option<OffsetDateTime> {
+        self.civil(JST)
+    }
+
     /// The last instant before this one: what is over from midnight on held through the day
     /// before.
     #[must_use]

@@ -214,3 +214,42 @@ fn no_spoilt_directory_panics() {
         }
     }
 }
+
+#[test]
+fn a_receiver_without_its_secrets_is_left_out_and_nothing_else() {
+    let sources = crate::plan::tests::shipped();
+    let mut plan = crate::plan::compile(&sources, NOW).plan.unwrap();
+    plan.alerts.sinks.iter_mut().for_each(|sink| sink.enabled = true);
+    let (authority, _) = signed(authority_params("log"), None);
+    let file = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let mut files = BTreeMap::from([
+        ("alert/collector.pem".to_owned(), file(&authority)),
+        ("alert/soc.pem".to_owned(), file("no certificate")),
+        ("alert/chat.pem".to_owned(), file(&authority)),
+        ("alert/chat.token".to_owned(), file("a b")),
+    ]);
+    let told = |files: &BTreeMap<String, Secret>| {
+        let (secrets, findings) = alert_secrets(&plan, files);
+        assert!(findings.iter().all(|finding| finding.severity() == Severity::Warning));
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|it| format!("{} {}", it.kind.id(), it.at.as_ref().unwrap().file))
+            .collect();
+        (secrets, findings)
+    };
+    let (secrets, findings) = told(&files);
+    assert_eq!(secrets.keys().collect::<Vec<_>>(), ["collector"]);
+    assert_eq!(
+        findings,
+        [
+            "alert.secret-unusable secrets/alert/chat.token",
+            "alert.secret-absent secrets/alert/duty.password",
+            "alert.secret-absent secrets/alert/duty.pem",
+            "alert.secret-unusable secrets/alert/soc.pem",
+        ]
+    );
+    files.insert("alert/chat.token".to_owned(), file("token-of-the-chat\n"));
+    let (secrets, _) = told(&files);
+    assert_eq!(secrets["chat"].word, Some(file("token-of-the-chat")));
+    assert_eq!(secrets["chat"].anchors.len(), 1);
+}

@@ -358,6 +358,27 @@ findings! {
     TooMany Error "file.too-many"
         ["{count} 件あり、上限の {max} 件を超えています。", "there are {count}, more than the {max} allowed"]
         ["{max} 件以内に減らしてください。", "keep them to {max}"]
+    BadTimeOfDay Error "calendar.bad-time"
+        ["時刻 `{value}` を使えません。", "`{value}` cannot be used as a time of day here"]
+        ["08:30 のように書き、終わりを始まりより後にしてください(24:00 まで)。", "write it as 08:30, with an end after the beginning, at most 24:00"]
+    AlertHost Error "alert.bad-address"
+        ["`{value}` は送り先として読めません。", "`{value}` names no receiver"]
+        ["名前またはアドレスとポートを log.city.example:6514 や [fd00::9]:514 のように書いてください。", "write name or address and port, as log.city.example:6514 or [fd00::9]:514"]
+    AlertUrl Error "alert.bad-url"
+        ["URL `{value}` を使えません。", "the URL `{value}` cannot be used"]
+        ["https://hook.city.example/path のように書いてください。鍵は secrets/alert/ に置きます。", "write it as https://hook.city.example/path; a token belongs into secrets/alert/"]
+    AlertMailbox Error "alert.bad-mail-address"
+        ["`{value}` はメールアドレスとして読めません。", "`{value}` is no mail address"]
+        ["kansei@city.example のように書いてください。", "write it as security@city.example"]
+    AlertSecretInClear Error "alert.secret-in-clear"
+        ["トークンまたはパスワードを暗号化せずに送ることはできません。", "a token or password would be sent in the clear"]
+        ["https の URL、または security = \"starttls\" か \"tls\" にしてください。", "use an https URL, or security = \"starttls\" or \"tls\""]
+    AlertSecretAbsent Warning "alert.secret-absent"
+        ["`{path}` がないため、警報を {sink} に送れません。", "alerts cannot go to {sink}: `{path}` is missing"]
+        ["ファイルを置いて reload してください。", "put the file there and reload"]
+    AlertSecretUnusable Warning "alert.secret-unusable"
+        ["`{path}` を使えないため、警報を {sink} に送れません。", "alerts cannot go to {sink}: `{path}` cannot be used"]
+        [".pem には送り先の証明書を発行した認証局の証明書、ほかには印字できる ASCII の一語を書いてください。", "a .pem holds the certificate of the authority that issued the receiver's; the others hold one word of printable ASCII"]
     TimesReversed Error "file.times-reversed"
         ["始まり({from})が終わり({until})より前ではありません。", "the beginning ({from}) is not before the end ({until})"]
         ["二つの日付を確認してください。", "check the two dates"]

@@ -106,6 +106,30 @@ const FAULTS: &[Case] = &[
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R8.12.20\"", "flow.expiring", "flow[0].expires"),
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R7.3.31\"", "file.times-reversed", "flow[0].expires"),
     ("flows.toml", "id = \"T-002\"", "§id = \"T-001\"", "file.duplicate", "flow[1].id"),
+    // alerts.toml
+    ("alerts.toml", "window_minutes = 10", "§window_minutes = 0", "file.out-of-range", "watch.window_minutes"),
+    ("alerts.toml", "refusals = 5\n", "", "file.missing-key", "watch.refusals"),
+    ("alerts.toml", "refusals = 5", "refusals = 5\n§refusal = 5", "file.unknown-key", "watch.refusal"),
+    ("alerts.toml", "kind = \"mail\"", "§kind = \"fax\"", "file.not-a-choice", "sink[3].kind"),
+    ("alerts.toml", "id = \"soc\"", "§id = \"collector\"", "file.duplicate", "sink[1].id"),
+    ("alerts.toml", "\"10.250.0.20:6514\"", "§\"10.250.0.20\"", "alert.bad-address", "sink[0].address"),
+    ("alerts.toml", "facility = 10", "§facility = 24", "file.out-of-range", "sink[0].facility"),
+    ("alerts.toml", "environments = [\"C\"]", "§environments = [\"D\"]", "file.unknown-reference", "sink[1].environments[0]"),
+    ("alerts.toml", "minimum = \"info\"", "§minimum = \"low\"", "file.not-a-choice", "sink[0].minimum"),
+    ("alerts.toml", "alerts = [\"ALERT-stranger\",", "§alerts = [\"ALERT-strange\",", "file.not-a-choice", "sink[2].alerts[0]"),
+    ("alerts.toml", "https://chat.city.example/hooks/sekisho", "§https://user:word@chat.city.example/", "alert.bad-url", "sink[2].url"),
+    ("alerts.toml", "kind = \"webhook\"\nurl = \"https:", "§kind = \"webhook\"\nurl = \"http:", "alert.secret-in-clear", "sink[2].kind"),
+    ("alerts.toml", "\"kansei@city.example\"", "§\"監視@city.example\"", "alert.bad-mail-address", "sink[3].to[0]"),
+    ("alerts.toml", "to = [\"kansei@city.example\"]", "§to = []", "file.empty-value", "sink[3].to"),
+    ("alerts.toml", "security = \"starttls\"", "security = \"none\"", "alert.secret-in-clear", "sink[3].kind"),
+    ("alerts.toml", "\ntoken = true", "\ntoken = true\n§password = \"x\"", "file.unknown-key", "sink[2].password"),
+    // calendar.toml
+    ("calendar.toml", "begin = \"07:00\"", "§begin = \"7:00\"", "calendar.bad-time", "hours[0].begin"),
+    ("calendar.toml", "end = \"21:00\"", "§end = \"07:00\"", "calendar.bad-time", "hours[0].end"),
+    ("calendar.toml", "end = \"24:00\"", "§end = \"24:01\"", "calendar.bad-time", "hours[1].end"),
+    ("calendar.toml", "from = \"12-29\"", "§from = \"12-32\"", "file.bad-date", "closed[0].from"),
+    ("calendar.toml", "until = \"2027-03-28\"", "§until = \"2027-03-27\"", "file.times-reversed", "open[0].until"),
+    ("calendar.toml", "days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]\nbegin", "§days = [\"mon\", \"tues\"]\nbegin", "file.not-a-choice", "hours[0].days[1]"),
     // grants.toml
     ("grants.toml", "environment = \"C\"", "§environment = \"M\"", "grant.environment-closed", "grant[0].environment"),
     ("grants.toml", "mac = \"E8-0F-5D-0E-8C-0F\"", "§mac = \"E8-0F-5D-0E-8C\"", "file.bad-mac", "grant[0].mac"),
@@ -151,9 +175,24 @@ fn every_fault_is_found_at_its_line() {
 /// The table above has a row for every kind of these families, and lists are bounded.
 #[test]
 fn no_kind_of_finding_is_left_untried() {
-    let families = ["environment.", "profile.", "policy.", "exception.", "grant.", "flow."];
+    let families = [
+        "environment.",
+        "profile.",
+        "policy.",
+        "exception.",
+        "grant.",
+        "flow.",
+        "alert.",
+        "calendar.",
+    ];
     // One is shown by the shipped files, the other needs a proof.
-    let elsewhere = [FindingKind::ProfileUnproven, FindingKind::ExceptionIdle];
+    // Those about secrets are tried beside their readers.
+    let elsewhere = [
+        FindingKind::ProfileUnproven,
+        FindingKind::ExceptionIdle,
+        FindingKind::AlertSecretAbsent,
+        FindingKind::AlertSecretUnusable,
+    ];
     for kind in FindingKind::ALL {
         let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());
         let ours = families.iter().any(|family| kind.id().starts_with(family));
@@ -176,6 +215,8 @@ fn files_that_may_be_absent_are_and_others_are_missed_once() {
     for (path, missed) in [
         ("exceptions.toml", 0),
         ("grants.toml", 0),
+        ("alerts.toml", 0),
+        ("calendar.toml", 0),
         ("server.toml", 1),
         ("environments.toml", 1),
         ("policy.toml", 1),

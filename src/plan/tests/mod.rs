@@ -63,6 +63,8 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     let topology = topology::Topology::default();
     policy::read(sources, &sink, &names, &environments, &topology, now);
     flow::read(sources, &sink, &names, &environments.environments, now);
+    alerts::read(sources, &sink, &names);
+    calendar::read(sources, &sink);
     sink.into_findings()
 }
 
@@ -174,6 +176,8 @@ pub(super) fn plan_of_two_switches() -> Plan {
         gateways: Vec::new(),
         relays: Vec::new(),
         permitted: Vec::new(),
+        alerts: Alerts::default(),
+        calendar: Calendar::default(),
         lookup: model::Lookup::default(),
     };
     plan.link()

@@ -50,10 +50,17 @@ impl Spool {
     /// # Errors
     /// The file cannot be read, or the disk has no room for it.
     pub fn open(state: &Path, octets: u64) -> io::Result<Self> {
-        let path = state.join(SPOOL_FILE);
+        Self::open_file(&state.join(SPOOL_FILE), octets)
+    }
+
+    /// The same at a path of the caller's.
+    ///
+    /// # Errors
+    /// As [`Spool::open`].
+    pub fn open_file(path: &Path, octets: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE);
-        let mut file = options.open(&path)?;
+        let mut file = options.open(path)?;
         let mut magic = [0; 8];
         let known = file.metadata()?.len() == octets
             && file.read_exact(&mut magic).is_ok()
@@ -68,7 +75,7 @@ impl Spool {
         } else if let Err(cause) = spool.allocate() {
             // Half a spool would only take the room that others need. OK because the first cause
             // is the one to tell.
-            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(path);
             return Err(cause);
         }
         Ok(spool)

@@ -36,6 +36,7 @@ use sessions::{Sessions, Surroundings};
 
 use super::accounting::Accountant;
 use super::admission::Admission;
+use super::alert::{self, Alarm};
 use super::api::{self, Api};
 use super::clock::Clock;
 use super::control::{self, Accept, Reply, Request};
@@ -86,6 +87,7 @@ pub struct Service {
     accountants: Option<Workers<Snapshot>>,
     accounting: Vec<SocketAddr>,
     keeper: Option<Keeper>,
+    alarm: Alarm,
     state: Option<PathBuf>,
     sessions: Sessions,
     /// What the last snapshot set going among live sessions.
@@ -148,6 +150,8 @@ impl Service {
 
         let (log, writer) = Log::start(&server.node_name, server.language, output)?;
         log.set_generation(generation);
+        let (watcher, watched) = alert::channel();
+        let log = log.with_watcher(watcher);
         let metrics = Arc::new(Metrics::new()?);
         let (log, keeper) = match state {
             Some(state) => {
@@ -165,6 +169,8 @@ impl Service {
             }
             None => (log, None),
         };
+        let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
+        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
         let (feed, inbox) = sessions::open(&metrics);
         let mut workers = Vec::new();
@@ -234,6 +240,7 @@ impl Service {
             accountants,
             accounting: accounting.addresses(),
             keeper,
+            alarm,
             state: state.map(Path::to_owned),
             sessions,
             followed: Summary::default(),
@@ -388,6 +395,7 @@ impl Service {
             self.log.event(self.clock.now().wall, log::Event::StoreFailed, &facts);
         }
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
+        self.alarm.stop();
         if let Some(keeper) = self.keeper {
             keeper.stop();
         }
@@ -498,10 +506,13 @@ impl Service {
         self.metrics.plan_generation.set(generation);
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         *ends = Ends::of(plan, &candidate.credentials);
+        let watched = ends.watched();
         drop(ends);
         if let Some(api) = &self.api {
             api.admit(&candidate.credentials.tokens);
         }
+        let secrets = candidate.credentials.alerts.clone();
+        self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
         }

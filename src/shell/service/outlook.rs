@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::Input;
+use crate::alert::End;
 use crate::plan::{Credentials, Plan};
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
 use crate::shell::workers::{Report, Trouble};
 use crate::shell::{clock, http};
-use crate::vocabulary::Timestamp;
+use crate::vocabulary::{AlertKind, Timestamp};
 
 /// When certificates and lists end, for the metrics.
 #[derive(Default)]
@@ -40,6 +41,23 @@ impl Ends {
             }
         }
         ends
+    }
+
+    /// The same for alerts.
+    pub(super) fn watched(&self) -> Vec<End> {
+        let certificates = self.certificates.iter().map(|(role, name, at)| End {
+            kind: AlertKind::CertificateExpiring,
+            role,
+            name: name.clone(),
+            at: *at,
+        });
+        let lists = self.lists.iter().map(|(name, at)| End {
+            kind: AlertKind::ListExpiring,
+            role: "crl",
+            name: name.clone(),
+            at: *at,
+        });
+        certificates.chain(lists).collect()
     }
 
     fn show(&self, metrics: &Metrics, now: Timestamp) {
