@@ -129,7 +129,10 @@ fn a_port_of_hostapd_opens_for_wpa_supplicant_and_only_with_its_certificate() {
         let city = City::new();
         let credential = city.issue(DEVICE);
         city.edit("config/server.toml", |text| {
-            text.replace("127.0.0.1:0\"]", &format!("{SERVER}:1812\"]"))
+            text.replace(
+                "authentication = [\"127.0.0.1:0\"]",
+                &format!("authentication = [\"{SERVER}:1812\"]"),
+            )
         });
         city.edit("config/environments.toml", |text| {
             text.replace(

@@ -4,18 +4,26 @@
 //! from it, of which only the indices take room. Every commit is durable (write-ahead log with
 //! `synchronous = FULL`); other processes may read meanwhile.
 
+mod accounts;
+mod conditions;
+mod seal;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::types::{ToSql, Type};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+
+use accounts::{SESSION_COLUMNS, is_copy, read_session, take};
+use conditions::Conditions;
+use seal::next_seal;
 
 use crate::record::{
-    Account, Appended, COPY_SECONDS_MAX, DIGEST_OCTETS, Digest, Head, Line, Query, Record, Seal,
-    Session, SessionEnd, Span, Status, Store, body, day_end, time_of,
+    Account, Appended, DIGEST_OCTETS, Digest, Head, Line, Query, Record, Seal, Session, Span,
+    Store, body, time_of,
 };
 use crate::shell::files;
-use crate::vocabulary::{Mac, Timestamp};
+use crate::vocabulary::Timestamp;
 
 /// Name of the file inside the state directory.
 pub const EVIDENCE_FILE: &str = "evidence.sqlite";
@@ -24,95 +32,13 @@ pub const EVIDENCE_FILE: &str = "evidence.sqlite";
 const BUSY: Duration = Duration::from_millis(300);
 /// "sksv", so that `file` and we recognise our own database.
 const APPLICATION_ID: i32 = 0x736b_7376;
-/// Rows of an account's copy that are tidied away at once.
-const TIDY_ROWS: usize = 256;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 1] = ["
-    CREATE TABLE record (
-        sequence INTEGER PRIMARY KEY,
-        time_ms INTEGER NOT NULL,
-        hash BLOB NOT NULL,
-        body TEXT NOT NULL,
-        mac TEXT AS (body ->> 'mac') VIRTUAL,
-        address TEXT AS (body ->> 'address') VIRTUAL,
-        asset TEXT AS (body ->> 'asset') VIRTUAL,
-        host TEXT AS (body ->> 'host') VIRTUAL,
-        identity TEXT AS (body ->> 'identity') VIRTUAL,
-        section TEXT AS (body ->> 'section') VIRTUAL,
-        site TEXT AS (body ->> 'site') VIRTUAL,
-        switch TEXT AS (body ->> 'switch') VIRTUAL,
-        place TEXT AS (body ->> 'place') VIRTUAL,
-        environment TEXT AS (body ->> 'environment') VIRTUAL,
-        outcome TEXT AS (body ->> 'outcome') VIRTUAL,
-        reason TEXT AS (body ->> 'reason') VIRTUAL,
-        event TEXT AS (body ->> 'event') VIRTUAL,
-        session TEXT AS (body ->> 'session') VIRTUAL
-    );
-    CREATE INDEX record_time ON record (time_ms);
-    CREATE INDEX record_mac ON record (mac) WHERE mac IS NOT NULL;
-    CREATE INDEX record_address ON record (address) WHERE address IS NOT NULL;
-    CREATE INDEX record_asset ON record (asset) WHERE asset IS NOT NULL;
-    CREATE INDEX record_host ON record (host) WHERE host IS NOT NULL;
-    CREATE INDEX record_identity ON record (identity) WHERE identity IS NOT NULL;
-    CREATE INDEX record_section ON record (section) WHERE section IS NOT NULL;
-    CREATE INDEX record_place ON record (place) WHERE place IS NOT NULL;
-    CREATE INDEX record_switch ON record (switch) WHERE switch IS NOT NULL;
-    CREATE INDEX record_site ON record (site) WHERE site IS NOT NULL;
-    CREATE INDEX record_environment ON record (environment) WHERE environment IS NOT NULL;
-    CREATE INDEX record_reason ON record (reason) WHERE reason IS NOT NULL;
-    CREATE INDEX record_event ON record (event) WHERE event IS NOT NULL;
-    CREATE INDEX record_session ON record (session) WHERE session IS NOT NULL;
-    CREATE TABLE session (
-        id INTEGER PRIMARY KEY,
-        switch TEXT NOT NULL,
-        place TEXT NOT NULL,
-        mac TEXT NOT NULL,
-        session TEXT NOT NULL,
-        start_ms INTEGER NOT NULL,
-        last_ms INTEGER NOT NULL,
-        end_ms INTEGER,
-        cause TEXT,
-        address TEXT,
-        input_octets INTEGER NOT NULL,
-        output_octets INTEGER NOT NULL,
-        asset TEXT,
-        environment TEXT,
-        vlan INTEGER
-    ) STRICT;
-    CREATE INDEX session_key ON session (switch, session, mac);
-    CREATE INDEX session_open ON session (switch, start_ms) WHERE end_ms IS NULL;
-    CREATE INDEX session_mac ON session (mac);
-    CREATE INDEX session_asset ON session (asset) WHERE asset IS NOT NULL;
-    CREATE INDEX session_address ON session (address) WHERE address IS NOT NULL;
-    CREATE INDEX session_end ON session (end_ms);
-    CREATE TABLE copy (
-        copy INTEGER PRIMARY KEY,
-        time_ms INTEGER NOT NULL
-    ) STRICT;
-    CREATE INDEX copy_time ON copy (time_ms);
-    CREATE TABLE seal (
-        first INTEGER PRIMARY KEY,
-        last INTEGER NOT NULL,
-        day TEXT NOT NULL,
-        node TEXT NOT NULL,
-        before BLOB NOT NULL,
-        head BLOB NOT NULL,
-        signature BLOB NOT NULL
-    ) STRICT;
-    CREATE TABLE origin (
-        only INTEGER PRIMARY KEY CHECK (only = 1),
-        sequence INTEGER NOT NULL,
-        hash BLOB NOT NULL
-    ) STRICT;
-    INSERT INTO origin VALUES (1, 0, zeroblob(32));
-    CREATE TABLE spool (
-        only INTEGER PRIMARY KEY CHECK (only = 1),
-        epoch INTEGER NOT NULL,
-        taken INTEGER NOT NULL
-    ) STRICT;
-"];
+const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
 
+/// What can be asked of sessions; the same as `Query::fits_session`.
+const SESSION_FIELDS: [&str; 7] =
+    ["mac", "address", "asset", "switch", "place", "environment", "session"];
 /// The open file.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -358,129 +284,6 @@ fn foreign() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some("no evidence of this version".to_owned()))
 }
 
-/// Whether an account was kept already; if not, it is from now on.
-fn is_copy(
-    transaction: &Transaction<'_>,
-    account: &Account,
-    now: Timestamp,
-) -> rusqlite::Result<bool> {
-    let oldest = now.0.saturating_sub(COPY_SECONDS_MAX * 1000);
-    let copy = account.copy.cast_signed();
-    let known: Option<i64> = transaction
-        .prepare_cached("SELECT time_ms FROM copy WHERE copy = ?1")?
-        .query_row([copy], |row| row.get(0))
-        .optional()?;
-    if known.is_some_and(|time| time > oldest) && !begins_anew(transaction, account)? {
-        return Ok(true);
-    }
-    transaction
-        .prepare_cached("INSERT OR REPLACE INTO copy VALUES (?1, ?2)")?
-        .execute(params![copy, now.0])?;
-    transaction
-        .prepare_cached(&format!(
-            "DELETE FROM copy WHERE copy IN
-             (SELECT copy FROM copy WHERE time_ms <= ?1 ORDER BY time_ms LIMIT {TIDY_ROWS})"
-        ))?
-        .execute([oldest])?;
-    Ok(false)
-}
-
-/// The session that an account belongs to, if one is open or ended lately, and its row.
-fn known_session(
-    transaction: &Transaction<'_>,
-    account: &Account,
-) -> rusqlite::Result<Option<(Session, i64)>> {
-    let mac = account.mac.map(|mac| mac.to_string()).unwrap_or_default();
-    let live = account.time.0.saturating_sub(COPY_SECONDS_MAX * 1000);
-    transaction
-        .prepare_cached(&format!(
-            "SELECT {SESSION_COLUMNS}, id FROM session
-             WHERE switch = ?1 AND session = ?2 AND mac = ?3 AND (end_ms IS NULL OR last_ms > ?4)
-             ORDER BY id DESC LIMIT 1"
-        ))?
-        .query_row(params![account.switch, account.session, mac, live], |row| {
-            Ok((read_session(row)?, row.get::<_, i64>("id")?))
-        })
-        .optional()
-}
-
-/// Whether an account opens a session whose id was used before, so that it is no copy.
-fn begins_anew(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<bool> {
-    let known = known_session(transaction, account)?;
-    Ok(known.is_some_and(|(session, _)| session.begins_anew(account)))
-}
-
-/// Moves sessions on by an account.
-fn take(transaction: &Transaction<'_>, account: &Account) -> rusqlite::Result<()> {
-    if account.status == Status::Other {
-        return Ok(());
-    }
-    if matches!(account.status, Status::On | Status::Off) {
-        transaction
-            .prepare_cached(
-                "UPDATE session SET end_ms = ?2, cause = 'nas-reboot'
-                 WHERE switch = ?1 AND end_ms IS NULL AND start_ms <= ?2",
-            )?
-            .execute(params![account.switch, account.time.0])?;
-        return Ok(());
-    }
-    let mac = account.mac.map(|mac| mac.to_string()).unwrap_or_default();
-    let (session, id) = match known_session(transaction, account)? {
-        Some((mut session, id)) if !session.begins_anew(account) => {
-            session.hear(account);
-            (session, Some(id))
-        }
-        _ => {
-            let mut session = Session::begin(account);
-            admitted(transaction, &mut session, &mac)?;
-            (session, None)
-        }
-    };
-    transaction
-        .prepare_cached(
-            "INSERT OR REPLACE INTO session VALUES
-             (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )?
-        .execute(params![
-            id,
-            session.switch,
-            session.place,
-            mac,
-            session.session,
-            session.start.0,
-            session.last.0,
-            session.end.as_ref().map(|end| end.time.0),
-            session.end.as_ref().map(|end| end.cause.as_str()),
-            session.address.map(|address| address.to_string()),
-            session.input_octets.cast_signed(),
-            session.output_octets.cast_signed(),
-            session.asset,
-            session.environment,
-            session.vlan,
-        ])?;
-    Ok(())
-}
-
-/// Takes over into what a device was last admitted at the switch.
-fn admitted(
-    transaction: &Transaction<'_>,
-    session: &mut Session,
-    mac: &str,
-) -> rusqlite::Result<()> {
-    let found = transaction
-        .prepare_cached(
-            "SELECT asset, environment, body ->> 'vlan' FROM record
-             WHERE mac = ?1 AND switch = ?2 AND environment IS NOT NULL AND outcome IS NOT NULL
-             ORDER BY sequence DESC LIMIT 1",
-        )?
-        .query_row([mac, session.switch.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    (session.asset, session.environment, session.vlan) = found.unwrap_or_default();
-    Ok(())
-}
-
 impl Store for Sqlite {
     type Error = rusqlite::Error;
 
@@ -635,89 +438,6 @@ impl Store for Sqlite {
     }
 }
 
-/// The next day that is over and not sealed, unsigned.
-fn next_seal(
-    transaction: &Transaction<'_>,
-    node: &str,
-    now: Timestamp,
-) -> rusqlite::Result<Option<Seal>> {
-    let sealed = transaction
-        .query_row("SELECT last, head FROM seal ORDER BY first DESC LIMIT 1", [], |row| {
-            Ok((row.get::<_, i64>(0)?, digest(row, 1)?))
-        })
-        .optional()?;
-    let (sealed, before) = match sealed {
-        Some(sealed) => sealed,
-        None => transaction.query_row("SELECT sequence, hash FROM origin", [], |row| {
-            Ok((row.get::<_, i64>(0)?, digest(row, 1)?))
-        })?,
-    };
-    let open = transaction
-        .query_row(
-            "SELECT sequence, time_ms FROM record WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
-            [sealed],
-            |row| Ok((row.get::<_, i64>(0)?, Timestamp(row.get(1)?))),
-        )
-        .optional()?;
-    let Some((first, time)) = open else { return Ok(None) };
-    let end = day_end(time);
-    let next: Option<i64> = transaction.query_row(
-        "SELECT min(sequence) FROM record WHERE sequence > ?1 AND time_ms >= ?2",
-        [first, end.0],
-        |row| row.get(0),
-    )?;
-    if next.is_none() && now < end {
-        return Ok(None);
-    }
-    let below = next.unwrap_or(i64::MAX);
-    let (last, head) = transaction.query_row(
-        "SELECT sequence, hash FROM record WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1",
-        [below],
-        |row| Ok((row.get::<_, i64>(0)?, digest(row, 1)?)),
-    )?;
-    Ok(Some(Seal {
-        node: node.to_owned(),
-        day: time.day(),
-        first: first.cast_unsigned(),
-        last: last.cast_unsigned(),
-        before,
-        head,
-        signature: Vec::new(),
-    }))
-}
-
-const SESSION_COLUMNS: &str = "switch, place, mac, session, start_ms, last_ms, end_ms, cause, \
-                               address, input_octets, output_octets, asset, environment, vlan";
-/// What can be asked of sessions; the same as `Query::fits_session`.
-const SESSION_FIELDS: [&str; 7] =
-    ["mac", "address", "asset", "switch", "place", "environment", "session"];
-
-fn read_session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let text = |name: &str| row.get::<_, Option<String>>(name);
-    let end = row.get::<_, Option<i64>>("end_ms")?;
-    Ok(Session {
-        switch: row.get("switch")?,
-        place: row.get("place")?,
-        mac: text("mac")?.and_then(|mac| Mac::parse(&mac).ok()),
-        session: row.get("session")?,
-        start: Timestamp(row.get("start_ms")?),
-        last: Timestamp(row.get("last_ms")?),
-        end: match end {
-            Some(time) => Some(SessionEnd {
-                time: Timestamp(time),
-                cause: text("cause")?.unwrap_or_default(),
-            }),
-            None => None,
-        },
-        address: text("address")?.and_then(|address| address.parse().ok()),
-        input_octets: row.get::<_, i64>("input_octets")?.cast_unsigned(),
-        output_octets: row.get::<_, i64>("output_octets")?.cast_unsigned(),
-        asset: text("asset")?,
-        environment: text("environment")?,
-        vlan: row.get("vlan")?,
-    })
-}
-
 fn read_head(row: &Row<'_>) -> rusqlite::Result<Head> {
     Ok(Head { sequence: row.get::<_, i64>(0)?.cast_unsigned(), hash: digest(row, 1)? })
 }
@@ -727,138 +447,5 @@ fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
     <[u8; DIGEST_OCTETS]>::try_from(octets)
         .map_err(|_| rusqlite::Error::InvalidColumnType(column, "hash".to_owned(), Type::Blob))
 }
-
-/// The conditions of a query, with their values.
-#[derive(Default)]
-struct Conditions {
-    clauses: Vec<String>,
-    values: Vec<Box<dyn ToSql>>,
-}
-
-impl Conditions {
-    fn add(&mut self, clause: &str, value: impl ToSql + 'static) {
-        self.clauses.push(clause.to_owned());
-        self.values.push(Box::new(value));
-    }
-
-    fn field(&mut self, column: &str, pattern: &crate::record::Pattern) {
-        match pattern.value() {
-            Some(value) => self.add(&format!("{column} = ?"), value.to_owned()),
-            None => {
-                let mut like = String::new();
-                for letter in pattern.text().chars() {
-                    match letter {
-                        '*' => like.push('%'),
-                        '%' | '_' | '\\' => like.extend(['\\', letter]),
-                        other => like.push(other),
-                    }
-                }
-                self.add(&format!("{column} LIKE ? ESCAPE '\\'"), like);
-            }
-        }
-    }
-
-    fn clause(&self) -> String {
-        if self.clauses.is_empty() {
-            return String::new();
-        }
-        format!("WHERE {}", self.clauses.join(" AND "))
-    }
-
-    fn values(&self) -> Vec<&dyn ToSql> {
-        self.values.iter().map(AsRef::as_ref).collect()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::contract;
-
-    /// An engine in a directory that goes with it.
-    struct Held(Sqlite, tempfile::TempDir);
-
-    fn open() -> Held {
-        let directory = tempfile::tempdir().unwrap();
-        Held(Sqlite::open(directory.path()).unwrap(), directory)
-    }
-
-    impl Store for Held {
-        type Error = rusqlite::Error;
-
-        fn head(&self) -> rusqlite::Result<Head> {
-            self.0.head()
-        }
-        fn append(&mut self, lines: &[Line]) -> rusqlite::Result<Appended> {
-            self.0.append(lines)
-        }
-        fn search(&self, query: &Query) -> rusqlite::Result<Vec<Record>> {
-            self.0.search(query)
-        }
-        fn sessions(&self, query: &Query) -> rusqlite::Result<Vec<Session>> {
-            self.0.sessions(query)
-        }
-        fn seal(
-            &mut self,
-            node: &str,
-            now: Timestamp,
-            sign: &dyn Fn(&[u8]) -> Vec<u8>,
-        ) -> rusqlite::Result<Vec<Seal>> {
-            self.0.seal(node, now, sign)
-        }
-        fn seals(&self) -> rusqlite::Result<Vec<Seal>> {
-            self.0.seals()
-        }
-        fn walk(
-            &self,
-            first: u64,
-            each: &mut dyn FnMut(u64, &Digest, &[u8]) -> bool,
-        ) -> rusqlite::Result<()> {
-            self.0.walk(first, each)
-        }
-        fn expire(&mut self, before: Timestamp) -> rusqlite::Result<u64> {
-            self.0.expire(before)
-        }
-    }
-
-    #[test]
-    fn sqlite_keeps_the_contract() {
-        contract::suite(open);
-    }
-
-    #[test]
-    fn sqlite_agrees_with_memory_whatever_happens() {
-        contract::agrees_with_memory(open);
-    }
-
-    #[test]
-    fn what_was_kept_is_there_when_opened_again_and_read_beside() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut store = Sqlite::open(directory.path()).unwrap();
-        let head = store.append(&[contract::decision(0, 1, Some("A"))]).unwrap().head;
-        let reader = Sqlite::open_to_read(store.path()).unwrap();
-        assert_eq!(reader.head().unwrap(), head);
-        drop(store);
-        assert_eq!(Sqlite::open(directory.path()).unwrap().head().unwrap(), head);
-    }
-
-    #[test]
-    fn what_a_spool_held_is_taken_once() {
-        let Held(mut store, _directory) = open();
-        let lines = [contract::decision(0, 1, Some("A"))];
-        assert_eq!(store.spooled(7).unwrap(), 0);
-        store.append_spooled(&lines, 7, 1).unwrap();
-        assert_eq!((store.spooled(7).unwrap(), store.spooled(8).unwrap()), (1, 0));
-    }
-
-    #[test]
-    fn a_foreign_file_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join(EVIDENCE_FILE), "no database at all, only words")
-            .unwrap();
-        assert!(Sqlite::open(directory.path()).is_err());
-        let other = Connection::open(directory.path().join("other")).unwrap();
-        other.execute_batch("CREATE TABLE x (y); PRAGMA application_id = 5").unwrap();
-        assert!(Sqlite::open_to_read(&directory.path().join("other")).is_err());
-    }
-}
+mod tests;

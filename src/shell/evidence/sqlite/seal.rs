@@ -1,0 +1,58 @@
+//! Which day is to be sealed next.
+
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::digest;
+use crate::record::{Seal, day_end};
+use crate::vocabulary::Timestamp;
+
+/// The next day that is over and not sealed, unsigned.
+pub(super) fn next_seal(
+    transaction: &Transaction<'_>,
+    node: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Seal>> {
+    let sealed = transaction
+        .query_row("SELECT last, head FROM seal ORDER BY first DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, i64>(0)?, digest(row, 1)?))
+        })
+        .optional()?;
+    let (sealed, before) = match sealed {
+        Some(sealed) => sealed,
+        None => transaction.query_row("SELECT sequence, hash FROM origin", [], |row| {
+            Ok((row.get::<_, i64>(0)?, digest(row, 1)?))
+        })?,
+    };
+    let open = transaction
+        .query_row(
+            "SELECT sequence, time_ms FROM record WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
+            [sealed],
+            |row| Ok((row.get::<_, i64>(0)?, Timestamp(row.get(1)?))),
+        )
+        .optional()?;
+    let Some((first, time)) = open else { return Ok(None) };
+    let end = day_end(time);
+    let next: Option<i64> = transaction.query_row(
+        "SELECT min(sequence) FROM record WHERE sequence > ?1 AND time_ms >= ?2",
+        [first, end.0],
+        |row| row.get(0),
+    )?;
+    if next.is_none() && now < end {
+        return Ok(None);
+    }
+    let below = next.unwrap_or(i64::MAX);
+    let (last, head) = transaction.query_row(
+        "SELECT sequence, hash FROM record WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1",
+        [below],
+        |row| Ok((row.get::<_, i64>(0)?, digest(row, 1)?)),
+    )?;
+    Ok(Some(Seal {
+        node: node.to_owned(),
+        day: time.day(),
+        first: first.cast_unsigned(),
+        last: last.cast_unsigned(),
+        before,
+        head,
+        signature: Vec::new(),
+    }))
+}
