@@ -105,9 +105,7 @@ impl Accounting {
         reply: &mut Vec<u8>,
     ) -> Result<AccountAction, IgnoreReason> {
         let snapshot = Arc::clone(&self.snapshot);
-        let switch = snapshot.plan.client_by_address(source.ip());
-        let switch = switch.ok_or(IgnoreReason::UnknownClient)?;
-        let client = snapshot.clients.get(&switch).ok_or(IgnoreReason::UnknownClient)?;
+        let (switch, client) = snapshot.client(source.ip())?;
         let packet = Packet::parse(datagram)?;
         let status = match packet.code() {
             Code::AccountingRequest => false,

@@ -152,10 +152,7 @@ impl Access {
         reply: &mut Vec<u8>,
     ) -> Result<Action, IgnoreReason> {
         let snapshot = Arc::clone(&self.snapshot);
-        // The source address alone chooses the secret (RFC 2865 §3).
-        let switch = snapshot.plan.client_by_address(source.ip());
-        let switch = switch.ok_or(IgnoreReason::UnknownClient)?;
-        let client = snapshot.clients.get(&switch).ok_or(IgnoreReason::UnknownClient)?;
+        let (switch, client) = snapshot.client(source.ip())?;
         let packet = Packet::parse(datagram)?;
         let status = match packet.code() {
             Code::AccessRequest => false,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use ring::{digest, hmac};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
+use super::reason::IgnoreReason;
 use crate::eap::tls::{TlsServer, TrustMaterial};
 use crate::eap::trust::{CrlRule, Realm, RealmOf, StaleRule, TrustError};
 use crate::plan::{Admission, Credentials, Environment, Plan, WhenStale};
@@ -126,6 +128,20 @@ impl Snapshot {
     #[must_use]
     pub fn with_generation(self, generation: u64) -> Self {
         Self { generation, ..self }
+    }
+
+    /// The switch that a source address belongs to; it alone chooses the secret (RFC 2865 §3).
+    pub(super) fn client(&self, source: IpAddr) -> Result<(SwitchIndex, &Client), IgnoreReason> {
+        let switch = self.plan.client_by_address(source).ok_or(IgnoreReason::UnknownClient)?;
+        let client = self.clients.get(&switch).ok_or(IgnoreReason::UnknownClient)?;
+        Ok((switch, client))
+    }
+
+    /// The id of the switch that a source address belongs to.
+    #[must_use]
+    pub fn client_id(&self, source: IpAddr) -> Option<&str> {
+        let switch = self.plan.client_by_address(source).and_then(|index| self.plan.switch(index));
+        switch.map(|switch| switch.id.as_str())
     }
 
     /// What a handshake at `now` would make of this certificate chain, the end entity first,

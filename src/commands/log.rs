@@ -75,23 +75,12 @@ pub(super) fn define(language: Language) -> Command {
         .default_value("text")
         .hide_default_value(true)
         .hide_possible_values(true);
-    let encoding = words
-        .text(
-            "encoding",
-            "utf-8|cp932",
-            "CSV の文字コード[既定: utf-8]",
-            "encoding of CSV [default: utf-8]",
-        )
-        .value_parser(["utf-8", "cp932"])
-        .default_value("utf-8")
-        .hide_default_value(true)
-        .hide_possible_values(true);
     let limit = words
         .text("limit", "N", "最大件数[既定: 1000]", "answers at most [default: 1000]")
         .value_parser(value_parser!(u32).range(1..=ANSWERS_MAX as i64))
         .default_value(LIMIT)
         .hide_default_value(true);
-    let search = with_span(search.arg(port(words)), words).args([format, encoding, limit]);
+    let search = with_span(search.arg(port(words)), words).args([format, encoding(words), limit]);
     let files = |ja, en| {
         Arg::new("file")
             .value_name("FILE")
@@ -135,6 +124,21 @@ pub(super) fn define(language: Language) -> Command {
         .subcommand(site::with_json(site::with_state(verify, words), words))
         .subcommand(site::with_state(export, words))
         .subcommand(site::with_state(import, words))
+}
+
+/// `--encoding` of CSV.
+pub(super) fn encoding(words: Words) -> Arg {
+    words
+        .text(
+            "encoding",
+            "utf-8|cp932",
+            "CSV の文字コード[既定: utf-8]",
+            "encoding of CSV [default: utf-8]",
+        )
+        .value_parser(["utf-8", "cp932"])
+        .default_value("utf-8")
+        .hide_default_value(true)
+        .hide_possible_values(true)
 }
 
 /// `--since` and `--until`.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, ArgMatches, Command};
 
 use super::arguments::{Words, shown};
-use super::log::{Told, open};
+use super::log::{Told, encoding, open};
 use super::{Console, DONE, WRONG, site};
 use crate::plan;
 use crate::proof;
@@ -23,17 +23,6 @@ pub(super) fn define(language: Language) -> Command {
         .text("format", "html|csv|json", "形式[既定: html]", "form [default: html]")
         .value_parser(["html", "csv", "json"])
         .default_value("html")
-        .hide_default_value(true)
-        .hide_possible_values(true);
-    let encoding = words
-        .text(
-            "encoding",
-            "utf-8|cp932",
-            "CSV の文字コード[既定: utf-8]",
-            "encoding of CSV [default: utf-8]",
-        )
-        .value_parser(["utf-8", "cp932"])
-        .default_value("utf-8")
         .hide_default_value(true)
         .hide_possible_values(true);
     let command = words
@@ -55,7 +44,7 @@ pub(super) fn define(language: Language) -> Command {
             "fiscal year: 令和8年度, R8 or 2026 (April 2026 to March 2027)",
         ))
         .group(ArgGroup::new("period").args(["quarter", "year"]).required(true))
-        .args([format, encoding])
+        .args([format, encoding(words)])
         .arg(words.flag(
             "redacted",
             "名前・アドレス・ポート・資産番号を除いた版",

@@ -359,9 +359,9 @@ mod tests {
             (&["rotate", "sw01"], 1, "secret generate sw01"),
             (&["promote", "sw01"], 1, "secret rotate sw01"),
             (&["show", "sw01", "--yes"], 1, "secret generate sw01"),
-            (&["generate", "../sw01"], 2, "names no switch"),
-            (&["generate", ".sw01"], 2, "names no switch"),
-            (&["generate", "a/b"], 2, "names no switch"),
+            (&["generate", "../sw01"], 2, "cannot be a name"),
+            (&["generate", ".sw01"], 2, "cannot be a name"),
+            (&["generate", "a/b"], 2, "cannot be a name"),
         ];
         for (arguments, code, text) in cases {
             let (found, printed) = run_with(directory.path(), arguments);

@@ -90,9 +90,7 @@ impl Accountant {
     }
 
     fn count(&self, source: SocketAddr, kind: &str, result: &str) {
-        let plan = &self.accounting.snapshot().plan;
-        let switch = plan.client_by_address(source.ip()).and_then(|index| plan.switch(index));
-        let client = switch.map_or(CLIENT_UNKNOWN, |switch| switch.id.as_str());
+        let client = self.accounting.snapshot().client_id(source.ip()).unwrap_or(CLIENT_UNKNOWN);
         self.metrics.accounts.with_label_values(&[client, kind, result]).inc();
     }
 }

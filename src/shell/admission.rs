@@ -137,9 +137,7 @@ impl Answerer for Admission {
         reply: &mut Vec<u8>,
     ) -> Answer {
         let action = self.access.handle(now, datagram, source, local, reply);
-        let plan = &self.access.snapshot().plan;
-        let switch = plan.client_by_address(source.ip()).and_then(|index| plan.switch(index));
-        let client = switch.map_or(CLIENT_UNKNOWN, |switch| switch.id.as_str());
+        let client = self.access.snapshot().client_id(source.ip()).unwrap_or(CLIENT_UNKNOWN);
         // The code octet; any other number is no request.
         let kind = match datagram.first() {
             Some(1) => "access-request",

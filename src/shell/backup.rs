@@ -219,15 +219,9 @@ fn database(path: &Path, cause: &rusqlite::Error) -> Failure {
 }
 
 fn unreadable(error: FileError) -> Failure {
-    let cause = error.text(Language::English);
-    Failure::new(FailureKind::FileUnreadable)
-        .fact("path", error.path.display())
-        .fact("cause", cause)
+    error.failure(FailureKind::FileUnreadable)
 }
 
 fn unwritable(error: FileError) -> Failure {
-    let cause = error.text(Language::English);
-    Failure::new(FailureKind::FileUnwritable)
-        .fact("path", error.path.display())
-        .fact("cause", cause)
+    error.failure(FailureKind::FileUnwritable)
 }

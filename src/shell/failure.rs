@@ -45,6 +45,8 @@ registry! {
     FailureKind {
         DirectoryAbsent "file.no-directory"
             ["ディレクトリがありません: `{path}`(別の場所であれば --config などで指定します)", "no such directory: `{path}`; if it is elsewhere, name it by --config and so on"]
+        FileAbsent "file.absent"
+            ["`{path}` がありません", "`{path}` does not exist"]
         FileUnreadable "file.unreadable"
             ["`{path}` を読めません: {cause}", "cannot read `{path}`: {cause}"]
         FileUnwritable "file.unwritable"
@@ -174,7 +176,7 @@ registry! {
         ListNotWritten "certificate.list-not-written"
             ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl --ca {ca}` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl --ca {ca}`"]
         SwitchNameMalformed "secret.name-malformed"
-            ["`{name}` はスイッチの名前になりません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` names no switch; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
+            ["`{name}` は名前に使えません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` cannot be a name; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
         SecretAbsent "secret.absent"
             ["スイッチ `{switch}` の共有鍵 `{path}` がありません。`sekisho secret generate {switch}` で作ってください", "the switch `{switch}` has no secret `{path}`; make one by `sekisho secret generate {switch}`"]
         SecretNextAbsent "secret.next-absent"

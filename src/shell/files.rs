@@ -7,7 +7,7 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
-use super::random;
+use super::{Failure, FailureKind, random};
 use crate::vocabulary::{Language, Text, escape};
 
 /// Largest file in octets.
@@ -302,6 +302,16 @@ impl Drop for Lock {
 }
 
 impl FileError {
+    /// The error as a failure: absent, or of the kind that what was tried has.
+    #[must_use]
+    pub(super) fn failure(&self, kind: FailureKind) -> Failure {
+        if matches!(self.cause, FileCause::System(io::ErrorKind::NotFound, _)) {
+            return Failure::new(FailureKind::FileAbsent).fact("path", self.path.display());
+        }
+        let cause = self.text(Language::English);
+        Failure::new(kind).fact("path", self.path.display()).fact("cause", cause)
+    }
+
     /// The error for people.
     #[must_use]
     pub fn text(&self, language: Language) -> String {

@@ -7,7 +7,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::shell::files::{self, FileCause, PRIVATE_FILE};
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, hex, unhex};
+use crate::vocabulary::{hex, unhex};
 
 /// Name of the private key's file inside the state directory (PKCS #8).
 pub const KEY_FILE: &str = "evidence.key";
@@ -43,16 +43,11 @@ impl SealKey {
             Err(error) if is_absent(&error.cause) => {
                 let fresh = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
                     .map_err(|_| Failure::new(FailureKind::RandomUnavailable))?;
-                let unwritable = |error: files::FileError| {
-                    let cause = error.text(Language::English);
-                    Failure::new(FailureKind::FileUnwritable)
-                        .fact("path", path.display())
-                        .fact("cause", cause)
-                };
-                files::write_new(&path, fresh.as_ref(), PRIVATE_FILE).map_err(unwritable)?;
+                files::write_new(&path, fresh.as_ref(), PRIVATE_FILE)
+                    .map_err(|error| error.failure(FailureKind::FileUnwritable))?;
                 read(fresh.as_ref())?
             }
-            Err(error) => return Err(refused(error.text(Language::English))),
+            Err(error) => return Err(error.failure(FailureKind::FileUnreadable)),
         };
         let key = Self(pair);
         // OK because the public key can be written again at the next start; who needs it is told
@@ -84,10 +79,11 @@ fn is_absent(cause: &FileCause) -> bool {
 /// # Errors
 /// The file cannot be read or holds no key.
 pub fn public_key(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |cause: String| {
-        Failure::new(FailureKind::FileUnreadable).fact("path", path.display()).fact("cause", cause)
-    };
-    let octets = files::read(path).map_err(|error| failed(error.text(Language::English)))?;
+    let octets = files::read(path).map_err(|error| error.failure(FailureKind::FileUnreadable))?;
     let key = std::str::from_utf8(&octets).ok().and_then(|text| unhex(text.trim()));
-    key.filter(|key| key.len() == 32).ok_or_else(|| failed("not an Ed25519 key".to_owned()))
+    key.filter(|key| key.len() == 32).ok_or_else(|| {
+        Failure::new(FailureKind::FileUnreadable)
+            .fact("path", path.display())
+            .fact("cause", "not an Ed25519 key")
+    })
 }
