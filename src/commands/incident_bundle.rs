@@ -14,7 +14,8 @@ use super::incident::{find, history, incident_json};
 use super::log::{Told, open};
 use super::{Console, DONE, WRONG, site};
 use crate::record::{
-    Digest, GENESIS, Head, Incidents, Record, Seal, Span, Store as _, read_segment, write_segment,
+    Digest, GENESIS, Head, Incidents, Record, Seal, SealForm, Span, Store as _, read_segment,
+    write_segment,
 };
 use crate::shell::evidence::{PUBLIC_FILE, Sqlite, pack, public_key, read_packed};
 use crate::shell::files::{self, StagedDirectory};
@@ -33,17 +34,6 @@ struct Kept {
     seq: u64,
     hash: String,
     body: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SealLine {
-    node: String,
-    day: String,
-    first: u64,
-    last: u64,
-    before: String,
-    head: String,
-    signature: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,7 +77,7 @@ pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Re
     put(RECORDS_FILE, records.as_bytes())?;
     let seals = store.seals().map_err(plain)?;
     let covers = |seal: &&Seal| wanted.iter().any(|it| seal.first <= *it && *it <= seal.last);
-    let mut told: Vec<SealLine> = seals.iter().filter(covers).map(seal_line).collect();
+    let mut told: Vec<SealForm> = seals.iter().filter(covers).map(SealForm::of).collect();
     for seal in seals.iter().filter(covers) {
         // Of expired days the seal is all there is.
         if let Some(text) = segment(&store, seal, &key)? {
@@ -99,8 +89,10 @@ pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Re
     let sealed = sealed.map_or_else(|| store.origin().map_err(plain), Ok)?;
     if let Some(last) = wanted.last().filter(|last| **last > sealed.sequence) {
         put(OPEN_FILE, unsealed(&store, sealed, *last)?.as_bytes())?;
-        let before =
-            seals.last().map(seal_line).filter(|line| told.iter().all(|it| it.last != line.last));
+        let before = seals
+            .last()
+            .map(SealForm::of)
+            .filter(|line| told.iter().all(|it| it.last != line.last));
         told.extend(before);
     }
     put(SEALS_FILE, &serde_json::to_vec_pretty(&told).map_err(plain)?)?;
@@ -164,18 +156,6 @@ fn unsealed(store: &Sqlite, before: Head, last: u64) -> Result<String, Told> {
     walked.map_err(plain).map(|()| text)
 }
 
-fn seal_line(seal: &Seal) -> SealLine {
-    SealLine {
-        node: seal.node.clone(),
-        day: seal.day.clone(),
-        first: seal.first,
-        last: seal.last,
-        before: hex(&seal.before),
-        head: hex(&seal.head),
-        signature: hex(&seal.signature),
-    }
-}
-
 fn digest(text: &str) -> Option<Digest> {
     unhex(text)?.try_into().ok()
 }
@@ -201,12 +181,12 @@ pub(super) fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, 
     };
     let read = |name: &str| files::read_text(&bundle.join(name)).map_err(|it| it.text(language));
     let mut proven = Proven { records: BTreeMap::new(), sealed_to: Vec::new() };
-    let seals: Vec<SealLine> =
+    let seals: Vec<SealForm> =
         serde_json::from_str(&read(SEALS_FILE)?).map_err(|_| wrong(SEALS_FILE))?;
     let mut ends = vec![(0, GENESIS)];
     for line in seals {
         let name = format!("{SEGMENTS}/{}-{}-{}.jsonl.gz", line.node, line.day, line.first);
-        let seal = seal(line).ok_or_else(|| wrong(SEALS_FILE))?;
+        let seal = line.seal().ok_or_else(|| wrong(SEALS_FILE))?;
         if !seal.is_signed_by(&key) {
             return Err(wrong(SEALS_FILE));
         }
@@ -258,18 +238,6 @@ pub(super) fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, 
     ];
     console.line(text.fill(language, &facts));
     Ok(if sealed + unsealed > 0 { DONE } else { WRONG })
-}
-
-fn seal(line: SealLine) -> Option<Seal> {
-    Some(Seal {
-        node: line.node,
-        day: line.day,
-        first: line.first,
-        last: line.last,
-        before: digest(&line.before)?,
-        head: digest(&line.head)?,
-        signature: unhex(&line.signature)?,
-    })
 }
 
 /// Follows the chain of records that no seal covers, from the end of one that is signed.

@@ -15,14 +15,55 @@ const FORMAT: &str = "sekisho-segment-1";
 #[serde(deny_unknown_fields)]
 struct Header {
     format: String,
-    node: String,
-    day: String,
-    first: u64,
-    last: u64,
+    key: String,
+    seal: SealForm,
+}
+
+/// A seal as files hold it: hashes and signature in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealForm {
+    /// The node.
+    pub node: String,
+    /// The day in Japan.
+    pub day: String,
+    /// The first record's number.
+    pub first: u64,
+    /// The last record's number.
+    pub last: u64,
     before: String,
     head: String,
     signature: String,
-    key: String,
+}
+
+impl SealForm {
+    /// A seal to be written.
+    #[must_use]
+    pub fn of(seal: &Seal) -> Self {
+        Self {
+            node: seal.node.clone(),
+            day: seal.day.clone(),
+            first: seal.first,
+            last: seal.last,
+            before: hex(&seal.before),
+            head: hex(&seal.head),
+            signature: hex(&seal.signature),
+        }
+    }
+
+    /// The seal, not yet proven; `None` where its octets are none.
+    #[must_use]
+    pub fn seal(self) -> Option<Seal> {
+        Some(Seal {
+            before: digest(&unhex(&self.before)?)?,
+            head: digest(&unhex(&self.head)?)?,
+            signature: unhex(&self.signature)?,
+            node: self.node,
+            day: self.day,
+            first: self.first,
+            last: self.last,
+        })
+    }
 }
 
 /// A segment that was read and found whole.
@@ -55,17 +96,7 @@ pub fn write_segment<'a>(
     key: &[u8],
     bodies: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    let header = Header {
-        format: FORMAT.to_owned(),
-        node: seal.node.clone(),
-        day: seal.day.clone(),
-        first: seal.first,
-        last: seal.last,
-        before: hex(&seal.before),
-        head: hex(&seal.head),
-        signature: hex(&seal.signature),
-        key: hex(key),
-    };
+    let header = Header { format: FORMAT.to_owned(), key: hex(key), seal: SealForm::of(seal) };
     // OK because a struct of texts and numbers always has a JSON form
     let mut text = serde_json::to_string(&header).unwrap_or_default();
     text.push('\n');
@@ -87,17 +118,8 @@ pub fn read_segment(text: &str) -> Result<Segment, (SegmentFault, u64)> {
     if header.format != FORMAT {
         return Err(form);
     }
-    let octets = |text: &str| unhex(text).ok_or(form);
-    let seal = Seal {
-        node: header.node,
-        day: header.day,
-        first: header.first,
-        last: header.last,
-        before: digest(&octets(&header.before)?).ok_or(form)?,
-        head: digest(&octets(&header.head)?).ok_or(form)?,
-        signature: octets(&header.signature)?,
-    };
-    let key = octets(&header.key)?;
+    let seal = header.seal.seal().ok_or(form)?;
+    let key = unhex(&header.key).ok_or(form)?;
     if !seal.is_signed_by(&key) {
         return Err((SegmentFault::Signature, 0));
     }

@@ -19,7 +19,7 @@ mod table;
 
 pub use account::{Account, Status};
 pub use chain::{Broken, BrokenKind, DIGEST_OCTETS, Digest, GENESIS, Head, Seal, Verifier, digest};
-pub use export::{Segment, SegmentFault, read_segment, write_segment};
+pub use export::{SealForm, Segment, SegmentFault, read_segment, write_segment};
 pub use incident::{
     CITED_MAX, INCIDENTS_MAX, Incident, IncidentEvent, IncidentStep, Incidents, StepKind, cited,
     cited_text,
