@@ -15,11 +15,11 @@ use crate::operate::{json, page, refused};
 use crate::radclient::{ask, protected};
 
 /// How long a session may stay wrong.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// A switch of the city with one printer, and its own end of RFC 5176.
-struct Switch {
-    id: &'static str,
+pub(crate) struct Switch {
+    pub(crate) id: &'static str,
     address: &'static str,
     mac: &'static str,
     asset: &'static str,
@@ -28,7 +28,7 @@ struct Switch {
 }
 
 impl Switch {
-    fn new(
+    pub(crate) fn new(
         id: &'static str,
         address: &'static str,
         (mac, asset): (&'static str, &'static str),
@@ -38,7 +38,7 @@ impl Switch {
         Self { id, address, mac, asset, request, socket }
     }
 
-    fn cisco() -> Self {
+    pub(crate) fn cisco() -> Self {
         Self::new(
             "ken-sw02",
             "127.250.14.12",
@@ -57,12 +57,16 @@ impl Switch {
     }
 
     /// Lets its printer authenticate; gives what radclient printed.
-    fn authenticate(&self, server: &Server) -> String {
+    pub(crate) fn authenticate(&self, server: &Server) -> String {
         ask(server, "auth", self.address, &secret(self.id), &protected(self.request))
     }
 
     /// The next request, if one comes in time; copies of `last` are passed over.
-    fn heard(&self, patience: Duration, last: &[u8]) -> Option<(Vec<u8>, std::net::SocketAddr)> {
+    pub(crate) fn heard(
+        &self,
+        patience: Duration,
+        last: &[u8],
+    ) -> Option<(Vec<u8>, std::net::SocketAddr)> {
         let end = Instant::now() + patience;
         let mut buffer = [0; 4096];
         loop {
@@ -79,7 +83,12 @@ impl Switch {
         }
     }
 
-    fn answer(&self, request: &(Vec<u8>, std::net::SocketAddr), word: &str, cause: Option<u32>) {
+    pub(crate) fn answer(
+        &self,
+        request: &(Vec<u8>, std::net::SocketAddr),
+        word: &str,
+        cause: Option<u32>,
+    ) {
         let (octets, to) = request;
         let packet = Packet::parse(octets).unwrap();
         let code = match (packet.code(), cause) {
@@ -102,7 +111,7 @@ fn of(word: &str) -> Secret {
     Secret::new(word.as_bytes().to_vec())
 }
 
-fn code(request: &(Vec<u8>, std::net::SocketAddr)) -> Code {
+pub(crate) fn code(request: &(Vec<u8>, std::net::SocketAddr)) -> Code {
     Packet::parse(&request.0).unwrap().code()
 }
 
@@ -111,7 +120,7 @@ fn pending(city: &City) -> Vec<Value> {
     list["pending"].as_array().unwrap().clone()
 }
 
-fn wait(what: &str, ready: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, ready: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !ready() {
         assert!(Instant::now() < end, "no {what}");

@@ -54,6 +54,8 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("CFG-plan-refused", AlertKind::ReloadRefused, ""),
     ("CFG-plan-fallback", AlertKind::ReloadRefused, ""),
     ("CFG-weakening-accepted", AlertKind::Weakened, "change"),
+    ("OPS-detection", AlertKind::Detection, "subject"),
+    ("OPS-detection-held", AlertKind::DetectionHeld, "named"),
     ("SYS-evidence-spooling", AlertKind::EvidenceSpooling, ""),
     ("SYS-evidence-full", AlertKind::EvidenceFull, ""),
     ("SYS-evidence-gap", AlertKind::EvidenceGap, ""),

@@ -209,6 +209,7 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
     };
     Ok(Credentials {
         tokens: Vec::new(),
+        peers: Default::default(),
         clients,
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),

@@ -138,7 +138,9 @@ mod tests {
     use crate::plan::inventory::tests::classes;
     use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
-    use crate::plan::{Alerts, Calendar, EapSettings, Edition, Grant, Server, inventory};
+    use crate::plan::{
+        Alerts, Calendar, Detections, EapSettings, Edition, Grant, Server, inventory,
+    };
     use crate::vocabulary::{Language, Mac};
 
     /// A plan of the small city with these rows and this grant.
@@ -210,6 +212,7 @@ mod tests {
             relays: Vec::new(),
             permitted: Vec::new(),
             alerts: Alerts::default(),
+            detections: Detections::default(),
             calendar: Calendar::default(),
             lookup: crate::plan::model::Lookup::default(),
         };

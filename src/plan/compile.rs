@@ -4,8 +4,8 @@ use super::finding::Sink;
 use super::names::Names;
 use super::sources::{is_profile, is_site};
 use super::{
-    Finding, FindingKind, Plan, Sources, alerts, calendar, environment, flow, inventory, policy,
-    profile, server, topology,
+    Finding, FindingKind, Plan, Sources, alerts, calendar, detections, environment, flow,
+    inventory, policy, profile, server, topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -40,6 +40,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let policy = policy::read(sources, sink, &names, &environments, &topology, now);
     let permitted = flow::read(sources, sink, &names, &environments.environments, now);
     let alerts = alerts::read(sources, sink, &names);
+    let detections = detections::read(sources, sink, &names);
     let calendar = calendar::read(sources, sink);
     unknown_files(sources, sink);
     let plan = Plan {
@@ -65,6 +66,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         relays: topology.relays,
         permitted,
         alerts,
+        detections,
         calendar,
         lookup: super::model::Lookup::default(),
     };
@@ -85,6 +87,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "grants.toml"
                 | "flows.toml"
                 | "alerts.toml"
+                | "detections.toml"
                 | "calendar.toml"
                 | "inventory.csv"
         ) || is_profile(path)

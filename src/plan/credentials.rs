@@ -2,17 +2,19 @@
 //!
 //! `client/SWITCH.secret` (and `.next` while it is rotated, `.mab` for a fixed word of MAC
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
-//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token`, and for a receiver of alerts
-//! `alert/ID.pem`, `.token` and `.password`. A file that is absent is a warning here, since a plan can be
-//! checked on a machine without secrets; `serve` refuses it.
+//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token` and `.pem`, `detection/NAME.pem`, and for
+//! a receiver of alerts `alert/ID.pem`, `.token` and `.password`. A file that is absent is a
+//! warning here, since a plan can be checked on a machine without secrets; `serve` refuses it.
 
 mod alerts;
 mod certificates;
 mod clients;
+mod peers;
 mod tokens;
 
 pub use alerts::AlertSecrets;
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
+pub use peers::{PeerCertificate, Peers};
 pub use tokens::{ApiRole, ApiToken};
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,8 @@ pub struct Credentials {
     pub authorities: Vec<AuthorityMaterial>,
     /// Who may use the HTTP API.
     pub tokens: Vec<ApiToken>,
+    /// Who proves itself by a certificate instead.
+    pub peers: Peers,
     /// The receivers of alerts that have what they need, by id.
     pub alerts: BTreeMap<String, AlertSecrets>,
 }
@@ -83,6 +87,7 @@ pub fn credentials(
     let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
     let authorities = certificates::authorities(plan, files, now, &sink);
     let tokens = tokens::read(files, &sink);
+    let peers = peers::read(plan, files, now, &sink);
     let alerts = alerts::read(plan, files, &sink);
     let complete = || {
         let server = server?;
@@ -93,6 +98,7 @@ pub fn credentials(
             server_end: server.end,
             authorities: authorities?,
             tokens,
+            peers,
             alerts,
         })
     };
@@ -126,7 +132,10 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
         let known = match path.split_once('/') {
             Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
             Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
-            Some(("api", name)) => tokens::named(name).is_some(),
+            Some(("api", name)) => {
+                [".token", ".pem"].iter().any(|ending| tokens::named(name, ending).is_some())
+            }
+            Some(("detection", name)) => name.strip_suffix(".pem").is_some_and(|it| !it.is_empty()),
             Some(("alert", name)) => named(name, &[".pem", ".token", ".password"], &receiver),
             Some(_) | None => path == CHAIN || path == KEY,
         };

@@ -10,6 +10,7 @@ mod calendar;
 mod check;
 mod compile;
 mod credentials;
+mod detections;
 mod environment;
 mod finding;
 mod flow;
@@ -34,9 +35,10 @@ pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
-    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, alert_secrets,
-    credentials,
+    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials,
+    PeerCertificate, Peers, alert_secrets, credentials,
 };
+pub use detections::{DetectionRule, Detections, Message};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,

@@ -92,9 +92,17 @@ registry! {
         MarksFull "mark.too-many"
             ["有効な印が上限 {limit} に達しています", "there are already {limit} marks in force"]
         SubjectMalformed "mark.subject-malformed"
-            ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, or a switch and port such as hon-sw01:0/3"]
+            ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、コンピューター名、接続中の IP アドレス、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, a computer name, an IP address in use, or a switch and port such as hon-sw01:0/3"]
         SubjectUnknown "mark.subject-unknown"
             ["対象 `{subject}` は計画にありません", "the plan does not know `{subject}`"]
+        SubjectAmbiguous "mark.subject-ambiguous"
+            ["`{subject}` に当たるものが二つ以上あります。MAC アドレスか資産番号で指定してください", "`{subject}` means more than one device; give a MAC address or an asset number"]
+        AddressUnattached "mark.address-unattached"
+            ["IP アドレス {subject} で接続中の端末はありません(アカウンティングの記録による)", "no device is connected with the IP address {subject}, as far as accounting tells"]
+        DetectionForeign "detection.other-environment"
+            ["端末は環境 {environment} のもので、この規則の対象ではありません", "the device belongs to environment {environment}, of which the rule may not speak"]
+        DetectionLimit "detection.limit"
+            ["自動で隔離してよい台数 {limit} に達しています", "the limit of {limit} devices is reached"]
         SubjectUnmarked "mark.subject-unmarked"
             ["{subject} に有効な印はありません", "there is no mark in force on {subject}"]
         SessionUnknown "session.unknown"

@@ -138,6 +138,12 @@ registry! {
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
         ApiRefused "OPS-api-refused"
             ["{address} からの API の要求を拒否しました(ほか {more} 件)", "refused a request to the API from {address} ({more} more since the last line)"]
+        DetectionMarked "OPS-detection"
+            ["規則 {rule} の検知({address})により {subject} に印 {mark} を付けました: {line}", "a detection by rule {rule} from {address} put mark {mark} on {subject}: {line}"]
+        DetectionHeld "OPS-detection-held"
+            ["規則 {rule} の検知({address})が示す {named} には何もしていません: {cause}(ほか {more} 件): {line}", "nothing was done about {named}, which a detection by rule {rule} from {address} names: {cause} ({more} more since the last line): {line}"]
+        DetectionForeign "OPS-detection-refused"
+            ["{address} からの検知は受け付けません(ほか {more} 件)", "detections from {address} are not taken ({more} more since the last line)"]
         BackupDone "OPS-backup"
             ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
         BackupFailed "OPS-backup-failed"
@@ -198,9 +204,12 @@ impl Event {
             | Self::EvidenceRestored
             | Self::ClockBack
             | Self::ApiRefused
+            | Self::DetectionForeign
+            | Self::DetectionMarked
             | Self::IncidentOpened
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
+            | Self::DetectionHeld
             | Self::AlertsLost
             | Self::EvidenceSpooling
             | Self::EvidenceFull

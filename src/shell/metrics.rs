@@ -81,6 +81,8 @@ pub struct Metrics {
     pub evidence_oldest_seconds: Gauge,
     /// What was alerted, by kind; what was summed up counts one by one.
     pub alerts: IntCounterVec,
+    /// Messages of other products' consoles, by what became of them.
+    pub detections: IntCounterVec,
     /// Deliveries of alerts, by receiver and result.
     pub alert_deliveries: IntCounterVec,
     /// Devices that the alert's memory had to forget.
@@ -194,6 +196,11 @@ impl Metrics {
             )?,
             evidence_oldest_seconds,
             alerts: counters("sekisho_alerts_total", "What was alerted.", &["kind"])?,
+            detections: counters(
+                "sekisho_detections_total",
+                "Messages of other products' consoles, by what became of them.",
+                &["result"],
+            )?,
             alert_deliveries: counters(
                 "sekisho_alert_delivery_total",
                 "Deliveries of alerts to receivers.",

@@ -15,6 +15,7 @@ pub mod backup;
 pub mod capture;
 pub mod clock;
 pub mod control;
+mod detection;
 mod eapol_port;
 pub mod evidence;
 mod failure;
@@ -31,8 +32,10 @@ pub mod process;
 pub mod random;
 pub mod service;
 pub mod sources;
+mod sparse;
 pub mod store;
 pub mod storm;
+mod tls;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

@@ -55,6 +55,7 @@ impl Stack {
         let client = ClientSecrets { current: secret.clone(), next: None, mab_word: None };
         let credentials = Credentials {
             tokens: Vec::new(),
+            peers: Default::default(),
             clients: [(bench, client)].into(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),

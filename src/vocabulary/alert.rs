@@ -67,6 +67,10 @@ registry! {
             ["{section} の端末 {asset} が業務時間外に使われました({local}、{place}、{hours})", "device {asset} of {section} is used outside office hours ({local}, {place}, {hours})"]
         Refusals "ALERT-repeated-refusals"
             ["{mac} が {minutes} 分間に {count} 回拒否されました({place}、{reason})", "{mac} was refused {count} times within {minutes} min ({place}, {reason})"]
+        Detection "ALERT-detection"
+            ["規則 {rule} の検知により {subject} を隔離または拒否しました({address})", "{subject} was quarantined or refused after a detection by rule {rule} ({address})"]
+        DetectionHeld "ALERT-detection-held"
+            ["規則 {rule} が検知した {named} に何もしていません。確認してください: {cause}", "nothing was done about {named}, which rule {rule} detected; look at it: {cause}"]
         SwitchSilent "ALERT-switch-silent"
             ["スイッチ {switch} から {minutes} 分間何も届いていません", "nothing has come from the switch {switch} for {minutes} min"]
         CertificateExpiring "ALERT-certificate-expiring"
@@ -118,6 +122,8 @@ impl AlertKind {
             | Self::SecretMismatch => AlertSeverity::Warning,
             Self::CertificateConflict
             | Self::TwoPlaces
+            | Self::Detection
+            | Self::DetectionHeld
             | Self::SwitchSilent
             | Self::EvidenceSpooling
             | Self::EvidenceFull
@@ -143,6 +149,8 @@ impl AlertKind {
             | Self::CertificateConflict
             | Self::TwoPlaces
             | Self::Refusals
+            | Self::Detection
+            | Self::DetectionHeld
             | Self::SwitchSilent
             | Self::ClockOff
             | Self::EvidenceSpooling

@@ -108,6 +108,7 @@ impl Desk {
         };
         let credentials = Credentials {
             tokens: Vec::new(),
+            peers: Default::default(),
             clients: (0..plan.switches.len()).map(client).collect(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),

@@ -57,9 +57,9 @@ impl ApiToken {
     }
 }
 
-/// Name and role of a token's file.
-pub(super) fn named(name: &str) -> Option<(&str, ApiRole)> {
-    let (name, role) = name.strip_suffix(".token")?.rsplit_once('.')?;
+/// Name and role of a file of that ending.
+pub(super) fn named<'a>(name: &'a str, ending: &str) -> Option<(&'a str, ApiRole)> {
+    let (name, role) = name.strip_suffix(ending)?.rsplit_once('.')?;
     let role = ApiRole::ALL.into_iter().find(|each| each.id() == role)?;
     (!name.is_empty()).then_some((name, role))
 }
@@ -67,7 +67,10 @@ pub(super) fn named(name: &str) -> Option<(&str, ApiRole)> {
 pub(super) fn read(files: &BTreeMap<String, Secret>, sink: &Sink) -> Vec<ApiToken> {
     let mut tokens = Vec::new();
     for (path, secret) in files {
-        let Some((name, role)) = path.strip_prefix("api/").and_then(named) else { continue };
+        let Some((name, role)) = path.strip_prefix("api/").and_then(|name| named(name, ".token"))
+        else {
+            continue;
+        };
         let octets = secret.expose().trim_ascii_end();
         if octets.len() < TOKEN_CHARACTERS_MIN {
             let finding = finding(FindingKind::SecretShort, path).fact("length", octets.len());

@@ -379,6 +379,18 @@ findings! {
     AlertSecretUnusable Warning "alert.secret-unusable"
         ["`{path}` を使えないため、警報を {sink} に送れません。", "alerts cannot go to {sink}: `{path}` cannot be used"]
         [".pem には送り先の証明書を発行した認証局の証明書、ほかには印字できる ASCII の一語を書いてください。", "a .pem holds the certificate of the authority that issued the receiver's; the others hold one word of printable ASCII"]
+    DetectionPattern Error "detection.bad-pattern"
+        ["正規表現 `{value}` を使えません: {cause}", "the regular expression `{value}` cannot be used: {cause}"]
+        ["'...' で囲み、先読みや後方参照は使わずに書いてください。", "write it between '...', without look-around and back-references"]
+    DetectionNamesNothing Error "detection.names-nothing"
+        ["正規表現に端末を示す組がありません。", "the regular expression has no group that names the device"]
+        ["次の組のどれかを入れてください: {groups}", "add one of the groups {groups}"]
+    DetectionDeaf Warning "detection.no-listener"
+        ["規則 {rule} は有効ですが、受け口が一つもありません。", "rule {rule} is enabled, but nothing is listened on"]
+        ["[listen] の udp、tcp、tls のどれかにアドレスを書いてください。", "write an address into udp, tcp or tls of [listen]"]
+    DetectionSenderAbsent Warning "detection.no-certificate"
+        ["`secrets/detection/` に証明書がないため、TLS では誰からも受け取りません。", "nobody can send over TLS: `secrets/detection/` holds no certificate"]
+        ["送信側の証明書を secrets/detection/NAME.pem に置いて reload してください。", "put the sender's certificate at secrets/detection/NAME.pem and reload"]
     TimesReversed Error "file.times-reversed"
         ["始まり({from})が終わり({until})より前ではありません。", "the beginning ({from}) is not before the end ({until})"]
         ["二つの日付を確認してください。", "check the two dates"]

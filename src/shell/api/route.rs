@@ -132,7 +132,8 @@ impl Problem {
                 FailureKind::MarkUnknown
                 | FailureKind::GenerationUnknown
                 | FailureKind::GenerationForgotten
-                | FailureKind::SubjectUnknown,
+                | FailureKind::SubjectUnknown
+                | FailureKind::AddressUnattached,
             ) => StatusCode::NOT_FOUND,
             Some(
                 FailureKind::SubjectMalformed
@@ -146,7 +147,8 @@ impl Problem {
                 | FailureKind::Weaker
                 | FailureKind::WeakerSecond
                 | FailureKind::AcceptForeign
-                | FailureKind::MarksFull,
+                | FailureKind::MarksFull
+                | FailureKind::SubjectAmbiguous,
             ) => StatusCode::CONFLICT,
             Some(FailureKind::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
             Some(_) | None => StatusCode::INTERNAL_SERVER_ERROR,

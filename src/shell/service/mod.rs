@@ -6,6 +6,7 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod detections;
 mod enforce;
 mod incidents;
 mod operators;
@@ -40,6 +41,7 @@ use super::alert::{self, Alarm};
 use super::api::{self, Api};
 use super::clock::Clock;
 use super::control::{self, Accept, Reply, Request};
+use super::detection::{Detection, Intake};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::Metrics;
@@ -69,6 +71,8 @@ pub enum Input {
     Reload(String),
     /// End, as asked by.
     Stop(String),
+    /// Another product found something; what became of it goes back.
+    Detected(Detection, oneshot::Sender<&'static str>),
     /// A worker ended by a fault.
     WorkerGone(usize),
     /// The thread of live sessions ended by a fault.
@@ -96,8 +100,13 @@ pub struct Service {
     metrics_address: Option<SocketAddr>,
     api: Option<Arc<Api>>,
     api_address: Option<SocketAddr>,
+    /// Takes detections of other products.
+    intake: Arc<Intake>,
+    detection: Vec<SocketAddr>,
+    lately: detections::Lately,
     /// What the plan said of this node when it started.
     started_as: plan::Server,
+    listened_as: Vec<(&'static str, SocketAddr)>,
     snapshot: Arc<Snapshot>,
     ends: Arc<Mutex<Ends>>,
     healthy: Arc<AtomicBool>,
@@ -222,7 +231,7 @@ impl Service {
                 let tls = if address.ip().is_loopback() {
                     None
                 } else {
-                    Some(api::tls(&candidate.credentials)?)
+                    Some(own.tls(&candidate.credentials)?)
                 };
                 let listener = runtime.block_on(http::bind(address))?;
                 api_address = listener.local_addr().ok();
@@ -230,6 +239,14 @@ impl Service {
                 api = Some(own);
             }
         }
+        let (intake, detection) = Intake::start(
+            &runtime,
+            &snapshot.plan,
+            &candidate.credentials,
+            sender.clone(),
+            Arc::clone(&metrics),
+            log.clone(),
+        )?;
         let service = Self {
             material,
             store,
@@ -248,7 +265,11 @@ impl Service {
             metrics_address,
             api,
             api_address,
+            intake,
+            detection,
+            lately: detections::Lately::default(),
             started_as: server,
+            listened_as: snapshot.plan.detections.listeners().collect(),
             snapshot,
             ends,
             healthy,
@@ -348,7 +369,8 @@ impl Service {
         notify::ready();
         let mut faulty = None;
         while let Ok(input) = self.inputs.recv() {
-            let now = self.clock.now().wall;
+            let moment = self.clock.now();
+            let now = moment.wall;
             match input {
                 Input::Control(request, by, answer) => {
                     let reply = self.control(now, &request, &by);
@@ -365,6 +387,9 @@ impl Service {
                     }
                 }
                 Input::Attachments(changes) => self.keep(now, &changes),
+                Input::Detected(detection, answer) => {
+                    let _ = answer.send(self.detected(moment, &detection)); // OK as above
+                }
                 Input::Reload(by) => {
                     // OK because the refusal was logged.
                     let _ = self.reload(now, &by, None, Language::English);
@@ -509,8 +534,9 @@ impl Service {
         let watched = ends.watched();
         drop(ends);
         if let Some(api) = &self.api {
-            api.admit(&candidate.credentials.tokens);
+            api.admit(&candidate.credentials);
         }
+        self.intake.replace(plan, &candidate.credentials);
         let secrets = candidate.credentials.alerts.clone();
         self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
         if self.needs_restart() {
@@ -531,7 +557,9 @@ impl Service {
                 server.language,
             )
         };
+        let listened = self.snapshot.plan.detections.listeners();
         of(&self.snapshot.plan.server) != of(&self.started_as)
+            || !listened.eq(self.listened_as.iter().copied())
     }
 
     /// When this returns, every worker decides by the marks now in force.
