@@ -155,18 +155,43 @@ fn anywhere_but_on_loopback_it_speaks_tls_alone() {
         inside.current_dir(city.directory.path());
         inside
     };
+    for name in ["soc", "other"] {
+        city.issue(&format!("{name}.city.example"));
+    }
+    let registered = fs::read(city.path("soc.city.example.pem")).unwrap();
+    city.write("secrets/api/soc.operate.pem", &registered, 0o644);
     let server = city.serve_by(inside(&sekisho(&[])));
-    let ask = |arguments: &[&str]| {
+    let curl = |arguments: &[&str]| {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "10", "-H"])
-            .arg(format!("Authorization: Bearer {}", token(&city, "read")));
-        run(&mut inside(curl.args(arguments)))
+        run(&mut inside(curl.args(["-sS", "--max-time", "10"]).args(arguments)))
     };
+    let bearer = format!("Authorization: Bearer {}", token(&city, "read"));
+    let ask = |arguments: &[&str]| curl(&[&["-H", bearer.as_str()], arguments].concat());
     let resolve = "radius.city.example:9813:10.99.0.1";
     let page = "https://radius.city.example:9813/api/v1/status";
     let found = ask(&["--cacert", "ca.pem", "--resolve", resolve, page]);
     assert!(printed(&found).contains("\"generation\""), "{}", printed(&found));
     assert!(!ask(&["--resolve", resolve, page]).status.success(), "not without the authority");
+    // A registered certificate speaks with its own role; another of the same authority does not.
+    let certified = |name: &str, path: &str, more: &[&str]| {
+        let (own, url) = (format!("{name}.city.example"), page.replace("status", path));
+        let (certificate, key) = (format!("{own}.pem"), format!("{own}.key"));
+        let proof = ["--cacert", "ca.pem", "--cert", &certificate, "--key", &key];
+        let target = ["--resolve", resolve, &url];
+        printed(&curl(&[&proof[..], &target, more].concat()))
+    };
+    let body = r#"{"subject":"P-0001","reason":"lost"}"#;
+    let quarantined = certified("soc", "quarantine", &["-d", body]);
+    assert!(quarantined.contains("\"by\":\"api soc (10.99.0.1)\""), "{quarantined}");
+    let denied = certified("soc", "plans/1", &[]);
+    assert!(denied.contains("api.role"), "{denied}");
+    let stranger = certified("other", "status", &[]);
+    assert!(!stranger.contains("generation"), "{stranger}");
+    // Taken away, it is good no longer.
+    fs::remove_file(city.path("secrets/api/soc.operate.pem")).unwrap();
+    assert!(run(&mut inside(&city.sekisho(&["reload"]))).status.success());
+    let revoked = certified("soc", "status", &[]);
+    assert!(!revoked.contains("generation"), "{revoked}");
     let plain = ask(&["http://10.99.0.1:9813/api/v1/status"]);
     assert!(!printed(&plain).contains("generation"), "{}", printed(&plain));
     assert!(server.stop().success());

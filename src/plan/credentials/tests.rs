@@ -216,6 +216,31 @@ fn no_spoilt_directory_panics() {
 }
 
 #[test]
+fn certificates_of_other_programs_are_known_by_name_and_role() {
+    let mut plan = plan_of_two_switches();
+    plan.detections.tls = vec!["127.0.0.1:6514".parse().unwrap()];
+    let told = |files: &BTreeMap<String, Secret>| {
+        let (credentials, findings) = credentials(&plan, files, NOW);
+        (credentials.unwrap().peers, findings)
+    };
+    let mut files = good_files();
+    let (peers, findings) = told(&files);
+    assert_eq!(peers, Default::default());
+    assert_eq!(findings[0].kind, FindingKind::DetectionSenderAbsent);
+    let certificate = |year| Secret::new(signed(params("av", year), None).0.into_bytes());
+    files.insert("detection/console.pem".to_owned(), certificate(2030));
+    files.insert("api/soc.operate.pem".to_owned(), certificate(2030));
+    let (peers, findings) = told(&files);
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(peers.detection[0].name, "console");
+    assert_eq!((peers.api[0].0.name.as_str(), peers.api[0].1), ("soc", ApiRole::Operate));
+    files.insert("api/soc.operate.pem".to_owned(), certificate(2025));
+    files.insert("api/soc.master.pem".to_owned(), certificate(2030));
+    let kinds: Vec<_> = told(&files).1.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::SecretUnknown, FindingKind::CertificateExpired]);
+}
+
+#[test]
 fn a_receiver_without_its_secrets_is_left_out_and_nothing_else() {
     let sources = crate::plan::tests::shipped();
     let mut plan = crate::plan::compile(&sources, NOW).plan.unwrap();

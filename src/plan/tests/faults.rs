@@ -106,6 +106,20 @@ const FAULTS: &[Case] = &[
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R8.12.20\"", "flow.expiring", "flow[0].expires"),
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R7.3.31\"", "file.times-reversed", "flow[0].expires"),
     ("flows.toml", "id = \"T-002\"", "§id = \"T-001\"", "file.duplicate", "flow[1].id"),
+    // detections.toml
+    ("detections.toml", "udp = []", "§udp = [\"10.250.0.10\"]", "file.bad-socket-address", "listen.udp[0]"),
+    ("detections.toml", "tcp = []\ntls = []", "tcp = [\"127.0.0.1:6514\"]\n§tls = [\"127.0.0.1:6514\"]", "file.duplicate", "listen.tls[0]"),
+    ("detections.toml", "tls = []", "tls = []\n§quic = []", "file.unknown-key", "listen.quic"),
+    ("detections.toml", "marks_max = 10", "§marks_max = 0", "file.out-of-range", "listen.marks_max"),
+    ("detections.toml", "id = \"malware-by-name\"", "§id = \"malware\"", "file.duplicate", "rule[1].id"),
+    ("detections.toml", "id = \"malware\"\nenabled = false", "id = \"malware\"\nenabled = true", "detection.no-listener", "listen"),
+    ("detections.toml", "from = [\"10.3.8.20\"]", "§from = []", "file.empty-value", "rule[0].from"),
+    ("detections.toml", "from = [\"10.3.8.20\"]", "§from = [\"10.3.8.20/24\"]", "file.host-bits", "rule[0].from[0]"),
+    ("detections.toml", "(?<ip>[0-9.]+)'", "§(?<ip>[0-9.]+'", "detection.bad-pattern", "rule[0].pattern"),
+    ("detections.toml", "(?<ip>[0-9.]+)'", "§[0-9.]+'", "detection.names-nothing", "rule[0].pattern"),
+    ("detections.toml", "action = \"quarantine\"", "§action = \"alert\"", "file.not-a-choice", "rule[0].action"),
+    ("detections.toml", "environments = [\"C\"]", "§environments = [\"D\"]", "file.unknown-reference", "rule[0].environments[0]"),
+    ("detections.toml", "# hours = 24", "§hours = 0", "file.out-of-range", "rule[0].hours"),
     // alerts.toml
     ("alerts.toml", "window_minutes = 10", "§window_minutes = 0", "file.out-of-range", "watch.window_minutes"),
     ("alerts.toml", "refusals = 5\n", "", "file.missing-key", "watch.refusals"),
@@ -184,6 +198,7 @@ fn no_kind_of_finding_is_left_untried() {
         "flow.",
         "alert.",
         "calendar.",
+        "detection.",
     ];
     // One is shown by the shipped files, the other needs a proof.
     // Those about secrets are tried beside their readers.
@@ -192,6 +207,7 @@ fn no_kind_of_finding_is_left_untried() {
         FindingKind::ExceptionIdle,
         FindingKind::AlertSecretAbsent,
         FindingKind::AlertSecretUnusable,
+        FindingKind::DetectionSenderAbsent,
     ];
     for kind in FindingKind::ALL {
         let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());

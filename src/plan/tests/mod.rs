@@ -177,6 +177,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
         relays: Vec::new(),
         permitted: Vec::new(),
         alerts: Alerts::default(),
+        detections: Default::default(),
         calendar: Calendar::default(),
         lookup: model::Lookup::default(),
     };
