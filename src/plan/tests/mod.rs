@@ -64,6 +64,7 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     policy::read(sources, &sink, &names, &environments, &topology, now);
     flow::read(sources, &sink, &names, &environments.environments, now);
     alerts::read(sources, &sink, &names);
+    detections::read(sources, &sink, &names);
     calendar::read(sources, &sink);
     sink.into_findings()
 }

@@ -326,19 +326,20 @@ impl Work {
 
     /// A wall clock that steps back is itself evidence; records stay in the order they came.
     fn watch_clock(&mut self, lines: &mut Vec<Line>) {
-        let times = lines.iter().map(time_of);
-        let (first, last) = times
-            .fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time.0), high.max(time.0)));
-        let back = self.latest.0.saturating_sub(first);
-        if back > STEP_MS && !self.stepped {
-            self.stepped = true;
-            let facts = [("seconds", (back / 1000).to_string()), ("latest", self.latest.rfc3339())];
-            let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
-            lines.push(Arc::unwrap_or_clone(line));
-        } else if last >= self.latest.0 {
-            self.stepped = false;
+        let mut steps = Vec::new();
+        for time in lines.iter().map(time_of) {
+            let back = self.latest.0.saturating_sub(time.0);
+            if back > STEP_MS && !self.stepped {
+                self.stepped = true;
+                let seconds = (back / 1000).to_string();
+                let facts = [("seconds", seconds), ("latest", self.latest.rfc3339())];
+                steps.push(self.log.unkept(clock::now(), Event::ClockBack, &facts));
+            } else if back <= 0 {
+                self.stepped = false;
+            }
+            self.latest = self.latest.max(time);
         }
-        self.latest = self.latest.max(Timestamp(last));
+        lines.extend(steps.into_iter().map(Arc::unwrap_or_clone));
     }
 
     fn tend(&mut self) {
