@@ -154,7 +154,7 @@ fn over_the_air_it_is_cut_as_well_and_other_environments_are_not_spoken_of() {
     logger("-d", udp, &format!("ウイルスを検出 コンピューター名: {}", other.computer));
     let held = server.wait_for("the question", |line| line["event"] == "OPS-detection-held");
     assert!(held["cause"].as_str().unwrap().contains('B'), "{held}");
-    assert_eq!(marks(&city), [device.asset.clone()]);
+    assert_eq!(marks(&city), std::slice::from_ref(&device.asset));
     assert!(server.stop().success());
 }
 
@@ -207,7 +207,7 @@ fn over_tls_rsyslog_must_show_the_certificate_that_was_registered() {
     std::thread::sleep(Duration::from_secs(1));
     city.write("detected.log", line.as_bytes(), 0o644);
     server.wait_for("the detection", |line| line["event"] == "OPS-detection");
-    assert_eq!(marks(&city), [device.asset.clone()]);
+    assert_eq!(marks(&city), std::slice::from_ref(&device.asset));
     assert!(ask(server.port, "status", "Message-Authenticator = 0x00").contains("Access-Accept"));
     assert!(server.stop().success());
 }

@@ -104,8 +104,8 @@ impl Detections {
 
     /// Every address that is listened on, with its transport.
     pub fn listeners(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        let of = |name, list: &'_ [SocketAddr]| list.to_vec().into_iter().map(move |it| (name, it));
-        of("udp", &self.udp).chain(of("tcp", &self.tcp)).chain(of("tls", &self.tls))
+        let all = [("udp", &self.udp), ("tcp", &self.tcp), ("tls", &self.tls)];
+        all.into_iter().flat_map(|(name, list)| list.iter().map(move |it| (name, *it)))
     }
 }
 

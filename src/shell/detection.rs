@@ -151,7 +151,7 @@ impl Intake {
         while let Ok(Ok(length @ 1..)) = timeout(IDLE_TIMEOUT, stream.read(&mut octets)).await {
             framing.push(octets.get(..length).unwrap_or_default());
             loop {
-                match framing.next() {
+                match framing.take() {
                     Ok(Some(message)) => {
                         if !self.handle(source, &message).await {
                             return;

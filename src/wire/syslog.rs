@@ -27,7 +27,7 @@ impl Framing {
     ///
     /// # Errors
     /// It is longer than [`MESSAGE_OCTETS_MAX`], or its count is none.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    pub fn take(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         let blank = |octet: &&u8| matches!(**octet, b'\n' | b'\r' | 0);
         let begin = self.held.iter().take_while(blank).count();
         self.held.drain(..begin);
@@ -68,7 +68,7 @@ mod tests {
         let (mut framing, mut messages) = (Framing::default(), Vec::new());
         for chunk in chunks {
             framing.push(chunk);
-            while let Some(message) = framing.next()? {
+            while let Some(message) = framing.take()? {
                 messages.push(message);
             }
         }
