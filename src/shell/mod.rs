@@ -15,6 +15,7 @@ pub mod backup;
 pub mod capture;
 pub mod clock;
 pub mod control;
+mod datagrams;
 mod eapol_port;
 pub mod evidence;
 mod failure;

@@ -136,8 +136,8 @@ impl Service {
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
-        let sockets = Sockets::bind(&server.authentication)?;
-        let accounting = Sockets::bind(&server.accounting)?;
+        let sockets = Sockets::bind(&server.authentication, usize::from(server.workers.max(1)))?;
+        let accounting = Sockets::bind(&server.accounting, 1)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("outside")
