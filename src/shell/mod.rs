@@ -34,6 +34,7 @@ pub mod service;
 pub mod sources;
 pub mod store;
 pub mod storm;
+mod told;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Answers `x` by its own octets and the snapshot, `later` after a while, `#nslow` after some
 /// work, `panic` by a fault.

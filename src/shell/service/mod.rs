@@ -177,8 +177,8 @@ impl Service {
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
             let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let (language, feed) = (server.language, feed.clone());
-            workers.push(Admission::new(number, access, language, log, metrics, sender, feed));
+            let feed = feed.clone();
+            workers.push(Admission::new(number, access, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
