@@ -32,7 +32,7 @@ impl Answerer for Parrot {
             std::thread::sleep(Duration::from_millis(2));
         }
         match datagram {
-            b"ignore" => Answer::Nothing,
+            other if other.ends_with(b"ignore") => Answer::Nothing,
             b"panic" => panic!("asked to"),
             b"later" => {
                 let due = now.monotonic + Duration::from_millis(50);
@@ -193,13 +193,11 @@ fn a_full_queue_lets_the_oldest_go_and_says_so() {
     socket.send(b"#0last").unwrap();
     ask(&socket, b"x");
     assert!(scene.trouble.lock().unwrap().iter().all(|each| *each == Trouble::QueueFull));
-    let gone = told();
-    assert!((3..100).contains(&gone), "{gone}");
+    assert!(told() > 2);
     drop(held);
-    let mut last = Vec::new();
-    while last[..].get(2..) != Some(b"#0last") {
-        last = receive(&socket);
-    }
+    // The first was begun before; what came last is still there.
+    assert_eq!(receive(&socket)[2..], *b"#0first");
+    assert_eq!(receive(&socket)[2..], *b"#0last");
     scene.workers.stop().unwrap();
 }
 
