@@ -155,7 +155,7 @@ impl Ledger {
         }
     }
 
-    /// When [`Ledger::handle_timeout`] has something to do next, on the monotonic clock.
+    /// When to call [`Ledger::handle_timeout`] next, on the monotonic clock: not after anything ends.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.ends.first().map(|(until, _)| *until)

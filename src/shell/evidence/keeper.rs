@@ -431,19 +431,22 @@ impl Work {
 
     /// A wall clock that steps back is itself evidence; records stay in the order they came.
     fn watch_clock(&mut self, taken: &mut Taken) {
-        let times = taken.iter().map(Told::time);
-        let (first, last) = times
-            .fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time.0), high.max(time.0)));
-        let back = self.latest.0.saturating_sub(first);
-        if back > STEP_MS && !self.stepped {
-            self.stepped = true;
-            let facts = [("seconds", (back / 1000).to_string()), ("latest", self.latest.rfc3339())];
+        let mut back = None;
+        for time in taken.iter().map(Told::time) {
+            let step = self.latest.0.saturating_sub(time.0);
+            if step > STEP_MS && !self.stepped {
+                self.stepped = true;
+                back.get_or_insert((step, self.latest));
+            } else if step <= 0 {
+                self.stepped = false;
+            }
+            self.latest = self.latest.max(time);
+        }
+        if let Some((step, latest)) = back {
+            let facts = [("seconds", (step / 1000).to_string()), ("latest", latest.rfc3339())];
             let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
             taken.add(Arc::new(vec![Told::line(line)]), None);
-        } else if last >= self.latest.0 {
-            self.stepped = false;
         }
-        self.latest = self.latest.max(Timestamp(last));
     }
 
     fn tend(&mut self) {
