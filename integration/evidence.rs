@@ -178,7 +178,7 @@ fn a_full_disk_changes_no_decision_and_loses_no_acknowledged_account() {
     let at = state.to_str().unwrap();
     let mount =
         |arguments: &[&str]| run(Command::new(arguments[0]).args(&arguments[1..])).status.success();
-    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", at]));
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", at]));
     let mut server = city.serve();
     let port = accounting_port(&mut server);
     assert!(ask(port, "acct", &account("Start", "")).contains("Accounting-Response"));

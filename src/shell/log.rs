@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
+use super::told::{Batch, Crowd, Told};
 use super::{Failure, FailureKind};
+use crate::access::DecisionRecord;
 use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp, registry};
 
@@ -231,7 +233,7 @@ impl Event {
 /// Where lines are handed in; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    lines: SyncSender<Entry>,
+    lines: Sender<Entry>,
     shared: Arc<Shared>,
     /// Where every line is kept as well.
     evidence: Option<Evidence>,
@@ -242,20 +244,22 @@ pub struct Log {
 /// The writing thread; stop it last.
 #[derive(Debug)]
 pub struct Writer {
-    lines: SyncSender<Entry>,
+    lines: Sender<Entry>,
     thread: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    node: String,
+    node: Arc<str>,
     language: Language,
     generation: AtomicU64,
+    /// Lines handed in and not yet taken by the writing thread.
+    waiting: Crowd,
     missing: AtomicU64,
 }
 
 enum Entry {
-    Line(Arc<Line>),
+    Lines(Batch),
     End,
 }
 
@@ -269,11 +273,12 @@ impl Log {
         language: Language,
         output: impl Write + Send + 'static,
     ) -> Result<(Self, Writer), Failure> {
-        let (lines, received) = sync_channel(LINES_WAITING_MAX);
+        let (lines, received) = channel();
         let shared = Arc::new(Shared {
-            node: node.to_owned(),
+            node: node.into(),
             language,
             generation: AtomicU64::new(0),
+            waiting: Crowd::default(),
             missing: AtomicU64::new(0),
         });
         let log = Self { lines: lines.clone(), shared, evidence: None, watcher: None };
@@ -326,7 +331,7 @@ impl Log {
         facts: &[(&'static str, String)],
     ) -> Arc<Line> {
         let line = Arc::new(event_line(&self.shared, now, event, facts));
-        self.print(&line);
+        self.print(&Arc::new(vec![Told::line(Arc::clone(&line))]));
         line
     }
 
@@ -344,10 +349,7 @@ impl Log {
         fields: Value,
     ) -> Arc<Line> {
         let line = Arc::new(self.line(now, event, severity, fields));
-        self.print(&line);
-        if let Some(evidence) = &self.evidence {
-            evidence.keep(Arc::clone(&line));
-        }
+        self.hand_in(vec![Told::line(Arc::clone(&line))]);
         line
     }
 
@@ -358,10 +360,10 @@ impl Log {
     }
 
     fn keep(&self, line: Line, kept: Kept) {
-        let line = Arc::new(line);
-        self.print(&line);
+        let batch = Arc::new(vec![Told::line(Arc::new(line))]);
+        self.print(&batch);
         match &self.evidence {
-            Some(evidence) => evidence.keep_and_tell(line, kept),
+            Some(evidence) => evidence.keep_and_tell(batch, kept),
             None => kept(false),
         }
     }
@@ -383,23 +385,33 @@ impl Log {
         self.shared.missing.load(Ordering::Relaxed)
     }
 
+    /// A decision on its way into a batch.
+    pub(super) fn decision(&self, record: Box<DecisionRecord>) -> Told {
+        Told::decision(record, Arc::clone(&self.shared.node), self.shared.language)
+    }
+
     fn send(&self, line: Line) {
-        let line = Arc::new(line);
-        self.print(&line);
+        self.hand_in(vec![Told::line(Arc::new(line))]);
+    }
+
+    /// Hands in what was logged together.
+    pub(super) fn hand_in(&self, batch: Vec<Told>) {
+        let batch = Arc::new(batch);
+        self.print(&batch);
         if let Some(evidence) = &self.evidence {
-            evidence.keep(line);
+            evidence.keep(batch);
         }
     }
 
-    fn print(&self, line: &Arc<Line>) {
+    fn print(&self, batch: &Batch) {
         if let Some(watcher) = &self.watcher {
-            watcher.see(line);
+            watcher.see(batch);
         }
-        match self.lines.try_send(Entry::Line(Arc::clone(line))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.shared.missing.fetch_add(1, Ordering::Relaxed);
-            }
+        let lines = batch.len();
+        if !self.shared.waiting.enter(lines, LINES_WAITING_MAX)
+            || self.lines.send(Entry::Lines(Arc::clone(batch))).is_err()
+        {
+            self.shared.missing.fetch_add(lines as u64, Ordering::Relaxed);
         }
     }
 }
@@ -421,9 +433,8 @@ struct Page<W> {
 }
 
 impl<W: Write> Page<W> {
-    fn add(&mut self, line: &Line) {
-        // OK because a Vec takes every write, and a map of JSON values always has a JSON form
-        let _ = serde_json::to_writer(&mut self.text, line);
+    fn add(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
         self.text.push(b'\n');
         self.lines += 1;
     }
@@ -445,14 +456,20 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         let missing = shared.missing.swap(0, Ordering::Relaxed);
         if missing > 0 {
             let facts = [("count", missing.to_string())];
-            page.add(&event_line(shared, now(), Event::LinesMissing, &facts));
+            let line = event_line(shared, now(), Event::LinesMissing, &facts);
+            page.add(Told::line(Arc::new(line)).text());
             let lost = page.turn();
             if lost > 0 {
                 shared.missing.fetch_add(missing + lost - 1, Ordering::Relaxed);
             }
         }
         match entry {
-            Entry::Line(line) => page.add(&line),
+            Entry::Lines(batch) => {
+                shared.waiting.leave(batch.len());
+                for told in batch.iter() {
+                    page.add(told.text());
+                }
+            }
             Entry::End => break,
         }
         let waiting = received.try_recv().ok();
@@ -486,7 +503,7 @@ fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Lin
     line.insert("time".to_owned(), json!(now.rfc3339()));
     line.insert("event".to_owned(), json!(event));
     line.insert("severity".to_owned(), json!(severity.id()));
-    line.insert("node".to_owned(), json!(shared.node));
+    line.insert("node".to_owned(), json!(*shared.node));
     line.insert("generation".to_owned(), json!(shared.generation.load(Ordering::Relaxed)));
     line.insert("schema".to_owned(), json!(SCHEMA));
     line

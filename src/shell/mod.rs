@@ -16,6 +16,7 @@ pub mod capture;
 pub mod clock;
 pub mod control;
 mod detection;
+mod datagrams;
 mod eapol_port;
 pub mod evidence;
 mod failure;
@@ -36,6 +37,7 @@ mod sparse;
 pub mod store;
 pub mod storm;
 mod tls;
+mod told;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

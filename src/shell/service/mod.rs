@@ -145,8 +145,8 @@ impl Service {
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
-        let sockets = Sockets::bind(&server.authentication)?;
-        let accounting = Sockets::bind(&server.accounting)?;
+        let sockets = Sockets::bind(&server.authentication, usize::from(server.workers.max(1)))?;
+        let accounting = Sockets::bind(&server.accounting, 1)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("outside")
@@ -186,8 +186,8 @@ impl Service {
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
             let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let (language, feed) = (server.language, feed.clone());
-            workers.push(Admission::new(number, access, language, log, metrics, sender, feed));
+            let feed = feed.clone();
+            workers.push(Admission::new(number, access, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;

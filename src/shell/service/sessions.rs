@@ -16,12 +16,15 @@ use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
+use crate::shell::told::Crowd;
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Language, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Messages waiting for the thread.
 const QUEUE_MAX: usize = 65_536;
+/// What workers have told that waits for the thread.
+const TOLD_MAX: usize = 65_536;
 /// How long what changed may wait to be written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long a receiver waits before it looks for the end.
@@ -31,7 +34,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What reaches the thread.
 enum Message {
-    Told(ledger::Input),
+    Told(Vec<ledger::Input>),
     Datagram(Vec<u8>, SocketAddr),
     Replace(Arc<Snapshot>, Sender<Summary>),
     Disconnect(MarkSubject, Sender<Summary>),
@@ -44,25 +47,31 @@ enum Message {
 #[derive(Clone)]
 pub(in crate::shell) struct Feed {
     queue: SyncSender<Message>,
+    waiting: Arc<Crowd>,
     metrics: Arc<Metrics>,
 }
 
 impl Feed {
-    /// Hands it in; when there is no room it is lost, and counted.
-    pub(in crate::shell) fn tell(&self, input: ledger::Input) {
-        if self.queue.try_send(Message::Told(input)).is_err() {
-            self.metrics.lost.with_label_values(&["ledger"]).inc();
+    /// Hands them in; when there is no room they are lost, and counted.
+    pub(in crate::shell) fn tell(&self, inputs: Vec<ledger::Input>) {
+        let count = inputs.len();
+        if !self.waiting.enter(count, TOLD_MAX)
+            || self.queue.try_send(Message::Told(inputs)).is_err()
+        {
+            self.metrics.lost.with_label_values(&["ledger"]).inc_by(count as u64);
         }
     }
 }
 
 /// What was handed in before the thread runs.
-pub(super) struct Inbox(Receiver<Message>);
+pub(super) struct Inbox(Receiver<Message>, Arc<Crowd>);
 
 /// A feed and its other end.
 pub(super) fn open(metrics: &Arc<Metrics>) -> (Feed, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
-    (Feed { queue, metrics: Arc::clone(metrics) }, Inbox(inbox))
+    let waiting: Arc<Crowd> = Arc::default();
+    let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics) };
+    (feed, Inbox(inbox, waiting))
 }
 
 /// The running thread.
@@ -121,7 +130,7 @@ impl Sessions {
                 let enforcer = Enforcer::new(surroundings.clock.now(), snapshot, kept);
                 let dirty = BTreeMap::new();
                 let run = Running { enforcer, sockets, surroundings, dirty, evicted: 0 };
-                run.run(&inbox.0)
+                run.run(&inbox)
             })
             .map_err(refused)?;
         Ok(Self { queue: feed.queue.clone(), thread, receivers, stop })
@@ -209,7 +218,7 @@ struct Running {
 }
 
 impl Running {
-    fn run(mut self, inbox: &Receiver<Message>) -> Vec<Change> {
+    fn run(mut self, Inbox(inbox, waiting): &Inbox) -> Vec<Change> {
         let mut flushed = self.surroundings.clock.now().monotonic;
         self.tend();
         loop {
@@ -219,7 +228,12 @@ impl Running {
             let wait = due.min(flush).saturating_sub(now).min(FLUSH_EVERY);
             match inbox.recv_timeout(wait) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(message) => self.take(message),
+                Ok(message) => {
+                    if let Message::Told(inputs) = &message {
+                        waiting.leave(inputs.len());
+                    }
+                    self.take(message);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.tend();
@@ -238,8 +252,8 @@ impl Running {
         let now = self.surroundings.clock.now();
         // OK because who asked may have stopped waiting.
         let _ = match message {
-            Message::Told(input) => {
-                self.enforcer.handle(now, input);
+            Message::Told(inputs) => {
+                inputs.into_iter().for_each(|input| self.enforcer.handle(now, input));
                 true
             }
             Message::Datagram(octets, source) => {
