@@ -25,5 +25,6 @@ mod radclient;
 mod render;
 mod sessions;
 mod storm;
+mod survey;
 mod sensor;
 mod report;

@@ -34,7 +34,7 @@ pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
-    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, alert_secrets,
+    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, SnmpSecrets, alert_secrets,
     credentials,
 };
 pub use environment::{
@@ -53,13 +53,13 @@ pub use policy::{
 };
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
-    CoaKey, Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker, MabPassword,
     MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
-    RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
+    RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess, TerminationAction, UserAffix, VlanMeans,
     VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
-pub use server::{EapSettings, Server};
+pub use server::{EapSettings, Server, Survey};
 pub use sources::Sources;
 pub use step::{Step, StepKind};
 pub use topology::{

@@ -148,6 +148,22 @@ registry! {
             ["インシデント {incident} に記録しました: {text}({by})", "incident {incident} was noted: {text} (by {by})"]
         IncidentClosed "INC-closed"
             ["インシデント {incident} を終了しました: {ground}({by})", "incident {incident} was closed: {ground} (by {by})"]
+        SurveyStranger "SNMP-stranger"
+            ["R17: {place} に認証のない MAC {mac} があります(VLAN {vlan}、登録 {asset})", "R17: {mac} is at {place} without a session (VLAN {vlan}, registered as {asset})"]
+        SurveyTwoPlaces "SNMP-two-places"
+            ["R18: MAC {mac} が {place} と {other} の両方にあります(VLAN {vlan}、登録 {asset})", "R18: {mac} is both at {place} and at {other} (VLAN {vlan}, registered as {asset})"]
+        SurveyNeighbour "SNMP-neighbour"
+            ["R19: {place} につながる {neighbour} は構成の届け出と異なります(届け出: {expected})", "R19: {neighbour} at {place} is not as declared (declared: {expected})"]
+        SurveyOver "SNMP-over"
+            ["{rule}: {place} の {subject} は解消しました", "{rule}: {subject} at {place} is over"]
+        SurveyUnread "SNMP-unread"
+            ["スイッチ {name} の表を SNMP で読めません({fault})。読めない間の R17–R19 は未測定です", "the tables of {name} cannot be read by SNMP ({fault}); meanwhile R17 to R19 are not measured there"]
+        SurveyRead "SNMP-read"
+            ["スイッチ {switch} の表を再び読んでいます", "the tables of {switch} are read again"]
+        SurveyWhole "SNMP-whole"
+            ["端末ポートのあるスイッチ {fresh} 台すべての表を読みました(未測定 {stale})。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of all {fresh} switches with edge ports were read ({stale} not); R17: {r17}, R18: {r18}, R19: {r19}"]
+        SurveyPart "SNMP-part"
+            ["端末ポートのあるスイッチのうち {fresh} 台の表を読みました。{stale} 台は未測定です。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of {fresh} switches with edge ports were read, {stale} are not measured; R17: {r17}, R18: {r18}, R19: {r19}"]
         AlertSinkAway "SYS-alert-sink-away"
             ["警報の送り先 {sink} に送れません。溜めて送り直します: {cause}", "alerts cannot be delivered to {sink}; they wait and are tried again: {cause}"]
         AlertSinkBack "SYS-alert-sink-back"
@@ -180,6 +196,10 @@ impl Event {
             | Self::AlertSinkBack
             | Self::EvidenceSealed
             | Self::BackupDone
+            | Self::SurveyOver
+            | Self::SurveyRead
+            | Self::SurveyWhole
+            | Self::SurveyPart
             | Self::EvidenceExpired
             | Self::IncidentNote
             | Self::IncidentClosed
@@ -198,6 +218,7 @@ impl Event {
             | Self::EvidenceRestored
             | Self::ClockBack
             | Self::ApiRefused
+            | Self::SurveyUnread
             | Self::IncidentOpened
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
@@ -207,6 +228,9 @@ impl Event {
             | Self::EvidenceGap
             | Self::EvidenceDamaged
             | Self::BackupFailed
+            | Self::SurveyStranger
+            | Self::SurveyTwoPlaces
+            | Self::SurveyNeighbour
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::SessionStuck

@@ -33,6 +33,7 @@ pub mod service;
 pub mod sources;
 pub mod store;
 pub mod storm;
+mod survey;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

@@ -5,3 +5,4 @@
 pub mod eap;
 pub mod frame;
 pub mod radius;
+pub mod snmp;

@@ -43,6 +43,7 @@ use super::control::{self, Accept, Reply, Request};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::Metrics;
+use super::survey::{self, Survey};
 use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
@@ -90,6 +91,7 @@ pub struct Service {
     alarm: Alarm,
     state: Option<PathBuf>,
     sessions: Sessions,
+    survey: Survey,
     /// What the last snapshot set going among live sessions.
     followed: Summary,
     addresses: Vec<SocketAddr>,
@@ -172,7 +174,8 @@ impl Service {
         let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
         let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
-        let (feed, inbox) = sessions::open(&metrics);
+        let (nudge, nudged) = survey::open();
+        let (feed, inbox) = sessions::open(&metrics, nudge.clone());
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
@@ -191,6 +194,17 @@ impl Service {
         };
         let addresses = sockets.addresses();
         let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
+        let surroundings = survey::Surroundings {
+            clock,
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            feed: feed.clone(),
+        };
+        let settings = survey::Settings {
+            plan: Arc::clone(&snapshot.plan),
+            secrets: candidate.credentials.snmp.clone(),
+        };
+        let survey = Survey::start(&nudge, nudged, settings, surroundings)?;
         let accountants = if server.accounting.is_empty() {
             None
         } else {
@@ -243,6 +257,7 @@ impl Service {
             alarm,
             state: state.map(Path::to_owned),
             sessions,
+            survey,
             followed: Summary::default(),
             addresses,
             metrics_address,
@@ -389,6 +404,7 @@ impl Service {
         notify::stopping();
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
+        self.survey.stop();
         let changes = self.sessions.stop();
         if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
             let facts = [("cause", failure.to_string())];
@@ -512,6 +528,8 @@ impl Service {
             api.admit(&candidate.credentials.tokens);
         }
         let secrets = candidate.credentials.alerts.clone();
+        let snmp = candidate.credentials.snmp.clone();
+        self.survey.replace(survey::Settings { plan: Arc::clone(plan), secrets: snmp });
         self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);

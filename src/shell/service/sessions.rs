@@ -16,8 +16,9 @@ use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
+use crate::shell::survey::Nudge;
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, MarkSubject, Text, Timestamp};
+use crate::vocabulary::{Language, Mac, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Messages waiting for the thread.
@@ -26,6 +27,8 @@ const QUEUE_MAX: usize = 65_536;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long a receiver waits before it looks for the end.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a sweep waits for the sessions it is held against.
+const WIRED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the service waits for everybody to be decided on again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,6 +40,7 @@ enum Message {
     Disconnect(MarkSubject, Sender<Summary>),
     Approve(u64, Sender<Option<Summary>>),
     Pending(Sender<(Vec<Pending>, Summary)>),
+    Wired(String, Sender<BTreeSet<(String, Mac)>>),
     Stop,
 }
 
@@ -45,14 +49,28 @@ enum Message {
 pub(in crate::shell) struct Feed {
     queue: SyncSender<Message>,
     metrics: Arc<Metrics>,
+    nudge: Nudge,
 }
 
 impl Feed {
     /// Hands it in; when there is no room it is lost, and counted.
     pub(in crate::shell) fn tell(&self, input: ledger::Input) {
+        if let Some(switch) = input.moves() {
+            self.nudge.touched(switch);
+        }
         if self.queue.try_send(Message::Told(input)).is_err() {
             self.metrics.lost.with_label_values(&["ledger"]).inc();
         }
+    }
+}
+
+impl Feed {
+    /// The wired sessions at a switch, by port and address; `None` when the thread does not
+    /// answer.
+    pub(in crate::shell) fn wired(&self, switch: &str) -> Option<BTreeSet<(String, Mac)>> {
+        let (reply, answer) = channel();
+        self.queue.try_send(Message::Wired(switch.to_owned(), reply)).ok()?;
+        answer.recv_timeout(WIRED_TIMEOUT).ok()
     }
 }
 
@@ -60,9 +78,9 @@ impl Feed {
 pub(super) struct Inbox(Receiver<Message>);
 
 /// A feed and its other end.
-pub(super) fn open(metrics: &Arc<Metrics>) -> (Feed, Inbox) {
+pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
-    (Feed { queue, metrics: Arc::clone(metrics) }, Inbox(inbox))
+    (Feed { queue, metrics: Arc::clone(metrics), nudge }, Inbox(inbox))
 }
 
 /// The running thread.
@@ -257,6 +275,10 @@ impl Running {
             }
             Message::Pending(reply) => {
                 reply.send((self.enforcer.pending(), self.enforcer.summary())).is_ok()
+            }
+            Message::Wired(switch, reply) => {
+                let wired = self.enforcer.ledger().wired(&switch).map(|(port, mac)| (port.to_owned(), mac));
+                reply.send(wired.collect()).is_ok()
             }
             Message::Stop => true,
         };
