@@ -37,7 +37,8 @@ impl Snmpd {
         fs::write(at("tables"), "").unwrap();
         let mut text = format!("agentaddress udp:{address}\nrwcommunity {COMMUNITY} default .1\n");
         for (name, auth, privacy) in users {
-            writeln!(text, "createUser {name} {auth} {AUTH_WORD} {privacy} {PRIVACY_WORD}").unwrap();
+            writeln!(text, "createUser {name} {auth} {AUTH_WORD} {privacy} {PRIVACY_WORD}")
+                .unwrap();
             writeln!(text, "rwuser {name} authpriv .1").unwrap();
         }
         for tree in ["1.3.6.1.2.1.31", "1.3.6.1.2.1.2", "1.3.6.1.2.1.17", "1.0.8802"] {
@@ -151,7 +152,9 @@ const NET_SNMP_PRIVACIES: [(Privacy, &str); 3] = [
 fn our_manager_and_a_real_agent_understand_each_other_in_every_family_of_keys() {
     let names: Vec<(String, (Auth, &str), (Privacy, &str))> = NET_SNMP_AUTHS
         .into_iter()
-        .flat_map(|auth| NET_SNMP_PRIVACIES.map(|privacy| (format!("u{}{}", auth.1, privacy.1), auth, privacy)))
+        .flat_map(|auth| {
+            NET_SNMP_PRIVACIES.map(|privacy| (format!("u{}{}", auth.1, privacy.1), auth, privacy))
+        })
         .collect();
     let users: Vec<(&str, &str, &str)> =
         names.iter().map(|(name, auth, privacy)| (name.as_str(), auth.1, privacy.1)).collect();
@@ -159,7 +162,13 @@ fn our_manager_and_a_real_agent_understand_each_other_in_every_family_of_keys() 
     let snmpd = Snmpd::start(address, &users);
     let mut rows = String::new();
     for row in 1..=300 {
-        writeln!(rows, "1.3.6.1.2.1.17.4.3.1.2.0.18.226.0.{}.{} integer {row}", row / 256, row % 256).unwrap();
+        writeln!(
+            rows,
+            "1.3.6.1.2.1.17.4.3.1.2.0.18.226.0.{}.{} integer {row}",
+            row / 256,
+            row % 256
+        )
+        .unwrap();
     }
     snmpd.show(&rows);
     let column: Oid = "1.3.6.1.2.1.17.4.3.1.2".parse().unwrap();
@@ -211,12 +220,16 @@ fn net_snmps_tools_read_our_agent_in_every_family_of_keys_and_are_told_what_is_w
     });
     let column = "1.3.6.1.2.1.31.1.1.1.1";
     let walk = |options: &[&str]| {
-        let arguments: Vec<&str> = options.iter().copied().chain([address.as_str(), column]).collect();
+        let arguments: Vec<&str> =
+            options.iter().copied().chain([address.as_str(), column]).collect();
         let text = tool("snmpbulkwalk", &arguments);
         (text.lines().filter(|line| line.contains("STRING: \"0/")).count(), text)
     };
     let user = |auth, privacy, word| {
-        ["-v3", "-l", "authPriv", "-u", "sekisho", "-a", auth, "-A", AUTH_WORD, "-x", privacy, "-X", word]
+        [
+            "-v3", "-l", "authPriv", "-u", "sekisho", "-a", auth, "-A", AUTH_WORD, "-x", privacy,
+            "-X", word,
+        ]
     };
     assert_eq!(walk(&["-v2c", "-c", COMMUNITY]).0, 60);
     for (auth, auth_name) in NET_SNMP_AUTHS {
@@ -254,7 +267,10 @@ fn city() -> City {
         )
     });
     city.edit("config/server.toml", |text| {
-        format!("{}\n[survey]\nsweep_s = 10\nhint_s = 2\nageing_s = 1\ntraps = \"127.0.0.1:0\"\n", without(text, "[survey]"))
+        format!(
+            "{}\n[survey]\nsweep_s = 10\nhint_s = 2\nageing_s = 1\ntraps = \"127.0.0.1:0\"\n",
+            without(text, "[survey]")
+        )
     });
     city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
     city.write("secrets/snmp/switches.priv", PRIVACY_WORD.as_bytes(), 0o600);
@@ -315,7 +331,12 @@ fn tables(stations: &[(u32, &str)], neighbours: &[(u32, &str, &str)]) -> String 
     rows
 }
 
-fn within(server: &mut Server, what: &str, limit: Duration, fits: impl Fn(&serde_json::Value) -> bool) {
+fn within(
+    server: &mut Server,
+    what: &str,
+    limit: Duration,
+    fits: impl Fn(&serde_json::Value) -> bool,
+) {
     let start = Instant::now();
     server.wait_for(what, fits);
     assert!(start.elapsed() < limit, "{what} took {:?}", start.elapsed());
@@ -329,14 +350,16 @@ fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
     let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
     let status = json(&city, &["switch", "sweep", SWITCH, "--json"]);
-    assert_eq!((&status["state"], &status["fault"]), (&"fresh".into(), &serde_json::Value::Null), "{status}");
+    assert_eq!(
+        (&status["state"], &status["fault"]),
+        (&"fresh".into(), &serde_json::Value::Null),
+        "{status}"
+    );
 
     // A stranger at port 2 beside the printer with its session at port 1; a hub at port 3.
     let stranger = "02-00-5E-00-53-01";
-    let rows = tables(
-        &[(1, PRINTER), (2, stranger)],
-        &[(49, "ken-dist1", "28"), (3, "home-hub", "20")],
-    );
+    let rows =
+        tables(&[(1, PRINTER), (2, stranger)], &[(49, "ken-dist1", "28"), (3, "home-hub", "20")]);
     snmpd.show(&rows);
     // Only the hints see the change in the size of the table; the next sweep may be 10 s away.
     within(&mut server, "R17", Duration::from_secs(15), |line| {
@@ -361,7 +384,9 @@ fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
     }
     assert!(metrics.contains("sekisho_snmp_sweep_age_seconds{switch=\"ken-sw02\"}"));
     // Others of the family do not answer; that is said of them and delays nobody.
-    server.wait_for("an unread one", |line| line["event"] == "SNMP-unread" && line["name"] == "ken-sw03");
+    server.wait_for("an unread one", |line| {
+        line["event"] == "SNMP-unread" && line["name"] == "ken-sw03"
+    });
     server.wait_for("the standing", |line| line["event"] == "SNMP-part");
 
     // Both are gone.
@@ -382,7 +407,8 @@ fn a_wrong_passphrase_is_named_and_measures_nothing() {
     snmpd.show(&tables(&[(2, "02-00-5E-00-53-01")], &[]));
     city.write("secrets/snmp/switches.auth", b"another-word-altogether", 0o600);
     let mut server = city.serve();
-    let unread = server.wait_for("unread", |line| line["event"] == "SNMP-unread" && line["name"] == SWITCH);
+    let unread =
+        server.wait_for("unread", |line| line["event"] == "SNMP-unread" && line["name"] == SWITCH);
     assert_eq!(unread["fault"], "wrong-digest");
     let status = json(&city, &["switch", "status", SWITCH, "--json"]);
     assert_eq!(status["state"], "unread");
@@ -390,5 +416,149 @@ fn a_wrong_passphrase_is_named_and_measures_nothing() {
     city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
     json(&city, &["reload", "--json"]);
     server.wait_for("read", |line| line["event"] == "SNMP-read" && line["switch"] == SWITCH);
+    assert!(server.stop().success());
+}
+
+/// net-snmp's words for the user of the switches.
+const USER: [&str; 10] =
+    ["-v3", "-l", "authPriv", "-u", "sekisho", "-a", "SHA-256", "-A", AUTH_WORD, "-x"];
+
+fn user() -> Vec<&'static str> {
+    USER.into_iter().chain(["AES", "-X", PRIVACY_WORD]).collect()
+}
+
+fn notify(name: &str, from: &str, options: &[&str], to: &str) -> String {
+    let address = format!("--clientaddr={from}");
+    let trap = [to, "", ".1.3.6.1.6.3.1.1.5.4"];
+    let arguments: Vec<&str> =
+        [address.as_str()].into_iter().chain(options.iter().copied()).chain(trap).collect();
+    tool(name, &arguments)
+}
+
+fn count(city: &City, switch: &str, result: &str) -> u64 {
+    let head = format!("sekisho_snmp_traps_total{{result=\"{result}\",switch=\"{switch}\"}} ");
+    let metrics = page(city, "/metrics");
+    let found = metrics.lines().find_map(|line| line.strip_prefix(&head));
+    found.map_or(0, |number| number.parse().unwrap())
+}
+
+fn wait(what: &str, ready: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !ready() {
+        assert!(Instant::now() < end, "no {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none() {
+    let (city, snmpd) = (city(), snmpd());
+    // Neither a sweep nor a look for changes comes in the meantime.
+    city.edit("config/server.toml", |text| {
+        text.replace("sweep_s = 10", "sweep_s = 3600").replace("hint_s = 2", "hint_s = 600")
+    });
+    snmpd.show(&tables(&[], &[]));
+    let mut server = city.serve();
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    let status = json(&city, &["switch", "status", "--json"]);
+    let to = status["traps"].as_str().unwrap().to_owned();
+    let agent = format!("{ADDRESS}:{PORT}");
+    let ask_engine = |object: &str| {
+        let name = format!(".1.3.6.1.6.3.10.2.1.{object}.0");
+        let options: Vec<&str> = user().into_iter().chain(["-Oqvx", &agent, &name]).collect();
+        tool("snmpget", &options).replace(['"', ' ', '\n'], "")
+    };
+    let engine = format!("0x{}", ask_engine("1"));
+    let clock = format!("{},{}", ask_engine("2"), ask_engine("3"));
+    let signed: Vec<&str> = user().into_iter().chain(["-e", &engine, "-Z", &clock]).collect();
+
+    let stranger = "02-00-5E-00-53-02";
+    snmpd.show(&tables(&[(2, stranger)], &[]));
+    let start = Instant::now();
+    notify("snmptrap", ADDRESS, &signed, &to);
+    server.wait_for("R17", |line| line["event"] == "SNMP-stranger" && line["mac"] == stranger);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    eprintln!("named {} ms after the trap", took.as_millis());
+    assert_eq!(count(&city, SWITCH, "link-up"), 1);
+
+    // The very same octets once more, caught on their way, and what is wrong in other ways.
+    let ear = UdpSocket::bind("127.0.0.1:0").unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    notify("snmptrap", ADDRESS, &signed, &ear.local_addr().unwrap().to_string());
+    let mut buffer = vec![0; 65_536];
+    let (octets, _) = ear.recv_from(&mut buffer).unwrap();
+    let switch = UdpSocket::bind((ADDRESS, 0)).unwrap();
+    for _ in 0..2 {
+        switch.send_to(&buffer[..octets], &to).unwrap();
+    }
+    wait("refusal of the copy", || count(&city, SWITCH, "replayed") == 1);
+    assert_eq!(count(&city, SWITCH, "link-up"), 2);
+    let old: Vec<&str> = user().into_iter().chain(["-e", &engine, "-Z", "0,1"]).collect();
+    notify("snmptrap", ADDRESS, &old, &to);
+    wait("refusal of the old", || count(&city, SWITCH, "not-in-time") == 1);
+    let mut wrong = signed.clone();
+    wrong[8] = "another-word-altogether";
+    notify("snmptrap", ADDRESS, &wrong, &to);
+    wait("refusal of the key", || count(&city, SWITCH, "not-authentic") == 1);
+    notify("snmptrap", "127.9.9.9", &signed, &to);
+    wait("refusal of the stranger", || count(&city, "unknown", "unknown-source") == 1);
+    notify("snmptrap", ADDRESS, &["-v2c", "-c", COMMUNITY], &to);
+    wait("refusal of the version", || count(&city, SWITCH, "other-version") == 1);
+    switch.send_to(b"\x30\x84\xff\xff\xff\xff", &to).unwrap();
+    wait("refusal of nonsense", || count(&city, SWITCH, "encoding") == 1);
+
+    // An inform is acknowledged, or net-snmp would complain; it too brings a sweep.
+    snmpd.show(&tables(&[], &[]));
+    let printed = notify("snmpinform", ADDRESS, &user(), &to);
+    assert!(!printed.contains("Timeout") && !printed.contains("snmpinform:"), "{printed}");
+    server.wait_for("its end", |line| line["event"] == "SNMP-over" && line["subject"] == stranger);
+    assert_eq!(count(&city, SWITCH, "link-up"), 3);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
+    let (city, snmpd) = (city(), snmpd());
+    city.edit("config/profiles/cisco-ibns.toml", |text| {
+        let lines = text.lines().map(|line| match line {
+            line if line.starts_with("means = ") => "means = [\"snmp-port-bounce\", \"session-timeout\"]",
+            line if line.starts_with("coa = ") => {
+                "coa = { port = 0, keys = [], mac = \"\", event_timestamp = false, message_authenticator = false, ack = [] }"
+            }
+            line => line,
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    });
+    snmpd.show(&tables(&[(1, PRINTER)], &[(49, "ken-dist1", "28")]));
+    let mut server = city.serve();
+    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("Access-Accept"), "{printed}");
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    let start = Instant::now();
+    json(&city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
+    let bounced = server.wait_for("the bounce", |line| line["event"] == "COA-bounced");
+    assert_eq!(bounced["place"], "kenko/ken-sw02/GigabitEthernet1/0/1");
+    eprintln!("down and up within {} ms", start.elapsed().as_millis());
+    let set = fs::read_to_string(snmpd.directory.path().join("tables.set")).unwrap();
+    let lines: Vec<&str> = set.lines().collect();
+    assert_eq!(
+        lines,
+        ["1.3.6.1.2.1.2.2.1.7.10101 integer 2", "1.3.6.1.2.1.2.2.1.7.10101 integer 1"],
+        "one port, down and up"
+    );
+    let metrics = page(&city, "/metrics");
+    let line = "sekisho_coa_total{kind=\"snmp-bounce\",result=\"ack\",switch=\"ken-sw02\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+
+    // Behind a bridge that announces itself nothing is bounced, whatever the plan says.
+    fs::remove_file(snmpd.directory.path().join("tables.set")).unwrap();
+    snmpd.show(&tables(&[(1, PRINTER)], &[(1, "somebody-s-switch", "20")]));
+    ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    json(&city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
+    let refused = server.wait_for("the refusal", |line| line["event"] == "COA-bounce-failed");
+    assert_eq!(refused["cause"], "uplink");
+    assert!(!snmpd.directory.path().join("tables.set").exists());
     assert!(server.stop().success());
 }

@@ -64,6 +64,7 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SYS-worker-failed", AlertKind::Service, "event"),
     ("SYS-socket-failed", AlertKind::Service, "address"),
     ("SYS-store-failed", AlertKind::Service, "event"),
+    ("COA-left-down", AlertKind::Service, "place"),
     ("SNMP-stranger", AlertKind::AddressUnproven, "place"),
     ("SNMP-two-places", AlertKind::AddressDoubled, "mac"),
     ("SNMP-neighbour", AlertKind::NeighbourUndeclared, "place"),

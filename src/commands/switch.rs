@@ -18,12 +18,13 @@ const LOOKS_MAX: u32 = 300;
 
 pub(super) fn define(language: Language) -> Command {
     let words = Words(language);
-    let name = |required| {
-        Arg::new("switch").value_name("NAME").required(required).help(words.say(
-            "スイッチの id。省略するとすべて",
-            "the switch's id; every switch when absent",
-        ))
-    };
+    let name =
+        |required| {
+            Arg::new("switch").value_name("NAME").required(required).help(words.say(
+                "スイッチの id。省略するとすべて",
+                "the switch's id; every switch when absent",
+            ))
+        };
     let status = Command::new("status")
         .about(words.say(
             "スイッチの表(転送表・隣接機器・ポート)と、R17–R19 に合わないもの",
@@ -85,10 +86,11 @@ fn sweep(matches: &ArgMatches, console: &mut Console, switch: String) -> u8 {
         }
     }
     let mut fault = Value::Null;
-    let code = ask(matches, console, Ask::SwitchStatus { switch: Some(switch) }, |console, result| {
-        fault = result["fault"].clone();
-        print(console, result);
-    });
+    let code =
+        ask(matches, console, Ask::SwitchStatus { switch: Some(switch) }, |console, result| {
+            fault = result["fault"].clone();
+            print(console, result);
+        });
     if code == DONE && !fault.is_null() { WRONG } else { code }
 }
 

@@ -185,7 +185,8 @@ impl Ledger {
 
     /// The wired sessions at one switch, by port and address.
     pub fn wired(&self, switch: &str) -> impl Iterator<Item = (&str, Mac)> {
-        let first = Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
+        let first =
+            Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
         let here = self.held.range(first..).take_while(move |(key, _)| key.switch == switch);
         here.filter_map(|(key, _)| match &key.point {
             Point::Port(port) => Some((port.as_str(), key.mac)),

@@ -34,8 +34,8 @@ pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
-    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, SnmpSecrets, alert_secrets,
-    credentials,
+    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, SnmpSecrets,
+    alert_secrets, credentials,
 };
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
@@ -53,10 +53,10 @@ pub use policy::{
 };
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
-    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
-    RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess, TerminationAction, UserAffix, VlanMeans,
-    VlanTag, VlanText, VlansPerPort,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker,
+    MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile,
+    ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
+    TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
 pub use server::{EapSettings, Server, Survey};

@@ -100,6 +100,12 @@ registry! {
             ["{place} の {mac} を {from} から {to} へ変えました({how}): {why}", "{mac} at {place} was changed from {from} to {to} ({how}): {why}"]
         SessionWaits "COA-waits"
             ["{place} の {mac} ({from} → {to}) はこのスイッチにすぐ指示できません。次の認証で変わります(遅くとも {until}): {why}", "{mac} at {place} ({from} to {to}) cannot be changed at once on this switch; it changes at its next authentication, at the latest {until}: {why}"]
+        PortBounced "COA-bounced"
+            ["{mac} のため {place} のポートを SNMP で止めて戻しました(動作を確認済み)", "the port {place} was taken down and up again by SNMP because of {mac}, and is seen to be up"]
+        PortBounceFailed "COA-bounce-failed"
+            ["{mac} のための {place} のポートの入れ直しができません({cause})。次の認証まで変わりません", "the port {place} could not be bounced because of {mac} ({cause}); nothing changes until the next authentication"]
+        PortLeftDown "COA-left-down"
+            ["{place} のポートを SNMP で止めましたが、戻せたことを確認できません({cause})。スイッチで確認してください", "the port {place} was taken down by SNMP and is not seen to be up again ({cause}); look at the switch"]
         SessionStuck "COA-failed"
             ["{place} の {mac} ({from} → {to}) をスイッチに反映できません({last})。{minutes} 分後に再試行します: {why}", "{mac} at {place} ({from} to {to}) could not be changed on its switch ({last}); it is tried again in {minutes} minutes: {why}"]
         SessionsHeld "COA-held"
@@ -189,6 +195,7 @@ impl Event {
             | Self::MarkReleased
             | Self::ControlRequest
             | Self::SessionChanged
+            | Self::PortBounced
             | Self::EnforceApproved
             | Self::DisconnectOrdered
             | Self::AuthenticatorStarted
@@ -211,6 +218,7 @@ impl Event {
             | Self::RestartNeeded
             | Self::Finding
             | Self::SessionWaits
+            | Self::PortBounceFailed
             | Self::SessionsHeld
             | Self::Complaint
             | Self::AlertSinkAway
@@ -234,6 +242,7 @@ impl Event {
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::SessionStuck
+            | Self::PortLeftDown
             | Self::FindingError
             | Self::SwitchLost
             | Self::ApplyFailed

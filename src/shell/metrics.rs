@@ -65,6 +65,8 @@ pub struct Metrics {
     pub snmp_sweep_age: GaugeVec,
     /// Sweeps in vain, by switch and fault.
     pub snmp_errors: IntCounterVec,
+    /// Traps and informs, by switch and what they are about or why they had no effect.
+    pub snmp_traps: IntCounterVec,
     /// SNMP messages without effect, by switch and reason.
     pub snmp_ignored: IntCounterVec,
     /// Addresses at edge ports without a session, by switch.
@@ -280,6 +282,11 @@ impl Metrics {
                 "sekisho_snmp_errors_total",
                 "Sweeps of a switch's tables in vain.",
                 &["switch", "reason"],
+            )?,
+            snmp_traps: counters(
+                "sekisho_snmp_traps_total",
+                "Traps and informs received.",
+                &["switch", "result"],
             )?,
             snmp_ignored: counters(
                 "sekisho_snmp_ignored_total",

@@ -88,7 +88,7 @@ impl SnmpAgent {
             let binding = Binding { name: Complaint::name(complaint), value };
             let empty = Pdu::request(PduKind::Report, request_id, Vec::new());
             let pdu = Pdu { bindings: vec![binding], ..empty };
-            agent.write(time, id, &[], keys, &Vec::new(), pdu)
+            agent.envelope(time, id, keys, &[]).write(pdu)
         };
         let id = message.id;
         if message.engine != self.engine {
@@ -110,30 +110,22 @@ impl SnmpAgent {
         let Ok(scoped) = message.open(Some(&keys)) else {
             return complain(self, Complaint::Decryption, None, id, 0);
         };
-        let context = scoped.context.clone();
-        let agent = self.clone();
-        self.respond(&context, &scoped.pdu, &|pdu| {
-            agent.write(time, id, &user, Some(&keys), &context, pdu)
-        })
+        let envelope = self.envelope(time, id, Some(&keys), &scoped.context);
+        self.respond(&scoped.context, &scoped.pdu, &|pdu| envelope.write(pdu))
     }
 
-    fn write(
-        &self,
-        time: u32,
-        id: i32,
-        user: &[u8],
-        keys: Option<&Keys>,
-        context: &[u8],
-        pdu: Pdu,
-    ) -> Option<Vec<u8>> {
-        let user = match (&self.user, keys) {
-            (Some((own, _)), Some(_)) => own,
-            _ => user,
-        };
-        let scoped = Scoped { engine: self.engine.clone(), context: context.to_vec(), pdu };
-        let (engine, boots, salt) = (self.engine.as_slice(), self.boots, self.answered.to_be_bytes());
-        let scoped = &scoped;
-        Outgoing { id, reportable: false, engine, boots, time, user, keys, salt, scoped }.write().ok()
+    /// What stands around an answer.
+    fn envelope(&self, time: u32, id: i32, keys: Option<&Keys>, context: &[u8]) -> Envelope {
+        Envelope {
+            engine: self.engine.clone(),
+            boots: self.boots,
+            salt: self.answered,
+            user: self.user.as_ref().filter(|_| keys.is_some()).map(|(user, _)| user.clone()),
+            keys: keys.cloned(),
+            context: context.to_vec(),
+            time,
+            id,
+        }
     }
 
     fn respond(
@@ -152,7 +144,9 @@ impl SnmpAgent {
         let endless = self.vice == Some(Vice::Endless);
         let bindings: Vec<Binding> = match pdu.kind {
             PduKind::Get => pdu.bindings.iter().map(|it| get(&it.name)).collect(),
-            PduKind::GetNext => pdu.bindings.iter().map(|it| next(tree, &it.name, endless)).collect(),
+            PduKind::GetNext => {
+                pdu.bindings.iter().map(|it| next(tree, &it.name, endless)).collect()
+            }
             PduKind::GetBulk => {
                 let mut names: Vec<Oid> = pdu.bindings.iter().map(|it| it.name.clone()).collect();
                 let times = usize::try_from(pdu.second).unwrap_or(0).min(REPETITIONS_MAX);
@@ -184,6 +178,36 @@ impl SnmpAgent {
             return Some(octets);
         }
         write(Pdu { first: error.number(), ..empty })
+    }
+}
+
+struct Envelope {
+    engine: Vec<u8>,
+    boots: u32,
+    salt: u64,
+    user: Option<Vec<u8>>,
+    keys: Option<Keys>,
+    context: Vec<u8>,
+    time: u32,
+    id: i32,
+}
+
+impl Envelope {
+    fn write(&self, pdu: Pdu) -> Option<Vec<u8>> {
+        let (engine, context) = (self.engine.clone(), self.context.clone());
+        Outgoing {
+            id: self.id,
+            reportable: false,
+            engine: &self.engine,
+            boots: self.boots,
+            time: self.time,
+            user: self.user.as_deref().unwrap_or_default(),
+            keys: self.keys.as_ref(),
+            salt: self.salt.to_be_bytes(),
+            scoped: &Scoped { engine, context, pdu },
+        }
+        .write()
+        .ok()
     }
 }
 

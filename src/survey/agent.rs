@@ -217,8 +217,7 @@ impl Agent {
     /// Begins the next request of the job in hand.
     fn request(&mut self, now: Moment) {
         let request_id = self.id();
-        let discover =
-            matches!(self.target.access, Access::User { .. }) && self.engine.is_none();
+        let discover = matches!(self.target.access, Access::User { .. }) && self.engine.is_none();
         let retries_left = self.target.retries;
         let Some(job) = &mut self.job else { return };
         job.stage = if discover { Stage::Discovery } else { Stage::Request };
@@ -483,6 +482,19 @@ impl Agent {
     #[must_use]
     pub const fn restarts(&self) -> u64 {
         self.restarts
+    }
+
+    /// As whom the switch is asked.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.target.access
+    }
+
+    /// The engine's id, boots and time, once they were proven.
+    #[must_use]
+    pub fn engine(&self, now: Moment) -> Option<(&[u8], u32, u32)> {
+        let engine = self.engine.as_ref().filter(|engine| engine.proven)?;
+        Some((&engine.id, engine.boots, engine.time_at(now)))
     }
 
     /// Requests written, repetitions included.

@@ -165,6 +165,24 @@ impl Judge {
         self.views.get(switch).map(|(view, at)| (view, *at))
     }
 
+    /// The ifIndex of a port, where the last view named it.
+    #[must_use]
+    pub fn interface(&self, plan: &Plan, switch: SwitchIndex, port: PortIndex) -> Option<u32> {
+        let (view, _) = self.views.get(&plan.switch(switch)?.id)?;
+        let is = |name: &str| place(plan, switch, name).is_some_and(|(index, _)| index == port);
+        view.interfaces.iter().find(|(name, _)| is(name)).map(|(_, interface)| interface.index)
+    }
+
+    /// Whether something that forwards announces itself at a port, whatever the plan says of it.
+    #[must_use]
+    pub fn leads_on(&self, plan: &Plan, switch: SwitchIndex, port: PortIndex) -> bool {
+        let view = plan.switch(switch).and_then(|it| self.views.get(&it.id));
+        view.into_iter().flat_map(|(view, _)| &view.neighbours).any(|neighbour| {
+            let here = place(plan, switch, &neighbour.port).is_some_and(|(it, _)| it == port);
+            here && (neighbour.bridge || neighbour.router) && !neighbour.telephone
+        })
+    }
+
     /// Forgets switches that are not asked any more.
     pub fn keep(&mut self, switch: impl Fn(&str) -> bool) -> Vec<Change> {
         self.views.retain(|id, _| switch(id));
@@ -206,7 +224,8 @@ impl Judge {
     ) -> Reading {
         let mut reading = Reading::default();
         for switch in switches {
-            let age = self.views.get(switch).map(|(_, at)| now.monotonic.saturating_sub(at.monotonic));
+            let age =
+                self.views.get(switch).map(|(_, at)| now.monotonic.saturating_sub(at.monotonic));
             if age.is_some_and(|age| age <= period * STALE_PERIODS) {
                 reading.fresh += 1;
             } else {

@@ -105,7 +105,8 @@ impl Sweep {
             columns.iter().map(|column| Oid::from(table).child(&[*column])).collect()
         };
         let own = |question| Some((Context::Default, question));
-        let vlan = |at: usize| self.vlans.get(at).map_or(Context::Default, |it| Context::Vlan(it.get()));
+        let vlan =
+            |at: usize| self.vlans.get(at).map_or(Context::Default, |it| Context::Vlan(it.get()));
         match self.step {
             Step::System => own(Question::Get(vec![
                 Oid::from(&object::SYS_NAME),
@@ -128,9 +129,7 @@ impl Sweep {
             Step::VlanBridge(at) => Some((vlan(at), bridge())),
             Step::VlanForwarding(at) => Some((vlan(at), forwarding())),
             Step::LocalPorts => own(Question::Walk(lldp(&object::LLDP_LOC_PORT, &[3, 4]))),
-            Step::Neighbours => {
-                own(Question::Walk(lldp(&object::LLDP_REM, &[4, 5, 6, 7, 9, 12])))
-            }
+            Step::Neighbours => own(Question::Walk(lldp(&object::LLDP_REM, &[4, 5, 6, 7, 9, 12]))),
             Step::Authorised => own(Question::Walk(vec![Oid::from(&object::PAE_AUTHORISED)])),
             Step::Over => None,
         }
@@ -233,8 +232,9 @@ impl Sweep {
         let value = |at: usize| bindings.get(at).map(|binding| &binding.value);
         self.view.system = value(0).and_then(Value::octets).map(text).unwrap_or_default();
         let subtype = value(1).and_then(Value::number).unwrap_or(0);
-        self.view.chassis =
-            value(2).and_then(Value::octets).map_or_else(String::new, |it| identity(it, subtype == 4));
+        self.view.chassis = value(2)
+            .and_then(Value::octets)
+            .map_or_else(String::new, |it| identity(it, subtype == 4));
     }
 
     fn interfaces(&mut self, columns: &Columns) {
@@ -342,9 +342,8 @@ impl Sweep {
     /// bridge port) of its number.
     fn local_name(&self, port: u32) -> Option<String> {
         let called = self.local_ports.get(&port);
-        let named = called.and_then(|list| {
-            list.iter().find(|own| self.names.values().any(|name| name == *own))
-        });
+        let named = called
+            .and_then(|list| list.iter().find(|own| self.names.values().any(|name| name == *own)));
         let by_number = || {
             let interface = self.bridge_ports.get(&port).unwrap_or(&port);
             self.names.get(interface).or_else(|| self.names.get(&port))
@@ -416,7 +415,8 @@ fn column(columns: &Columns, at: usize) -> &[Row] {
 
 /// Six arcs that are an address, unless it is a group's.
 fn mac_of(arcs: &[u32]) -> Option<Mac> {
-    let octets: Vec<u8> = arcs.iter().map(|arc| u8::try_from(*arc)).collect::<Result<_, _>>().ok()?;
+    let octets: Vec<u8> =
+        arcs.iter().map(|arc| u8::try_from(*arc)).collect::<Result<_, _>>().ok()?;
     Mac::new(octets.try_into().ok()?).ok()
 }
 

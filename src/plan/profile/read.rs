@@ -99,7 +99,8 @@ fn profile(table: &Table<'_>, stem: &str, names: &Names) -> Read {
     let reply = table.table("reply", reply);
     let enforce = table.table("enforce", enforce);
     let behaviour = table.table("behaviour", |table| behaviour(table, names));
-    let snmp = if table.has("snmp") { table.table("snmp", snmp::read).map(Some) } else { Some(None) };
+    let snmp =
+        if table.has("snmp") { table.table("snmp", snmp::read).map(Some) } else { Some(None) };
     let body = || {
         let (vendor, models, source, at) = head?;
         let profile = Profile {

@@ -167,7 +167,13 @@ fn survey(
         ("part", part.times.to_string()),
         ("whole", whole.times.to_string()),
     ];
-    let evidence = if found.times > 0 { found } else if part.times > 0 { part } else { whole };
+    let evidence = if found.times > 0 {
+        found
+    } else if part.times > 0 {
+        part
+    } else {
+        whole
+    };
     Some((standing, text.fill(language, &facts), evidence.records()))
 }
 

@@ -43,8 +43,8 @@ use super::control::{self, Accept, Reply, Request};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::Metrics;
-use super::survey::{self, Survey};
 use super::store::Store;
+use super::survey::{self, Survey};
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
@@ -191,6 +191,7 @@ impl Service {
             log: log.clone(),
             metrics: Arc::clone(&metrics),
             service: sender.clone(),
+            nudge: nudge.clone(),
         };
         let addresses = sockets.addresses();
         let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
@@ -544,6 +545,7 @@ impl Service {
                 (server.authentication.clone(), server.accounting.clone()),
                 (server.metrics_listen, server.api_listen),
                 server.evidence_days,
+                server.survey.traps,
                 server.workers,
                 server.node_name.clone(),
                 server.language,

@@ -126,9 +126,8 @@ impl Service {
     }
 
     fn switch_status(&self, switch: Option<&str>) -> Result<Value, Failure> {
-        let unknown = || {
-            Failure::new(FailureKind::SwitchUnknown).fact("switch", switch.unwrap_or_default())
-        };
+        let unknown =
+            || Failure::new(FailureKind::SwitchUnknown).fact("switch", switch.unwrap_or_default());
         self.survey.status(switch)?.ok_or_else(unknown)
     }
 

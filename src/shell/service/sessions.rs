@@ -98,6 +98,8 @@ pub(super) struct Surroundings {
     pub(super) log: Log,
     pub(super) metrics: Arc<Metrics>,
     pub(super) service: Sender<Input>,
+    /// Where ports are bounced that no CoA reaches.
+    pub(super) nudge: Nudge,
 }
 
 impl Sessions {
@@ -277,7 +279,8 @@ impl Running {
                 reply.send((self.enforcer.pending(), self.enforcer.summary())).is_ok()
             }
             Message::Wired(switch, reply) => {
-                let wired = self.enforcer.ledger().wired(&switch).map(|(port, mac)| (port.to_owned(), mac));
+                let wired =
+                    self.enforcer.ledger().wired(&switch).map(|(port, mac)| (port.to_owned(), mac));
                 reply.send(wired.collect()).is_ok()
             }
             Message::Stop => true,
@@ -329,6 +332,10 @@ impl Running {
                 facts.push(("elapsed_ms", elapsed.as_millis().to_string()));
                 log.event(now, log::Event::SessionChanged, &facts);
             }
+            Event::Waits { matter, .. }
+                if self.enforcer.bounce(matter).is_some_and(|port| {
+                    self.surroundings.nudge.bounce(&matter.key.switch, port, matter.key.mac)
+                }) => {}
             Event::Waits { matter, until } => {
                 let mut facts = facts(matter, language);
                 let until = until.map_or_else(|| "-".to_owned(), Timestamp::rfc3339);

@@ -4,11 +4,12 @@
 //! times, so that one that answers slowly, wrongly or endlessly delays nobody else. The thread
 //! decides nothing about anybody; what it finds is an event.
 
+mod bounce;
 mod target;
 mod tell;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -19,13 +20,14 @@ use serde_json::Value;
 
 use super::clock::Clock;
 use super::log::Log;
-use super::metrics::Metrics;
+use super::metrics::{CLIENT_UNKNOWN, Metrics};
 use super::service::Feed;
 use super::{Failure, FailureKind, random};
 use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
-use crate::survey::{Change, Judge, View};
-use crate::vocabulary::{Moment, Random};
+use crate::survey::{Change, Judge, Listener, Notification, TrapFault, View};
+use crate::vocabulary::{Mac, Moment, Random};
 use crate::wire::snmp::MESSAGE_OCTETS_MAX;
+use bounce::Order;
 use target::{Cause, Ended, Target};
 
 /// Messages waiting for the thread.
@@ -37,11 +39,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Switches asked at once; the others wait a moment.
 const AT_ONCE_MAX: usize = 128;
 const MOMENT: Duration = Duration::from_millis(50);
+/// How long the end waits for a port to be up again.
+const STOP_MAX: Duration = Duration::from_secs(20);
 /// How often ages are shown, and how often the standing of the rules is put on record.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 const STANDING_EVERY: Duration = Duration::from_secs(3600);
 /// From what one sweep shows to the next that makes sure of it.
-const MAKE_SURE_AFTER: Duration = Duration::from_secs(1);
+const MAKE_SURE_AFTER: Duration = Duration::from_millis(500);
 
 /// Whom to ask, and by what.
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ enum Message {
     Replace(Settings),
     Touched(String),
     Datagram(Vec<u8>, SocketAddr),
+    Notified(Vec<u8>, SocketAddr),
+    Bounce(Order),
     Status(Option<String>, Sender<Option<Value>>),
     Sweep(String, Sender<bool>),
     Stop,
@@ -68,6 +74,15 @@ impl Nudge {
     pub(in crate::shell) fn touched(&self, switch: &str) {
         // OK because a sweep comes anyway.
         let _ = self.0.try_send(Message::Touched(switch.to_owned()));
+    }
+}
+
+impl Nudge {
+    /// Has a port taken down and up again because of a device. Says whether the order was taken;
+    /// what becomes of it is an event.
+    pub(in crate::shell) fn bounce(&self, switch: &str, port: &str, mac: Mac) -> bool {
+        let order = Order { switch: switch.to_owned(), port: port.to_owned(), mac };
+        self.0.try_send(Message::Bounce(order)).is_ok()
     }
 }
 
@@ -120,11 +135,26 @@ impl Survey {
             let stop = Arc::clone(&stop);
             let receiver = std::thread::Builder::new()
                 .name("tables".to_owned())
-                .spawn(move || receive(&ear, &queue, &stop))
+                .spawn(move || receive(&ear, &queue, &stop, Message::Datagram))
                 .map_err(refused)?;
             receivers.push(receiver);
         }
-        let random = Random::new(&random::seed()?);
+        let traps = settings.plan.server.survey.traps.map(UdpSocket::bind).transpose();
+        let traps = traps.map_err(refused)?;
+        if let Some(socket) = &traps {
+            socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let stop = Arc::clone(&stop);
+            let receiver = std::thread::Builder::new()
+                .name("traps".to_owned())
+                .spawn(move || receive(&ear, &queue, &stop, Message::Notified))
+                .map_err(refused)?;
+            receivers.push(receiver);
+        }
+        let mut random = Random::new(&random::seed()?);
+        let salt = u64::from_be_bytes(random.octets());
+        let now = surroundings.clock.now();
+        let listener = Listener::new(now, &settings.plan.server.node_name, salt);
         let thread = std::thread::Builder::new()
             .name("survey".to_owned())
             .spawn(move || {
@@ -135,10 +165,14 @@ impl Survey {
                     targets: Vec::new(),
                     due: BTreeSet::new(),
                     by_address: HashMap::new(),
+                    by_host: HashMap::new(),
+                    listener,
                     sockets: (four, six),
+                    traps,
                     random,
                     surroundings,
                     standing_at: Duration::ZERO,
+                    bounced: VecDeque::new(),
                 };
                 running.replace(&settings);
                 running.run(&inbox.0);
@@ -177,22 +211,29 @@ impl Survey {
 
     /// Ends the threads.
     pub(in crate::shell) fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
         let _ = self.queue.send(Message::Stop); // OK because a thread that is gone has stopped
-        for thread in self.receivers.into_iter().chain([self.thread]) {
-            let _ = thread.join(); // OK because it holds nothing
+        let _ = self.thread.join(); // OK because it holds nothing
+        // Until then it had to hear, to bring up a port that it had taken down.
+        self.stop.store(true, Ordering::Relaxed);
+        for receiver in self.receivers {
+            let _ = receiver.join(); // OK because it holds nothing
         }
     }
 }
 
-fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, stop: &AtomicBool) {
+fn receive(
+    socket: &UdpSocket,
+    queue: &SyncSender<Message>,
+    stop: &AtomicBool,
+    wrap: fn(Vec<u8>, SocketAddr) -> Message,
+) {
     let mut buffer = vec![0; MESSAGE_OCTETS_MAX];
     while !stop.load(Ordering::Relaxed) {
         // An error is a timeout, or the ICMP message of a switch that does not listen.
         if let Ok((octets, source)) = socket.recv_from(&mut buffer) {
             let octets = buffer.get(..octets).unwrap_or_default().to_vec();
             // OK because what is lost is asked again, and a flood must not wait.
-            let _ = queue.try_send(Message::Datagram(octets, source));
+            let _ = queue.try_send(wrap(octets, source));
         }
     }
 }
@@ -204,20 +245,33 @@ struct Running {
     /// When each target has something to do next.
     due: BTreeSet<(Duration, usize)>,
     by_address: HashMap<SocketAddr, usize>,
+    by_host: HashMap<IpAddr, usize>,
+    listener: Listener,
     sockets: (UdpSocket, Option<UdpSocket>),
+    /// Where traps arrive.
+    traps: Option<UdpSocket>,
     random: Random,
     surroundings: Surroundings,
     standing_at: Duration,
+    /// When which switch had a port bounced.
+    bounced: VecDeque<(Duration, String)>,
 }
 
 impl Running {
     fn run(&mut self, inbox: &Receiver<Message>) {
         let mut shown = Duration::ZERO;
+        let mut stopping = None;
         loop {
             let now = self.now();
+            if stopping.is_some_and(|until| until <= now.monotonic || !self.is_bouncing()) {
+                return;
+            }
             let next = self.due.first().map_or(SHOW_EVERY, |(due, _)| *due);
             let wait = next.saturating_sub(now.monotonic).min(SHOW_EVERY);
             match inbox.recv_timeout(wait) {
+                Ok(Message::Stop) if self.is_bouncing() => {
+                    stopping = Some(self.now().monotonic + STOP_MAX);
+                }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -258,7 +312,17 @@ impl Running {
                 }
                 true
             }
-            Message::Status(switch, reply) => reply.send(self.status(now, switch.as_deref())).is_ok(),
+            Message::Bounce(order) => {
+                self.order(now, order);
+                true
+            }
+            Message::Notified(octets, source) => {
+                self.notified(now, &octets, source);
+                true
+            }
+            Message::Status(switch, reply) => {
+                reply.send(self.status(now, switch.as_deref())).is_ok()
+            }
             Message::Sweep(switch, reply) => {
                 reply.send(self.hasten(now, &switch, Cause::Operator)).is_ok()
             }
@@ -271,7 +335,8 @@ impl Running {
         let now = self.now();
         let mut before: BTreeMap<String, Target> =
             self.targets.drain(..).map(|target| (target.id.clone(), target)).collect();
-        (self.due, self.by_address) = Default::default();
+        (self.due, self.by_address, self.by_host) = Default::default();
+        self.listener.forget();
         let plan = Arc::clone(&settings.plan);
         for (index, switch) in (0_u16..).zip(&plan.switches) {
             let secrets = settings.secrets.get(&switch.profile);
@@ -283,6 +348,7 @@ impl Running {
             }
             let place = self.targets.len();
             self.by_address.insert(target.address, place);
+            self.by_host.insert(target.address.ip(), place);
             self.targets.push(target);
             self.schedule(place);
         }
@@ -303,9 +369,9 @@ impl Running {
         let random = self.random.octets();
         let settings = &self.plan.server.survey;
         let Some(target) = self.targets.get_mut(place) else { return };
-        if target.is_busy() {
+        if target.is_busy() && !target.must_bounce(now) {
             target.handle_timeout(now);
-        } else if busy < AT_ONCE_MAX {
+        } else if busy < AT_ONCE_MAX || target.must_bounce(now) {
             target.begin(now, settings, random);
         } else {
             target.postpone(now.monotonic + MOMENT);
@@ -322,6 +388,23 @@ impl Running {
         self.tend(now, place);
     }
 
+    /// Something came to the port of traps.
+    fn notified(&mut self, now: Moment, octets: &[u8], source: SocketAddr) {
+        let place = self.by_host.get(&source.ip().to_canonical()).copied();
+        let target = place.and_then(|place| self.targets.get(place));
+        let sender = target.map(|target| target.sender(now));
+        let heard = self.listener.handle(now, octets, sender);
+        let switch = target.map_or(CLIENT_UNKNOWN, |target| target.id.as_str()).to_owned();
+        let result = heard.outcome.map_or_else(TrapFault::id, Notification::id);
+        self.surroundings.metrics.snmp_traps.with_label_values(&[switch.as_str(), result]).inc();
+        if let (Some(socket), Some(reply)) = (&self.traps, heard.reply) {
+            let _ = socket.send_to(&reply, source); // OK because who hears nothing asks again
+        }
+        if heard.outcome.is_ok() {
+            self.hasten(now, &switch, Cause::Trap);
+        }
+    }
+
     /// Sends what is to be sent, takes what has ended, and sets the next time.
     fn tend(&mut self, now: Moment, place: usize) {
         let Some(target) = self.targets.get_mut(place) else { return };
@@ -336,6 +419,7 @@ impl Running {
         }
         match ended {
             None => {}
+            Some(Ended::Bounced(order, result)) => self.bounced(now, &order, result),
             Some(Ended::View(view, began)) => self.viewed(now, place, began, *view),
             Some(Ended::Failed(fault)) => self.failed(now, place, fault),
         }

@@ -1,11 +1,14 @@
 //! One switch that is asked: its agent, what is being asked of it, and when it is asked next.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::bounce::Order;
 use crate::plan::{Forwarding, Plan, SnmpAccess, SnmpSecrets, Survey};
 use crate::survey::{
-    self, Access, Action, Agent, Context, Fault, Hints, IgnoreReason, Sweep, View,
+    self, Access, Action, Agent, Bounce, BounceFault, Context, Fault, Hints, IgnoreReason, Sender,
+    Sweep, View,
 };
 use crate::vocabulary::{Moment, SwitchIndex, VlanId};
 
@@ -18,6 +21,9 @@ const JITTER_SHARE: u32 = 5;
 const SESSION_SPACING: Duration = Duration::from_secs(10);
 /// After somebody came or went, until the tables have followed.
 const SETTLE: Duration = Duration::from_secs(1);
+/// The same for a trap: it comes when the tables have changed, and there may be many.
+const TRAP_SETTLE: Duration = Duration::from_millis(100);
+const TRAP_SPACING: Duration = Duration::from_secs(1);
 /// Faults one after the other until the switch counts as unread.
 const FAULTS_TOLERATED: u32 = 2;
 
@@ -26,6 +32,8 @@ const FAULTS_TOLERATED: u32 = 2;
 pub(super) enum Cause {
     /// Somebody came or went.
     Session,
+    /// The switch said so.
+    Trap,
     /// An operator said so.
     Operator,
 }
@@ -34,12 +42,14 @@ pub(super) enum Cause {
 pub(super) enum Ended {
     View(Box<View>, Moment),
     Failed(Option<Fault>),
+    Bounced(Order, Result<(), BounceFault>),
 }
 
 enum Job {
     Idle,
     Sweep(Box<Sweep>, Moment),
     Hints,
+    Bounce,
 }
 
 pub(super) struct Target {
@@ -57,6 +67,7 @@ pub(super) struct Target {
     next_hint: Duration,
     hints: Option<(Hints, u32)>,
     not_before: Duration,
+    bounces: VecDeque<(Order, Bounce)>,
 }
 
 /// What an operator may want to know of the past.
@@ -89,7 +100,9 @@ impl Target {
         let switch = plan.switch(index)?;
         let snmp = plan.profile_of(index)?.snmp.as_ref()?;
         let access = match (secrets?, &snmp.access) {
-            (SnmpSecrets::Community(word), SnmpAccess::Community) => Access::Community(word.clone()),
+            (SnmpSecrets::Community(word), SnmpAccess::Community) => {
+                Access::Community(word.clone())
+            }
             (SnmpSecrets::User(keys), SnmpAccess::User { name, .. }) => {
                 Access::User { name: name.clone(), keys: keys.clone() }
             }
@@ -121,13 +134,14 @@ impl Target {
             next_hint: Duration::MAX,
             hints: None,
             not_before: Duration::ZERO,
+            bounces: VecDeque::new(),
         })
     }
 
     /// Goes on where a target of the same switch was.
     pub(super) fn inherit(&mut self, old: Self) {
         (self.next_sweep, self.next_hint) = (old.next_sweep, old.next_hint);
-        (self.hints, self.story) = (old.hints, old.story);
+        (self.hints, self.story, self.bounces) = (old.hints, old.story, old.bounces);
         if matches!(old.job, Job::Sweep(..)) {
             self.next_sweep = self.story.began;
         }
@@ -138,6 +152,12 @@ impl Target {
         self.next_sweep = now.monotonic + share(period / SPREAD_SHARE, random);
     }
 
+    /// Who sends traps from the switch's address.
+    pub(super) fn sender(&self, now: Moment) -> Sender<'_> {
+        let (access, engine) = (self.agent.access(), self.agent.engine(now));
+        Sender { switch: &self.id, access, engine }
+    }
+
     pub(super) const fn is_busy(&self) -> bool {
         self.agent.is_busy()
     }
@@ -145,7 +165,27 @@ impl Target {
     /// When something is to be done.
     pub(super) fn next(&self) -> Duration {
         let idle = || self.next_sweep.min(self.next_hint).max(self.not_before);
-        self.agent.poll_timeout().unwrap_or_else(idle)
+        let next = self.agent.poll_timeout().unwrap_or_else(idle);
+        match (&self.job, self.bounces.front()) {
+            (Job::Bounce, _) | (_, None) => next,
+            (_, Some((_, bounce))) => next.min(bounce.poll_timeout().unwrap_or(Duration::ZERO)),
+        }
+    }
+
+    /// Has a port bounced before anything else is asked.
+    pub(super) fn bounce(&mut self, order: Order, bounce: Bounce) {
+        self.bounces.push_back((order, bounce));
+    }
+
+    pub(super) fn is_bouncing(&self) -> bool {
+        !self.bounces.is_empty()
+    }
+
+    /// Whether a port waits for something to be asked: then nothing else is.
+    pub(super) fn must_bounce(&mut self, now: Moment) -> bool {
+        let Some((_, bounce)) = self.bounces.front_mut() else { return false };
+        bounce.handle_timeout(now.monotonic);
+        bounce.question().is_some() && !matches!(self.job, Job::Bounce)
     }
 
     pub(super) const fn postpone(&mut self, until: Duration) {
@@ -161,12 +201,30 @@ impl Target {
             Cause::Session => {
                 self.hasten((now.monotonic + SETTLE).max(self.story.began + SESSION_SPACING));
             }
+            Cause::Trap => {
+                self.hasten((now.monotonic + TRAP_SETTLE).max(self.story.began + TRAP_SPACING));
+            }
             Cause::Operator => self.hasten(now.monotonic),
         }
     }
 
     /// Begins what is due: a sweep, or a look for changes.
     pub(super) fn begin(&mut self, now: Moment, settings: &Survey, random: [u8; 4]) {
+        if self.must_bounce(now) {
+            if matches!(self.job, Job::Sweep(..)) {
+                self.next_sweep = now.monotonic;
+            }
+            self.agent.cancel();
+            let question = self.bounces.front().and_then(|(_, bounce)| bounce.question());
+            if let Some(question) = question {
+                self.job = Job::Bounce;
+                self.agent.ask(now, Context::Default, question);
+            }
+            return;
+        }
+        if self.next_sweep.min(self.next_hint) > now.monotonic {
+            return;
+        }
         let asked = if self.next_sweep <= now.monotonic {
             let jitter = share(settings.sweep / JITTER_SHARE, random);
             self.next_sweep = now.monotonic + settings.sweep - jitter;
@@ -207,6 +265,13 @@ impl Target {
         let event = self.agent.poll_event()?;
         match std::mem::replace(&mut self.job, Job::Idle) {
             Job::Idle => None,
+            Job::Bounce => {
+                let (_, bounce) = self.bounces.front_mut()?;
+                bounce.answered(now.monotonic, &event);
+                let result = bounce.ended()?;
+                let (order, _) = self.bounces.pop_front()?;
+                Some(Ended::Bounced(order, result))
+            }
             Job::Hints => {
                 let hints = event.ok().and_then(Hints::of);
                 let moved = match (&self.hints, &hints) {

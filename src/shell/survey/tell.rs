@@ -7,7 +7,7 @@ use super::{Running, STANDING_EVERY};
 use crate::plan::{Area, PortRole};
 use crate::shell::log::Event;
 use crate::survey::{Change, Fault, Interface, Neighbour, Rule, Station, Verdict, View};
-use crate::vocabulary::{Mac, Moment};
+use crate::vocabulary::{Mac, Moment, hex};
 
 /// Stations, neighbours and ports of one switch that an operator is shown.
 const SHOWN_MAX: usize = 10_000;
@@ -149,7 +149,16 @@ impl Running {
             None => {
                 let list: Vec<Value> = self.plan.switches.iter().map(|it| one(&it.id)).collect();
                 let (fresh, stale) = self.reading(now);
-                Some(json!({ "switches": list, "fresh": fresh, "stale": stale }))
+                let traps = self.traps.as_ref().and_then(|it| it.local_addr().ok());
+                let traps = traps.map(|address| address.to_string());
+                let engine = hex(self.listener.engine());
+                Some(json!({
+                    "switches": list,
+                    "fresh": fresh,
+                    "stale": stale,
+                    "traps": traps,
+                    "engine": engine,
+                }))
             }
             Some(id) => {
                 self.plan.switch_by_id(id)?;
@@ -177,7 +186,8 @@ impl Running {
             (Some(_), Some(_)) => "stale",
         };
         let story = target.map(|target| target.story.clone()).unwrap_or_default();
-        let of = |rule| self.judge.verdicts().filter(|it| it.switch == id && it.rule == rule).count();
+        let of =
+            |rule| self.judge.verdicts().filter(|it| it.switch == id && it.rule == rule).count();
         json!({
             "switch": id,
             "state": state,

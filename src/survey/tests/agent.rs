@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::{Access, Action, Agent, Answer, Context, Fault, IgnoreReason, Question, TIME_WINDOW_S};
+use super::super::{
+    Access, Action, Agent, Answer, Context, Fault, IgnoreReason, Question, TIME_WINDOW_S,
+};
 use super::{ENGINE, at, columns, keys, number, pair, passphrase, run, set, target};
 use crate::simulation::{SnmpAgent, Vice};
 use crate::wire::snmp::report::Complaint;
@@ -14,7 +16,13 @@ const OTHER: &str = "1.3.6.1.2.1.17.4.3.1.3";
 
 fn fill(switch: &mut SnmpAgent, rows: u32) {
     for row in 0..rows {
-        set(switch, b"", TABLE, &[0, 18, 226, 0, row / 256, row % 256], number(i64::from(row % 48)));
+        set(
+            switch,
+            b"",
+            TABLE,
+            &[0, 18, 226, 0, row / 256, row % 256],
+            number(i64::from(row % 48)),
+        );
         if row % 3 == 0 {
             set(switch, b"", OTHER, &[0, 18, 226, 0, row / 256, row % 256], number(3));
         }

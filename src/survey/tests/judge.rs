@@ -174,7 +174,8 @@ fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
     for port in ["0/1", "0/2"] {
         scene.session(port, 1);
     }
-    let (old, new) = (stations(&[station("0/1", 1)]), stations(&[station("0/1", 1), station("0/2", 1)]));
+    let (old, new) =
+        (stations(&[station("0/1", 1)]), stations(&[station("0/1", 1), station("0/2", 1)]));
     scene.sweep(0, &old);
     // Both are in the table until the old entry must have aged.
     for seconds in [10, 150, 10 + AGEING_S - 1] {
@@ -189,9 +190,8 @@ fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
             Change::Over(_) => panic!(),
         })
         .collect();
-    let both = |port: &str, other: &str| {
-        (Rule::TwoPlaces, port.to_owned(), format!("{SWITCH}:{other}"))
-    };
+    let both =
+        |port: &str, other: &str| (Rule::TwoPlaces, port.to_owned(), format!("{SWITCH}:{other}"));
     assert_eq!(places, [both("0/1", "0/2"), both("0/2", "0/1")]);
 }
 
@@ -199,11 +199,16 @@ fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
 fn r18_holds_between_switches_and_an_uplink_is_no_place() {
     let mut scene = Scene::new();
     scene.session("0/1", 1);
-    let (here, there) = (stations(&[station("0/1", 1)]), stations(&[station("0/49", 1), station("0/3", 2)]));
+    let (here, there) =
+        (stations(&[station("0/1", 1)]), stations(&[station("0/49", 1), station("0/3", 2)]));
     for seconds in [0, AGEING_S, 2 * AGEING_S] {
         assert_eq!(scene.sweep(seconds, &here), []);
         let found = scene.sweep_of(seconds, OTHER, &there);
-        assert!(found.iter().all(|change| matches!(change, Change::Found(it) if it.rule == Rule::Stranger)));
+        assert!(
+            found
+                .iter()
+                .all(|change| matches!(change, Change::Found(it) if it.rule == Rule::Stranger))
+        );
     }
     let copy = stations(&[station("0/4", 1)]);
     let mut rules = Vec::new();
@@ -230,7 +235,8 @@ fn r19_a_neighbour_is_the_switch_of_the_link_or_is_named() {
         Neighbour { bridge: false, ..neighbour("0/1", "pc") },
     ];
     assert_eq!(scene.twice(&neighbours(&good)), []);
-    let bad = [neighbour("0/25", "hon-core2"), neighbour("0/2", "home-router"), neighbour("0/27", "")];
+    let bad =
+        [neighbour("0/25", "hon-core2"), neighbour("0/2", "home-router"), neighbour("0/27", "")];
     let named = |port: &str, subject: &str| (Rule::Neighbour, port.to_owned(), subject.to_owned());
     let address = "00-12-E2-AA-AA-AA";
     assert_eq!(
@@ -263,7 +269,8 @@ fn r19_a_telephone_and_a_listed_access_point_are_no_bridges() {
     let phone = |port| Neighbour { telephone: true, ..neighbour(port, "phone") };
     let access_point = |port| Neighbour { access_point: true, ..neighbour(port, "ap") };
     assert_eq!(scene.twice(&neighbours(&[phone("0/5"), access_point("0/6")])), []);
-    let found = scene.twice(&neighbours(&[phone("0/1"), access_point("0/5"), neighbour("0/6", "hub")]));
+    let found =
+        scene.twice(&neighbours(&[phone("0/1"), access_point("0/5"), neighbour("0/6", "hub")]));
     let ports: Vec<_> = found.into_iter().map(|(_, port, _)| port).collect();
     assert_eq!(ports, ["0/1", "0/5", "0/6"]);
 }

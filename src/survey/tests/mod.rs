@@ -1,8 +1,10 @@
 //! Switches that are simulated, and views made by hand.
 
 mod agent;
+mod bounce;
 mod judge;
 mod sweep;
+mod trap;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -98,7 +100,12 @@ pub(super) fn words(text: &str) -> Value {
     Value::Octets(text.as_bytes().to_vec())
 }
 
-pub(super) fn view(switch: &mut SnmpAgent, agent: &mut Agent, forwarding: Forwarding, vlans: &[u16]) -> View {
+pub(super) fn view(
+    switch: &mut SnmpAgent,
+    agent: &mut Agent,
+    forwarding: Forwarding,
+    vlans: &[u16],
+) -> View {
     let vlans: Vec<_> = vlans.iter().filter_map(|it| crate::vocabulary::VlanId::new(*it)).collect();
     let mut sweep = Sweep::new(forwarding, &vlans);
     while let Some((context, question)) = sweep.question() {

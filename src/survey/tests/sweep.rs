@@ -1,6 +1,6 @@
 //! Views of the shapes that families of switches serve.
 
-use super::super::{StpState, Station};
+use super::super::{Station, StpState};
 use super::{number, pair, set, view, words};
 use crate::plan::Forwarding;
 use crate::simulation::SnmpAgent;
@@ -46,7 +46,9 @@ fn q_bridge_names_the_port_in_three_steps_and_the_vlan_by_its_table() {
         set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.3", &row(arcs), number(status));
     }
     // A group's address, a port that is nobody's, and the port that means "not known".
-    for (arcs, port) in [([1, 0, 0x5e, 0, 0, 1], 1), ([0, 0, 0, 0, 0, 3], 9), ([0, 0, 0, 0, 0, 4], 0)] {
+    for (arcs, port) in
+        [([1, 0, 0x5e, 0, 0, 1], 1), ([0, 0, 0, 0, 0, 3], 9), ([0, 0, 0, 0, 0, 4], 0)]
+    {
         set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.2", &row(arcs), number(port));
     }
     let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
@@ -120,5 +122,8 @@ fn the_controlled_port_is_read_where_there_is_one() {
     set(&mut switch, b"", "1.0.8802.1.1.1.1.2.1.1.5", &[102], number(2));
     let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
     let authorised = |port: &str| view.interfaces[port].authorised;
-    assert_eq!([authorised("0/1"), authorised("0/2"), authorised("0/3")], [Some(true), Some(false), None]);
+    assert_eq!(
+        [authorised("0/1"), authorised("0/2"), authorised("0/3")],
+        [Some(true), Some(false), None]
+    );
 }

@@ -269,8 +269,8 @@ fn user_message(datagram: &[u8]) -> Result<UserMessage, Malformed> {
         number(&security.authoritative_engine_time)?,
     );
     let user = security.user_name.to_vec();
-    let known = engine.is_empty()
-        || (ENGINE_ID_OCTETS.0..=ENGINE_ID_OCTETS.1).contains(&engine.len());
+    let known =
+        engine.is_empty() || (ENGINE_ID_OCTETS.0..=ENGINE_ID_OCTETS.1).contains(&engine.len());
     if !known || user.len() > USER_OCTETS_MAX {
         return Err(Malformed::Fields);
     }

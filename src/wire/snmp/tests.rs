@@ -42,10 +42,7 @@ fn a_key_too_short_for_aes_256_is_extended_in_either_way() {
             Privacy::Aes256Blumenthal,
             "6695febc9288e36282235fc7151f128497b38f3f505e07eb9af25568fa1f5dbe",
         ),
-        (
-            Privacy::Aes256Reeder,
-            "6695febc9288e36282235fc7151f128497b38f3f9b8b6d78936ba6e7d19dfd9c",
-        ),
+        (Privacy::Aes256Reeder, "6695febc9288e36282235fc7151f128497b38f3f9b8b6d78936ba6e7d19dfd9c"),
     ] {
         assert_eq!(keys(Auth::Sha1, Some(privacy)).exposed().1.unwrap(), octets(expected));
     }
@@ -149,7 +146,8 @@ fn a_community_message_has_the_octets_that_other_programs_write() {
 
 #[test]
 fn other_versions_and_models_are_told_apart() {
-    let one = octets("302602010004067075626c6963a019020101020100020100300e300c06082b060102010103000500");
+    let one =
+        octets("302602010004067075626c6963a019020101020100020100300e300c06082b060102010103000500");
     assert_eq!(parse(&one), Err(Malformed::Version));
     assert_eq!(parse(b""), Err(Malformed::Encoding));
     assert_eq!(parse(&vec![0x30; 70_000]), Err(Malformed::Long));
@@ -179,7 +177,9 @@ fn names_are_ordered_read_and_bounded() {
     for bad in ["", "1", "3.1", "1.40", "1.3.x", "1..3", "1.3.4294967296", "2.4294967295"] {
         assert_eq!(read(bad), Err(()), "{bad}");
     }
-    assert!(Oid::new(vec![1; OID_ARCS_MAX]).is_some() && Oid::new(vec![1; OID_ARCS_MAX + 1]).is_none());
+    assert!(
+        Oid::new(vec![1; OID_ARCS_MAX]).is_some() && Oid::new(vec![1; OID_ARCS_MAX + 1]).is_none()
+    );
     assert_eq!(read("1.3.6.1.2.1.1").unwrap().strip(&[1, 3, 6]), Some([1, 2, 1, 1].as_slice()));
 }
 

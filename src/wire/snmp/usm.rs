@@ -61,8 +61,7 @@ macro_rules! with_hash {
 
 impl Auth {
     /// Every protocol.
-    pub const ALL: [Self; 5] =
-        [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
+    pub const ALL: [Self; 5] = [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
 
     /// As written in files: `sha-1` to `sha-512`.
     #[must_use]
@@ -192,9 +191,10 @@ impl MasterKeys {
         Keys {
             auth: *auth,
             auth_key: Secret::new(local(key)),
-            privacy: self.privacy.as_ref().map(|(privacy, key)| {
-                (*privacy, privacy.fit(*auth, local(key), engine))
-            }),
+            privacy: self
+                .privacy
+                .as_ref()
+                .map(|(privacy, key)| (*privacy, privacy.fit(*auth, local(key), engine))),
         }
     }
 }
