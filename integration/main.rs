@@ -26,5 +26,6 @@ mod radclient;
 mod render;
 mod sessions;
 mod storm;
+mod survey;
 mod sensor;
 mod report;

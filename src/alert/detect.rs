@@ -67,6 +67,11 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SYS-worker-failed", AlertKind::Service, "event"),
     ("SYS-socket-failed", AlertKind::Service, "address"),
     ("SYS-store-failed", AlertKind::Service, "event"),
+    ("COA-left-down", AlertKind::Service, "place"),
+    ("SNMP-stranger", AlertKind::AddressUnproven, "place"),
+    ("SNMP-two-places", AlertKind::AddressDoubled, "mac"),
+    ("SNMP-neighbour", AlertKind::NeighbourUndeclared, "place"),
+    ("SNMP-unread", AlertKind::SwitchUnread, "name"),
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
 
@@ -192,6 +197,9 @@ impl Alerter {
             let mut alert = Alert::new(*kind, now.wall, subject).fact("what", &*event);
             for (name, value) in line.iter().filter(|(name, _)| !is_head(name)) {
                 alert.fields.insert(name.clone(), value.clone());
+            }
+            if line.contains_key("place") {
+                alert.environments = self.concerned(line);
             }
             self.limiter.raise(now.monotonic, alert);
         }

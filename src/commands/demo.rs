@@ -215,6 +215,7 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,
         alerts: Default::default(),
+        snmp: Default::default(),
         authorities: (0_u8..).zip(&plan.authorities).map(|(index, _)| material(index)).collect(),
     })
 }

@@ -35,6 +35,7 @@ mod running;
 mod secret;
 mod serve;
 mod site;
+mod switch;
 mod undo;
 mod who;
 mod storm;
@@ -89,6 +90,7 @@ const VERBS: &[Verb] = &[
     Verb { define: enforce::define_release, run: enforce::release },
     Verb { define: enforce::define_disconnect, run: enforce::disconnect },
     Verb { define: enforce::define_enforce, run: enforce::enforce },
+    Verb { define: switch::define, run: switch::run },
     Verb { define: analyze::define, run: analyze::run },
     Verb { define: evaluate::define, run: evaluate::run },
     Verb { define: authenticator::define, run: authenticator::run },

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use attachment::{Attachment, Chain, Key, Point, Session};
 
-use crate::vocabulary::{Moment, Timestamp};
+use crate::vocabulary::{Mac, Moment, Timestamp};
 
 /// Sessions remembered at once.
 pub const ATTACHMENTS_MAX: usize = 100_000;
@@ -41,6 +41,22 @@ pub enum Input {
     Ended(Box<Key>, Vec<u8>, Timestamp),
     /// Accounting says that a switch began anew then (Accounting-On or -Off).
     Restarted(String, Timestamp),
+}
+
+impl Input {
+    /// The switch at which somebody came or went by cable, so that its tables change.
+    #[must_use]
+    pub fn moves(&self) -> Option<&str> {
+        let wired = |key: &Key| matches!(key.point, Point::Port(_));
+        match self {
+            Self::Attached(attachment) => Some(&attachment.key).filter(|key| wired(key)),
+            Self::Refused(key) | Self::Ended(key, ..) => Some(&**key).filter(|key| wired(key)),
+            // Reported again and again while a session goes on.
+            Self::Started(..) => None,
+            Self::Restarted(switch, _) => return Some(switch),
+        }
+        .map(|key| key.switch.as_str())
+    }
 }
 
 /// What became of one attachment, for whoever keeps them on disk; `None` when it is gone.
@@ -182,6 +198,17 @@ impl Ledger {
         let before = self.held.range::<Key, _>(..key).next_back();
         let after = self.held.range::<Key, _>(after).next();
         !before.into_iter().chain(after).any(|(other, _)| here(other))
+    }
+
+    /// The wired sessions at one switch, by port and address.
+    pub fn wired(&self, switch: &str) -> impl Iterator<Item = (&str, Mac)> {
+        let first =
+            Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
+        let here = self.held.range(first..).take_while(move |(key, _)| key.switch == switch);
+        here.filter_map(|(key, _)| match &key.point {
+            Point::Port(port) => Some((port.as_str(), key.mac)),
+            Point::Network(_) => None,
+        })
     }
 
     /// Every attachment, in the order of switch, place and address.

@@ -190,6 +190,7 @@ mod tests {
                     session_lifetime: None,
                 },
                 language: Language::Japanese,
+                survey: Default::default(),
                 enforce_ports_max: 20,
             },
             edition: Edition::R7_3,

@@ -36,7 +36,7 @@ pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
     AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials,
-    PeerCertificate, Peers, alert_secrets, credentials,
+    PeerCertificate, Peers, SnmpSecrets, alert_secrets, credentials,
 };
 pub use detections::{DetectionRule, Detections, Message};
 pub use environment::{
@@ -55,13 +55,13 @@ pub use policy::{
 };
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
-    CoaKey, Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
-    RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
-    VlanTag, VlanText, VlansPerPort,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker,
+    MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile,
+    ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
+    TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
-pub use server::{EapSettings, Server};
+pub use server::{EapSettings, Server, Survey};
 pub use sources::Sources;
 pub use step::{Step, StepKind};
 pub use topology::{

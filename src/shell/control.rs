@@ -150,6 +150,17 @@ pub enum Command {
     },
     /// Sessions that are not yet what they should be.
     EnforceList,
+    /// How the tables of one switch, or of every switch, were read.
+    SwitchStatus {
+        /// Which one; every one when absent.
+        #[serde(default)]
+        switch: Option<String>,
+    },
+    /// Read the tables of a switch now.
+    SwitchSweep {
+        /// Which one.
+        switch: String,
+    },
     /// Do what waits for a person.
     EnforceApprove {
         /// By the number that the list shows.
@@ -218,6 +229,8 @@ impl Command {
             Self::Release { .. } => "release",
             Self::Disconnect { .. } => "disconnect",
             Self::EnforceList => "enforce-list",
+            Self::SwitchStatus { .. } => "switch-status",
+            Self::SwitchSweep { .. } => "switch-sweep",
             Self::EnforceApprove { .. } => "enforce-approve",
         }
     }
@@ -244,6 +257,8 @@ impl Command {
             | Self::IncidentClose { .. }
             | Self::BackupBegin
             | Self::BackupEnd { .. }
+            | Self::SwitchStatus { .. }
+            | Self::SwitchSweep { .. }
             | Self::EnforceList => false,
         }
     }

@@ -107,6 +107,10 @@ registry! {
             ["{subject} に有効な印はありません", "there is no mark in force on {subject}"]
         SessionUnknown "session.unknown"
             ["{subject} の接続は見つかりません", "no session of {subject} is known"]
+        SwitchUnknown "switch.unknown"
+            ["スイッチ {switch} は計画にありません", "the plan has no switch {switch}"]
+        SwitchUnasked "switch.not-asked"
+            ["スイッチ {switch} の表は読みません。プロファイルに [snmp] を書き、secrets/snmp/ に鍵を置いてください", "the tables of {switch} are not read; write [snmp] into its profile and put its secrets into secrets/snmp/"]
         HeldUnknown "enforce.no-such-number"
             ["保留中の変更 {number} はありません。sekisho enforce list で今の番号を確かめてください", "no change {number} is held; see the present number by sekisho enforce list"]
         DateMalformed "mark.date-malformed"

@@ -102,6 +102,12 @@ registry! {
             ["{place} の {mac} を {from} から {to} へ変えました({how}): {why}", "{mac} at {place} was changed from {from} to {to} ({how}): {why}"]
         SessionWaits "COA-waits"
             ["{place} の {mac} ({from} → {to}) はこのスイッチにすぐ指示できません。次の認証で変わります(遅くとも {until}): {why}", "{mac} at {place} ({from} to {to}) cannot be changed at once on this switch; it changes at its next authentication, at the latest {until}: {why}"]
+        PortBounced "COA-bounced"
+            ["{mac} のため {place} のポートを SNMP で止めて戻しました(動作を確認済み)", "the port {place} was taken down and up again by SNMP because of {mac}, and is seen to be up"]
+        PortBounceFailed "COA-bounce-failed"
+            ["{mac} のための {place} のポートの入れ直しができません({cause})。次の認証まで変わりません", "the port {place} could not be bounced because of {mac} ({cause}); nothing changes until the next authentication"]
+        PortLeftDown "COA-left-down"
+            ["{place} のポートを SNMP で止めましたが、戻せたことを確認できません({cause})。スイッチで確認してください", "the port {place} was taken down by SNMP and is not seen to be up again ({cause}); look at the switch"]
         SessionStuck "COA-failed"
             ["{place} の {mac} ({from} → {to}) をスイッチに反映できません({last})。{minutes} 分後に再試行します: {why}", "{mac} at {place} ({from} to {to}) could not be changed on its switch ({last}); it is tried again in {minutes} minutes: {why}"]
         SessionsHeld "COA-held"
@@ -156,6 +162,22 @@ registry! {
             ["インシデント {incident} に記録しました: {text}({by})", "incident {incident} was noted: {text} (by {by})"]
         IncidentClosed "INC-closed"
             ["インシデント {incident} を終了しました: {ground}({by})", "incident {incident} was closed: {ground} (by {by})"]
+        SurveyStranger "SNMP-stranger"
+            ["R17: {place} に認証のない MAC {mac} があります(VLAN {vlan}、登録 {asset})", "R17: {mac} is at {place} without a session (VLAN {vlan}, registered as {asset})"]
+        SurveyTwoPlaces "SNMP-two-places"
+            ["R18: MAC {mac} が {place} と {other} の両方にあります(VLAN {vlan}、登録 {asset})", "R18: {mac} is both at {place} and at {other} (VLAN {vlan}, registered as {asset})"]
+        SurveyNeighbour "SNMP-neighbour"
+            ["R19: {place} につながる {neighbour} は構成の届け出と異なります(届け出: {expected})", "R19: {neighbour} at {place} is not as declared (declared: {expected})"]
+        SurveyOver "SNMP-over"
+            ["{rule}: {place} の {subject} は解消しました", "{rule}: {subject} at {place} is over"]
+        SurveyUnread "SNMP-unread"
+            ["スイッチ {name} の表を SNMP で読めません({fault})。読めない間の R17–R19 は未測定です", "the tables of {name} cannot be read by SNMP ({fault}); meanwhile R17 to R19 are not measured there"]
+        SurveyRead "SNMP-read"
+            ["スイッチ {switch} の表を再び読んでいます", "the tables of {switch} are read again"]
+        SurveyWhole "SNMP-whole"
+            ["端末ポートのあるスイッチ {fresh} 台すべての表を読みました(未測定 {stale})。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of all {fresh} switches with edge ports were read ({stale} not); R17: {r17}, R18: {r18}, R19: {r19}"]
+        SurveyPart "SNMP-part"
+            ["端末ポートのあるスイッチのうち {fresh} 台の表を読みました。{stale} 台は未測定です。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of {fresh} switches with edge ports were read, {stale} are not measured; R17: {r17}, R18: {r18}, R19: {r19}"]
         AlertSinkAway "SYS-alert-sink-away"
             ["警報の送り先 {sink} に送れません。溜めて送り直します: {cause}", "alerts cannot be delivered to {sink}; they wait and are tried again: {cause}"]
         AlertSinkBack "SYS-alert-sink-back"
@@ -181,6 +203,7 @@ impl Event {
             | Self::MarkReleased
             | Self::ControlRequest
             | Self::SessionChanged
+            | Self::PortBounced
             | Self::EnforceApproved
             | Self::DisconnectOrdered
             | Self::AuthenticatorStarted
@@ -188,6 +211,10 @@ impl Event {
             | Self::AlertSinkBack
             | Self::EvidenceSealed
             | Self::BackupDone
+            | Self::SurveyOver
+            | Self::SurveyRead
+            | Self::SurveyWhole
+            | Self::SurveyPart
             | Self::EvidenceExpired
             | Self::IncidentNote
             | Self::IncidentClosed
@@ -199,6 +226,7 @@ impl Event {
             | Self::RestartNeeded
             | Self::Finding
             | Self::SessionWaits
+            | Self::PortBounceFailed
             | Self::SessionsHeld
             | Self::Complaint
             | Self::AlertSinkAway
@@ -208,6 +236,7 @@ impl Event {
             | Self::ApiRefused
             | Self::DetectionForeign
             | Self::DetectionMarked
+            | Self::SurveyUnread
             | Self::IncidentOpened
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
@@ -218,9 +247,13 @@ impl Event {
             | Self::EvidenceGap
             | Self::EvidenceDamaged
             | Self::BackupFailed
+            | Self::SurveyStranger
+            | Self::SurveyTwoPlaces
+            | Self::SurveyNeighbour
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::SessionStuck
+            | Self::PortLeftDown
             | Self::FindingError
             | Self::SwitchLost
             | Self::ApplyFailed

@@ -61,6 +61,18 @@ pub struct Metrics {
     pub coa: IntCounterVec,
     /// Live sessions, by whether they are attached, being changed, or held for a person.
     pub sessions: prometheus::IntGaugeVec,
+    /// Age of the newest view of a switch's tables, by switch.
+    pub snmp_sweep_age: GaugeVec,
+    /// Sweeps in vain, by switch and fault.
+    pub snmp_errors: IntCounterVec,
+    /// Traps and informs, by switch and what they are about or why they had no effect.
+    pub snmp_traps: IntCounterVec,
+    /// SNMP messages without effect, by switch and reason.
+    pub snmp_ignored: IntCounterVec,
+    /// Addresses at edge ports without a session, by switch.
+    pub fdb_minus_sessions: prometheus::IntGaugeVec,
+    /// What breaks the rules that switches' tables show, by rule.
+    pub rule_violations: prometheus::IntGaugeVec,
     /// Conversations thrown out because the table or the port was full.
     pub evictions: IntCounter,
     /// Accounts received, by client, kind and what became of them.
@@ -141,6 +153,11 @@ impl Metrics {
             &["state"],
         )?;
         registry.register(Box::new(sessions.clone()))?;
+        let integers = |name: &str, help: &str, label: &str| {
+            let gauges = prometheus::IntGaugeVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(gauges.clone()))?;
+            prometheus::Result::Ok(gauges)
+        };
         let auth_seconds = HistogramVec::new(
             HistogramOpts::new(
                 "sekisho_auth_seconds",
@@ -263,6 +280,36 @@ impl Metrics {
                 &["switch", "kind", "result"],
             )?,
             sessions,
+            snmp_sweep_age: gauges(
+                "sekisho_snmp_sweep_age_seconds",
+                "Age of the newest view of a switch's tables.",
+                &["switch"],
+            )?,
+            snmp_errors: counters(
+                "sekisho_snmp_errors_total",
+                "Sweeps of a switch's tables in vain.",
+                &["switch", "reason"],
+            )?,
+            snmp_traps: counters(
+                "sekisho_snmp_traps_total",
+                "Traps and informs received.",
+                &["switch", "result"],
+            )?,
+            snmp_ignored: counters(
+                "sekisho_snmp_ignored_total",
+                "SNMP messages without effect.",
+                &["switch", "reason"],
+            )?,
+            fdb_minus_sessions: integers(
+                "sekisho_fdb_minus_sessions",
+                "Addresses at edge ports without a session.",
+                "switch",
+            )?,
+            rule_violations: integers(
+                "sekisho_rule_violations",
+                "What breaks rules R17 to R19 at present.",
+                "rule",
+            )?,
             evictions: counter(
                 "sekisho_conversations_evicted_total",
                 "EAP conversations thrown out because the table or the port was full.",

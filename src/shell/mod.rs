@@ -38,6 +38,7 @@ pub mod store;
 pub mod storm;
 mod tls;
 mod told;
+mod survey;
 pub mod workers;
 
 pub use failure::{Failure, FailureKind};

@@ -44,6 +44,7 @@ fn credentials(plan: &Plan, authority: &Authority) -> Credentials {
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,
         alerts: Default::default(),
+        snmp: Default::default(),
         authorities: (0..plan.authorities.len())
             .map(|number| AuthorityMaterial {
                 index: crate::plan::AuthorityIndex(u8::try_from(number).unwrap()),

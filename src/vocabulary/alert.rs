@@ -63,6 +63,14 @@ registry! {
             ["証明書 {identity} と端末 {mac} の組み合わせが登録と異なります({place}、{reason})", "certificate {identity} and device {mac} do not belong together ({place}, {reason})"]
         TwoPlaces "ALERT-two-places"
             ["{mac} が {seconds} 秒のうちに二か所にあります: {before} と {place}", "{mac} is in two places within {seconds} s: {before} and {place}"]
+        AddressUnproven "ALERT-mac-without-session"
+            ["認証のない MAC {mac} が {place} にあります(VLAN {vlan}、登録 {asset})", "{mac} is at {place} without a session (VLAN {vlan}, registered as {asset})"]
+        AddressDoubled "ALERT-mac-at-two-ports"
+            ["MAC {mac} が {place} と {other} の両方にあります(登録 {asset})", "{mac} is both at {place} and at {other} (registered as {asset})"]
+        NeighbourUndeclared "ALERT-neighbour-undeclared"
+            ["{place} に届け出のない機器 {neighbour} がつながっています(届け出: {expected})", "the undeclared {neighbour} is connected at {place} (declared: {expected})"]
+        SwitchUnread "ALERT-switch-unread"
+            ["スイッチ {name} の表を SNMP で読めません({fault})", "the tables of the switch {name} cannot be read by SNMP ({fault})"]
         AfterHours "ALERT-after-hours"
             ["{section} の端末 {asset} が業務時間外に使われました({local}、{place}、{hours})", "device {asset} of {section} is used outside office hours ({local}, {place}, {hours})"]
         Refusals "ALERT-repeated-refusals"
@@ -113,6 +121,7 @@ impl AlertKind {
         match self {
             Self::EvidenceRestored | Self::Test => AlertSeverity::Info,
             Self::Stranger
+            | Self::SwitchUnread
             | Self::AfterHours
             | Self::Refusals
             | Self::CertificateExpiring
@@ -124,6 +133,9 @@ impl AlertKind {
             | Self::TwoPlaces
             | Self::Detection
             | Self::DetectionHeld
+            | Self::AddressUnproven
+            | Self::AddressDoubled
+            | Self::NeighbourUndeclared
             | Self::SwitchSilent
             | Self::EvidenceSpooling
             | Self::EvidenceFull
@@ -148,6 +160,10 @@ impl AlertKind {
             Self::Stranger
             | Self::CertificateConflict
             | Self::TwoPlaces
+            | Self::AddressUnproven
+            | Self::AddressDoubled
+            | Self::NeighbourUndeclared
+            | Self::SwitchUnread
             | Self::Refusals
             | Self::Detection
             | Self::DetectionHeld

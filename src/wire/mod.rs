@@ -6,3 +6,4 @@ pub mod eap;
 pub mod frame;
 pub mod radius;
 pub mod syslog;
+pub mod snmp;

@@ -114,6 +114,7 @@ impl Desk {
             server_key: server.key.pem().clone(),
             server_end: server.issued.not_after,
             alerts: Default::default(),
+            snmp: Default::default(),
             authorities: vec![AuthorityMaterial {
                 index: AuthorityIndex(0),
                 certificates_der: vec![authority.certificate_der().to_vec()],

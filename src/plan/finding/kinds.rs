@@ -32,6 +32,8 @@ const RULES: &[(FindingKind, &str)] = &[
     (FindingKind::ExceptionExpired, "R23"),
     (FindingKind::ExceptionNotYet, "R23"),
     (FindingKind::AddressUnmanaged, "R25"),
+    (FindingKind::SnmpCommunity, "R25"),
+    (FindingKind::SnmpInClear, "R25"),
 ];
 
 impl FindingKind {
@@ -395,6 +397,13 @@ findings! {
         ["始まり({from})が終わり({until})より前ではありません。", "the beginning ({from}) is not before the end ({until})"]
         ["二つの日付を確認してください。", "check the two dates"]
 
+    // SNMP.
+    SnmpCommunity Warning "snmp.community"
+        ["SNMPv2c はコミュニティ(パスワード)を平文で送り、応答も偽造できます。", "version 2c sends its community in clear, and answers can be forged"]
+        ["SNMPv3(auth と privacy)にしてください。", "use version 3 with auth and privacy"]
+    SnmpInClear Warning "snmp.in-clear"
+        ["スイッチの表が平文で流れます。", "the tables of the switches pass in clear"]
+        ["privacy を aes-128 以上にしてください。", "set privacy to aes-128 or better"]
     // Environments.
     PrefixOverlap Error "environment.prefix-overlap"
         ["環境 {environment} の `{prefix}` が、環境 {other} の `{other_prefix}` と重なっています。", "`{prefix}` of environment {environment} overlaps `{other_prefix}` of environment {other}"]
@@ -594,6 +603,12 @@ findings! {
     ClientSecretAbsent Warning "secret.client-absent"
         ["共有鍵の無いスイッチが {count} 台あります({paths})。", "switches without a shared secret: {count} ({paths})"]
         ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
+    SnmpSecretAbsent Warning "secret.snmp-absent"
+        ["`{path}` がないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` is missing"]
+        ["スイッチに設定したパスフレーズまたはコミュニティをそのファイルに置いてください。", "put the passphrase or community set at the switches into that file"]
+    SnmpSecretUnusable Warning "secret.snmp-unusable"
+        ["`{path}` を使えないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` cannot be used"]
+        ["印字できる ASCII の一語(SNMPv3 のパスフレーズは {min} 文字以上)を書いてください。", "write one word of printable ASCII; a passphrase of SNMPv3 has at least {min} characters"]
     MabWordAbsent Warning "secret.mab-word-absent"
         ["MAC 認証の固定パスワードが無いスイッチが {count} 台あります({paths})。", "switches without their fixed word of MAC authentication: {count} ({paths})"]
         ["スイッチに設定した固定パスワードをそのファイルに置いてください。", "put the fixed word set at the switch into that file"]

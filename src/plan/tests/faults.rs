@@ -66,6 +66,17 @@ const FAULTS: &[Case] = &[
     ("profiles/comware.toml", "server_dead = \"closed\"", "§server_dead = \"critical-vlan:77\"", "file.unknown-reference", "behaviour.server_dead"),
     ("profiles/comware.toml", "server_dead = \"closed\"", "§server_dead = \"critical-vlan:1\"", "environment.vlan-one", "behaviour.server_dead"),
     ("profiles/comware.toml", "retries = 3", "§retries = 11", "file.out-of-range", "behaviour.retries"),
+    // how switches are asked for their tables
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\n§version = \"2c\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "snmp.community", "snmp.version"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\n§privacy = \"none\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "snmp.in-clear", "snmp.privacy"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\n§version = \"1\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.not-a-choice", "snmp.version"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"2c\"\n§auth = \"sha-1\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "profile.conflict", "snmp.auth"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\n§auth = \"md5\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.not-a-choice", "snmp.auth"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\n§user = \"a-name-that-is-longer-than-thirty-two-octets\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.out-of-range", "snmp.user"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\n§prot = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.unknown-key", "snmp.prot"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\n§repetitions = 41\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.out-of-range", "snmp.repetitions"),
+    ("server.toml", "hint_s = 45", "§hint_s = 1", "file.out-of-range", "survey.hint_s"),
+    ("server.toml", "hint_s = 45", "hint_s = 45\n§traps = \"162\"", "file.bad-socket-address", "survey.traps"),
     // policy.toml
     ("policy.toml", "edition = \"R7.3\"", "§edition = \"R9.9\"", "file.not-a-choice", "edition"),
     ("policy.toml", "name_ja = \"モバイル端末\"", "§name_ja = \"情報系端末\"", "file.duplicate", "class[2].name_ja"),
@@ -199,6 +210,7 @@ fn no_kind_of_finding_is_left_untried() {
         "alert.",
         "calendar.",
         "detection.",
+        "snmp.",
     ];
     // One is shown by the shipped files, the other needs a proof.
     // Those about secrets are tried beside their readers.

@@ -383,6 +383,8 @@ impl Running {
             | Command::Release { .. }
             | Command::Disconnect { .. }
             | Command::EnforceList
+            | Command::SwitchStatus { .. }
+            | Command::SwitchSweep { .. }
             | Command::EnforceApprove { .. }
             | Command::IncidentOpen { .. }
             | Command::IncidentNote { .. }

@@ -46,6 +46,7 @@ use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::Metrics;
 use super::store::Store;
+use super::survey::{self, Survey};
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
@@ -94,6 +95,7 @@ pub struct Service {
     alarm: Alarm,
     state: Option<PathBuf>,
     sessions: Sessions,
+    survey: Survey,
     /// What the last snapshot set going among live sessions.
     followed: Summary,
     addresses: Vec<SocketAddr>,
@@ -181,7 +183,8 @@ impl Service {
         let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
         let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
-        let (feed, inbox) = sessions::open(&metrics);
+        let (nudge, nudged) = survey::open();
+        let (feed, inbox) = sessions::open(&metrics, nudge.clone());
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
@@ -197,9 +200,21 @@ impl Service {
             log: log.clone(),
             metrics: Arc::clone(&metrics),
             service: sender.clone(),
+            nudge: nudge.clone(),
         };
         let addresses = sockets.addresses();
         let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
+        let surroundings = survey::Surroundings {
+            clock,
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            feed: feed.clone(),
+        };
+        let settings = survey::Settings {
+            plan: Arc::clone(&snapshot.plan),
+            secrets: candidate.credentials.snmp.clone(),
+        };
+        let survey = Survey::start(&nudge, nudged, settings, surroundings)?;
         let accountants = if server.accounting.is_empty() {
             None
         } else {
@@ -260,6 +275,7 @@ impl Service {
             alarm,
             state: state.map(Path::to_owned),
             sessions,
+            survey,
             followed: Summary::default(),
             addresses,
             metrics_address,
@@ -414,6 +430,7 @@ impl Service {
         notify::stopping();
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
+        self.survey.stop();
         let changes = self.sessions.stop();
         if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
             let facts = [("cause", failure.to_string())];
@@ -538,6 +555,8 @@ impl Service {
         }
         self.intake.replace(plan, &candidate.credentials);
         let secrets = candidate.credentials.alerts.clone();
+        let snmp = candidate.credentials.snmp.clone();
+        self.survey.replace(survey::Settings { plan: Arc::clone(plan), secrets: snmp });
         self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
@@ -552,6 +571,7 @@ impl Service {
                 (server.authentication.clone(), server.accounting.clone()),
                 (server.metrics_listen, server.api_listen),
                 server.evidence_days,
+                server.survey.traps,
                 server.workers,
                 server.node_name.clone(),
                 server.language,

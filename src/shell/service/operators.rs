@@ -74,6 +74,8 @@ impl Service {
             }
             Command::Release { subject, reason } => self.release(now, subject, reason, by),
             Command::Disconnect { subject, reason } => self.disconnect(now, subject, reason, by),
+            Command::SwitchStatus { switch } => self.switch_status(switch.as_deref()),
+            Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
             Command::EnforceApprove { number, reason } => {
                 self.enforce_approve(now, *number, reason, by)
@@ -122,6 +124,20 @@ impl Service {
             "reload_success": self.metrics.reload_success.get() == 1,
             "log_lines_missing": self.log.missing(),
         })
+    }
+
+    fn switch_status(&self, switch: Option<&str>) -> Result<Value, Failure> {
+        let unknown =
+            || Failure::new(FailureKind::SwitchUnknown).fact("switch", switch.unwrap_or_default());
+        self.survey.status(switch)?.ok_or_else(unknown)
+    }
+
+    fn switch_sweep(&self, switch: &str) -> Result<Value, Failure> {
+        let before = self.switch_status(Some(switch))?;
+        if self.survey.sweep(switch)? {
+            return Ok(before);
+        }
+        Err(Failure::new(FailureKind::SwitchUnasked).fact("switch", switch))
     }
 
     fn backup_begin(&mut self) -> Result<Value, Failure> {

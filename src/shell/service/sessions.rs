@@ -17,8 +17,9 @@ use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
 use crate::shell::told::Crowd;
+use crate::shell::survey::Nudge;
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, MarkSubject, Text, Timestamp};
+use crate::vocabulary::{Language, Mac, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Messages waiting for the thread.
@@ -29,6 +30,8 @@ const TOLD_MAX: usize = 65_536;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long a receiver waits before it looks for the end.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a sweep waits for the sessions it is held against.
+const WIRED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the service waits for everybody to be decided on again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -40,6 +43,7 @@ enum Message {
     Disconnect(MarkSubject, Sender<Summary>),
     Approve(u64, Sender<Option<Summary>>),
     Pending(Sender<(Vec<Pending>, Summary)>),
+    Wired(String, Sender<BTreeSet<(String, Mac)>>),
     Stop,
 }
 
@@ -49,11 +53,15 @@ pub(in crate::shell) struct Feed {
     queue: SyncSender<Message>,
     waiting: Arc<Crowd>,
     metrics: Arc<Metrics>,
+    nudge: Nudge,
 }
 
 impl Feed {
     /// Hands them in; when there is no room they are lost, and counted.
     pub(in crate::shell) fn tell(&self, inputs: Vec<ledger::Input>) {
+        for switch in inputs.iter().filter_map(ledger::Input::moves) {
+            self.nudge.touched(switch);
+        }
         let count = inputs.len();
         if !self.waiting.enter(count, TOLD_MAX)
             || self.queue.try_send(Message::Told(inputs)).is_err()
@@ -63,14 +71,24 @@ impl Feed {
     }
 }
 
+impl Feed {
+    /// The wired sessions at a switch, by port and address; `None` when the thread does not
+    /// answer.
+    pub(in crate::shell) fn wired(&self, switch: &str) -> Option<BTreeSet<(String, Mac)>> {
+        let (reply, answer) = channel();
+        self.queue.try_send(Message::Wired(switch.to_owned(), reply)).ok()?;
+        answer.recv_timeout(WIRED_TIMEOUT).ok()
+    }
+}
+
 /// What was handed in before the thread runs.
 pub(super) struct Inbox(Receiver<Message>, Arc<Crowd>);
 
 /// A feed and its other end.
-pub(super) fn open(metrics: &Arc<Metrics>) -> (Feed, Inbox) {
+pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
     let waiting: Arc<Crowd> = Arc::default();
-    let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics) };
+    let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics), nudge };
     (feed, Inbox(inbox, waiting))
 }
 
@@ -89,6 +107,8 @@ pub(super) struct Surroundings {
     pub(super) log: Log,
     pub(super) metrics: Arc<Metrics>,
     pub(super) service: Sender<Input>,
+    /// Where ports are bounced that no CoA reaches.
+    pub(super) nudge: Nudge,
 }
 
 impl Sessions {
@@ -272,6 +292,11 @@ impl Running {
             Message::Pending(reply) => {
                 reply.send((self.enforcer.pending(), self.enforcer.summary())).is_ok()
             }
+            Message::Wired(switch, reply) => {
+                let wired =
+                    self.enforcer.ledger().wired(&switch).map(|(port, mac)| (port.to_owned(), mac));
+                reply.send(wired.collect()).is_ok()
+            }
             Message::Stop => true,
         };
     }
@@ -321,6 +346,10 @@ impl Running {
                 facts.push(("elapsed_ms", elapsed.as_millis().to_string()));
                 log.event(now, log::Event::SessionChanged, &facts);
             }
+            Event::Waits { matter, .. }
+                if self.enforcer.bounce(matter).is_some_and(|port| {
+                    self.surroundings.nudge.bounce(&matter.key.switch, port, matter.key.mac)
+                }) => {}
             Event::Waits { matter, until } => {
                 let mut facts = facts(matter, language);
                 let until = until.map_or_else(|| "-".to_owned(), Timestamp::rfc3339);
