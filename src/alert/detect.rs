@@ -64,6 +64,7 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SYS-worker-failed", AlertKind::Service, "event"),
     ("SYS-socket-failed", AlertKind::Service, "address"),
     ("SYS-store-failed", AlertKind::Service, "event"),
+    ("SENSOR-silent", AlertKind::SensorSilent, "sensor"),
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
 
@@ -163,6 +164,11 @@ impl Alerter {
             self.decision(now, line);
         } else if let Some(status) = Status::ALL.iter().find(|status| status.id() == event) {
             self.session(now, *status, line);
+        } else if event == "SENSOR-verdict" {
+            let subject = text(line, "subject").unwrap_or_default();
+            let facts = ["text", "sensor", "action", "signs", "kind"];
+            let facts = facts.map(|name| (name, line.get(name).cloned().unwrap_or_default()));
+            self.raise(now, AlertKind::Rogue, subject, line, &facts);
         } else if event == "AUTH-ignored" {
             self.untrusted(now, line);
         } else if let Some((_, kind, subject)) = EVENTS.iter().find(|(id, ..)| *id == event) {

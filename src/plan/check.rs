@@ -138,7 +138,7 @@ mod tests {
     use crate::plan::inventory::tests::classes;
     use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
-    use crate::plan::{Alerts, Calendar, EapSettings, Edition, Grant, Server, inventory};
+    use crate::plan::{Alerts, Calendar, EapSettings, Edition, Grant, Sensors, Server, inventory};
     use crate::vocabulary::{Language, Mac};
 
     /// A plan of the small city with these rows and this grant.
@@ -211,6 +211,7 @@ mod tests {
             permitted: Vec::new(),
             alerts: Alerts::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

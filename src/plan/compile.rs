@@ -5,7 +5,7 @@ use super::names::Names;
 use super::sources::{is_profile, is_site};
 use super::{
     Finding, FindingKind, Plan, Sources, alerts, calendar, environment, flow, inventory, policy,
-    profile, server, topology,
+    profile, sensors, server, topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -41,6 +41,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let permitted = flow::read(sources, sink, &names, &environments.environments, now);
     let alerts = alerts::read(sources, sink, &names);
     let calendar = calendar::read(sources, sink);
+    let sensors = sensors::read(sources, sink, &names);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -66,6 +67,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         permitted,
         alerts,
         calendar,
+        sensors,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -86,6 +88,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "flows.toml"
                 | "alerts.toml"
                 | "calendar.toml"
+                | "sensors.toml"
                 | "inventory.csv"
         ) || is_profile(path)
     };

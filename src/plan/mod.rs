@@ -22,6 +22,7 @@ mod packet;
 mod policy;
 mod profile;
 pub(crate) mod read;
+mod sensors;
 mod server;
 mod sources;
 mod step;
@@ -59,6 +60,7 @@ pub use profile::{
     VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
+pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, VantageWord};
 pub use server::{EapSettings, Server};
 pub use sources::Sources;
 pub use step::{Step, StepKind};

@@ -10,7 +10,7 @@ use ipnetwork::IpNetwork;
 use super::{
     Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Device, Edition,
     Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant, Link, Pair,
-    Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch, Vlan,
+    Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Sensors, Server, Site, Switch, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -101,6 +101,8 @@ pub struct Plan {
     pub alerts: Alerts,
     /// When the city hall works.
     pub calendar: Calendar,
+    /// Where mirror ports are watched, and what a verdict may do by itself.
+    pub sensors: Sensors,
     pub(super) lookup: Lookup,
 }
 
@@ -418,6 +420,7 @@ impl Plan {
             permitted: Vec::new(),
             alerts: Alerts::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: Lookup::default(),
         };
         plan.link()

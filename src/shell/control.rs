@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::{Failure, FailureKind};
+use crate::sensor::Report;
 use crate::vocabulary::Language;
 
 /// Name of the socket inside the state directory.
@@ -157,6 +158,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// What a sensor saw. Only the API brings it, which knows the sensor by its token.
+    #[serde(skip)]
+    Observe {
+        /// The sensor's id.
+        sensor: String,
+        /// What it reports.
+        report: Report,
+    },
+    /// The sensors and how they do.
+    SensorList,
 }
 
 /// The acceptance of one change, and of no other.
@@ -219,6 +230,8 @@ impl Command {
             Self::Disconnect { .. } => "disconnect",
             Self::EnforceList => "enforce-list",
             Self::EnforceApprove { .. } => "enforce-approve",
+            Self::Observe { .. } => "observe",
+            Self::SensorList => "sensor-list",
         }
     }
 
@@ -244,6 +257,8 @@ impl Command {
             | Self::IncidentClose { .. }
             | Self::BackupBegin
             | Self::BackupEnd { .. }
+            | Self::Observe { .. }
+            | Self::SensorList
             | Self::EnforceList => false,
         }
     }

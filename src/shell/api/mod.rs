@@ -92,7 +92,7 @@ impl Api {
         };
         let (parts, body) = request.into_parts();
         let (route, captured) = route::find(&parts.method, parts.uri.path(), language)?;
-        if token.role < route.role {
+        if !token.role.permits(route.role) {
             self.complain(peer);
             return Err(Problem::new(StatusCode::FORBIDDEN, "api.role", language));
         }
@@ -104,6 +104,7 @@ impl Api {
             captured,
             query: parts.uri.query().unwrap_or_default(),
             body: &body.to_bytes(),
+            who: &token.name,
             now: clock::now(),
             language,
         };

@@ -75,6 +75,9 @@ impl Service {
             Command::Release { subject, reason } => self.release(now, subject, reason, by),
             Command::Disconnect { subject, reason } => self.disconnect(now, subject, reason, by),
             Command::EnforceList => self.enforce_list(language),
+            Command::SensorList => Ok(self.sensor_list()),
+            // Reports come by another way, which waits until they are kept.
+            Command::Observe { .. } => Err(Failure::new(FailureKind::NotHere)),
             Command::EnforceApprove { number, reason } => {
                 self.enforce_approve(now, *number, reason, by)
             }
