@@ -178,6 +178,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
         permitted: Vec::new(),
         alerts: Alerts::default(),
         calendar: Calendar::default(),
+        sensors: Sensors::default(),
         lookup: model::Lookup::default(),
     };
     plan.link()
