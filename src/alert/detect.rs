@@ -72,6 +72,7 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SNMP-two-places", AlertKind::AddressDoubled, "mac"),
     ("SNMP-neighbour", AlertKind::NeighbourUndeclared, "place"),
     ("SNMP-unread", AlertKind::SwitchUnread, "name"),
+    ("SENSOR-silent", AlertKind::SensorSilent, "sensor"),
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
 
@@ -189,6 +190,12 @@ impl Alerter {
             self.decision(now, told);
         } else if let Some(status) = Status::ALL.iter().find(|status| status.id() == event) {
             self.session(now, *status, told);
+        } else if event == "SENSOR-verdict" {
+            let line = told.line();
+            let subject = text(&line, "subject").unwrap_or_default();
+            let facts = ["text", "sensor", "action", "signs", "kind"];
+            let facts = facts.map(|name| (name, line.get(name).cloned().unwrap_or_default()));
+            self.raise(now, AlertKind::Rogue, subject, &line, &facts);
         } else if event == "AUTH-ignored" {
             self.untrusted(now, &told.line());
         } else if let Some((_, kind, subject)) = EVENTS.iter().find(|(id, ..)| *id == event) {

@@ -33,6 +33,7 @@ mod report;
 mod report_tests;
 mod running;
 mod secret;
+mod sensor;
 mod serve;
 mod site;
 mod switch;
@@ -93,6 +94,7 @@ const VERBS: &[Verb] = &[
     Verb { define: switch::define, run: switch::run },
     Verb { define: analyze::define, run: analyze::run },
     Verb { define: evaluate::define, run: evaluate::run },
+    Verb { define: sensor::define, run: sensor::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -139,7 +139,7 @@ mod tests {
     use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
     use crate::plan::{
-        Alerts, Calendar, Detections, EapSettings, Edition, Grant, Server, inventory,
+        Alerts, Calendar, Detections, EapSettings, Edition, Grant, Sensors, Server, inventory,
     };
     use crate::vocabulary::{Language, Mac};
 
@@ -215,6 +215,7 @@ mod tests {
             alerts: Alerts::default(),
             detections: Detections::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

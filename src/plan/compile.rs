@@ -5,7 +5,7 @@ use super::names::Names;
 use super::sources::{is_profile, is_site};
 use super::{
     Finding, FindingKind, Plan, Sources, alerts, calendar, detections, environment, flow,
-    inventory, policy, profile, server, topology,
+    inventory, policy, profile, sensors, server, topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -42,6 +42,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let alerts = alerts::read(sources, sink, &names);
     let detections = detections::read(sources, sink, &names);
     let calendar = calendar::read(sources, sink);
+    let sensors = sensors::read(sources, sink, &names);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -68,6 +69,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         alerts,
         detections,
         calendar,
+        sensors,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -89,6 +91,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "alerts.toml"
                 | "detections.toml"
                 | "calendar.toml"
+                | "sensors.toml"
                 | "inventory.csv"
         ) || is_profile(path)
     };

@@ -23,6 +23,7 @@ mod packet;
 mod policy;
 mod profile;
 pub(crate) mod read;
+mod sensors;
 mod server;
 mod sources;
 mod step;
@@ -61,6 +62,7 @@ pub use profile::{
     TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
+pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, VantageWord};
 pub use server::{EapSettings, Server, Survey};
 pub use sources::Sources;
 pub use step::{Step, StepKind};

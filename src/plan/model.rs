@@ -10,8 +10,8 @@ use ipnetwork::IpNetwork;
 use super::{
     Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Detections, Device,
     Edition, Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant,
-    Link, Pair, Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch,
-    Vlan,
+    Link, Pair, Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Sensors, Server, Site,
+    Switch, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -104,6 +104,8 @@ pub struct Plan {
     pub detections: Detections,
     /// When the city hall works.
     pub calendar: Calendar,
+    /// Where mirror ports are watched, and what a verdict may do by itself.
+    pub sensors: Sensors,
     pub(super) lookup: Lookup,
 }
 
@@ -422,6 +424,7 @@ impl Plan {
             alerts: Alerts::default(),
             detections: Detections::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: Lookup::default(),
         };
         plan.link()

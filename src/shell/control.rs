@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::{Failure, FailureKind};
+use crate::sensor::Report;
 use crate::vocabulary::Language;
 
 /// Name of the socket inside the state directory.
@@ -168,6 +169,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// What a sensor saw. Only the API brings it, which knows the sensor by its token.
+    #[serde(skip)]
+    Observe {
+        /// The sensor's id.
+        sensor: String,
+        /// What it reports.
+        report: Report,
+    },
+    /// The sensors and how they do.
+    SensorList,
 }
 
 /// The acceptance of one change, and of no other.
@@ -232,6 +243,8 @@ impl Command {
             Self::SwitchStatus { .. } => "switch-status",
             Self::SwitchSweep { .. } => "switch-sweep",
             Self::EnforceApprove { .. } => "enforce-approve",
+            Self::Observe { .. } => "observe",
+            Self::SensorList => "sensor-list",
         }
     }
 
@@ -259,6 +272,8 @@ impl Command {
             | Self::BackupEnd { .. }
             | Self::SwitchStatus { .. }
             | Self::SwitchSweep { .. }
+            | Self::Observe { .. }
+            | Self::SensorList
             | Self::EnforceList => false,
         }
     }

@@ -171,6 +171,14 @@ registry! {
             ["スイッチが設定の変更に追従しません。ovs-vswitchd が動いているか確認してください", "the switch does not follow its configuration; is ovs-vswitchd running?"]
         PortAbsent "switch.no-port"
             ["ポート `{port}` はブリッジにありません", "the bridge has no port `{port}`"]
+        SensorUnknown "sensor.unknown"
+            ["センサー `{sensor}` は config/sensors.toml にないか、enabled = false です", "the sensor `{sensor}` is not in config/sensors.toml, or is not enabled there"]
+        SensorRunning "sensor.running"
+            ["`{path}` を使うセンサーがすでに動いています", "a sensor that uses `{path}` is already running"]
+        ObservationMalformed "sensor.malformed"
+            ["センサーの報告を読み取れません: {cause}", "cannot read what the sensor reports: {cause}"]
+        ObservationUnkept "sensor.unkept"
+            ["報告を証跡に残せないため、受け取れません", "the report cannot be kept as evidence and is not taken"]
         InterfaceUnusable "switch.interface"
             ["インターフェース `{interface}` を使えません: {cause}", "the interface `{interface}` cannot be used: {cause}"]
         AuthenticatorRefused "authenticator.refused"

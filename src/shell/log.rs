@@ -184,6 +184,32 @@ registry! {
             ["警報の送り先 {sink} に再び送れます({count} 件を送りました)", "alerts reach {sink} again; {count} that waited were delivered"]
         AlertsLost "SYS-alerts-lost"
             ["警報 {count} 件を {sink} に届けられませんでした: {cause}", "{count} alerts for {sink} were lost: {cause}"]
+        SensorStarted "SENSOR-started"
+            ["センサー {sensor} を起動しました(インターフェース {interface}、未送信 {waiting} 件)", "the sensor {sensor} started on {interface} with {waiting} observations to send"]
+        SensorSaw "SENSOR-saw"
+            ["[{kind}] {text}(フレーム {frame}、通し番号 {sequence})", "[{kind}] {text} (frame {frame}, number {sequence})"]
+        SensorDropped "SENSOR-dropped"
+            ["{interface} でフレーム {count} 個を取りこぼしました", "{count} frames were lost on {interface}"]
+        SensorLineAway "SENSOR-line-away"
+            ["サーバーに報告できません。溜めて送り直します: {cause}", "the service cannot be reached; reports wait: {cause}"]
+        SensorLineBack "SENSOR-line-back"
+            ["サーバーに再び報告できます(溜まっている報告 {count} 件)", "the service is reached again; {count} observations wait"]
+        SensorRefused "SENSOR-refused"
+            ["サーバーが報告 {count} 件を受け取りません: {cause}", "the service takes {count} observations under no circumstances: {cause}"]
+        SensorVerdict "SENSOR-verdict"
+            ["[{kind}] {text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "[{kind}] {text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        SensorSign "SENSOR-sign"
+            ["兆候 {kind}: {text}({subject}、センサー {sensor})", "sign {kind}: {text} ({subject}, sensor {sensor})"]
+        SensorNotice "SENSOR-notice"
+            ["[{kind}] {text}(センサー {sensor})", "[{kind}] {text} (sensor {sensor})"]
+        SensorGap "SENSOR-gap"
+            ["センサー {sensor} の報告が {count} 件欠けています({first} から)", "{count} observations of the sensor {sensor} are missing, from {first}"]
+        SensorFrames "SENSOR-frames-lost"
+            ["センサー {sensor} はフレーム {count} 個を取りこぼしました", "the sensor {sensor} lost {count} frames"]
+        SensorSilent "SENSOR-silent"
+            ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
+        SensorBack "SENSOR-back"
+            ["センサー {sensor} から報告が届いています", "the sensor {sensor} reports"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -218,6 +244,11 @@ impl Event {
             | Self::EvidenceExpired
             | Self::IncidentNote
             | Self::IncidentClosed
+            | Self::SensorStarted
+            | Self::SensorLineBack
+            | Self::SensorSign
+            | Self::SensorNotice
+            | Self::SensorBack
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -238,6 +269,11 @@ impl Event {
             | Self::DetectionMarked
             | Self::SurveyUnread
             | Self::IncidentOpened
+            | Self::SensorSaw
+            | Self::SensorDropped
+            | Self::SensorLineAway
+            | Self::SensorGap
+            | Self::SensorFrames
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::DetectionHeld
@@ -250,6 +286,9 @@ impl Event {
             | Self::SurveyStranger
             | Self::SurveyTwoPlaces
             | Self::SurveyNeighbour
+            | Self::SensorVerdict
+            | Self::SensorRefused
+            | Self::SensorSilent
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::SessionStuck
@@ -410,6 +449,12 @@ impl Log {
             }
         }
         line
+    }
+
+    /// The language of texts.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.shared.language
     }
 
     /// How many lines did not fit and were not yet reported.

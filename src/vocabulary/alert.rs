@@ -105,6 +105,10 @@ registry! {
             ["分離を弱くする変更を {by} が承認しました: {reason}", "{by} accepted a change that weakens the separation: {reason}"]
         SecretMismatch "ALERT-secret-mismatch"
             ["{address} からの要求を信用できません({reason})。共有鍵を確認してください", "requests from {address} cannot be trusted ({reason}); check the shared secret"]
+        Rogue "ALERT-rogue"
+            ["{text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "{text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        SensorSilent "ALERT-sensor-silent"
+            ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
         Service "ALERT-service"
             ["サービスに支障があります({what}): {cause}", "the service is in trouble ({what}): {cause}"]
         Missed "ALERT-missed"
@@ -143,6 +147,8 @@ impl AlertKind {
             | Self::EvidenceDamaged
             | Self::BackupFailed
             | Self::ReloadRefused
+            | Self::Rogue
+            | Self::SensorSilent
             | Self::Service
             | Self::Missed => AlertSeverity::Error,
         }
@@ -178,6 +184,8 @@ impl AlertKind {
             | Self::ReloadRefused
             | Self::Weakened
             | Self::SecretMismatch
+            | Self::Rogue
+            | Self::SensorSilent
             | Self::Service
             | Self::Missed => None,
         }

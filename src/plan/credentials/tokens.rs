@@ -13,8 +13,9 @@ use crate::vocabulary::Secret;
 /// Shortest token in characters.
 pub(crate) const TOKEN_CHARACTERS_MIN: usize = 32;
 
-/// What a token permits; each role includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a token permits. Reading, operating and administering include what comes before; a sensor
+/// may report and nothing else, and nobody else may report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiRole {
     /// To look.
     Read,
@@ -22,11 +23,13 @@ pub enum ApiRole {
     Operate,
     /// To change plans.
     Administer,
+    /// To report what a sensor saw.
+    Sensor,
 }
 
 impl ApiRole {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Administer];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Administer, Self::Sensor];
 
     /// As in file names.
     #[must_use]
@@ -35,6 +38,18 @@ impl ApiRole {
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Administer => "administer",
+            Self::Sensor => "sensor",
+        }
+    }
+
+    /// Whether it permits what `wanted` is needed for.
+    #[must_use]
+    pub const fn permits(self, wanted: Self) -> bool {
+        match (self, wanted) {
+            (Self::Sensor, Self::Sensor) => true,
+            (Self::Sensor, _) | (_, Self::Sensor) => false,
+            (Self::Administer, _) | (_, Self::Read) | (Self::Operate, Self::Operate) => true,
+            (Self::Read | Self::Operate, _) => false,
         }
     }
 }

@@ -369,6 +369,15 @@ findings! {
     AlertUrl Error "alert.bad-url"
         ["URL `{value}` を使えません。", "the URL `{value}` cannot be used"]
         ["https://hook.city.example/path のように書いてください。鍵は secrets/alert/ に置きます。", "write it as https://hook.city.example/path; a token belongs into secrets/alert/"]
+    SensorInterface Error "sensor.bad-interface"
+        ["`{value}` はインターフェース名として使えません。", "`{value}` cannot be the name of an interface"]
+        ["ip link が示す名前を 15 文字以内で書いてください。", "write the name that ip link shows, at most 15 characters"]
+    SensorInClear Error "sensor.token-in-clear"
+        ["`{value}` ではセンサーのトークンが暗号化されずに流れます。", "by `{value}` the sensor's token would be sent in the clear"]
+        ["https の URL にしてください。http が使えるのは 127.0.0.1 など自分自身だけです。", "use an https URL; http is for this machine itself, as 127.0.0.1"]
+    SensorLadder Error "sensor.ladder"
+        ["again が first より弱い対応です。", "`again` does less than `first`"]
+        ["again には first と同じか、より強い対応(alert < quarantine < port-down)を書いてください。", "let `again` be the same as `first` or more (alert < quarantine < port-down)"]
     AlertMailbox Error "alert.bad-mail-address"
         ["`{value}` はメールアドレスとして読めません。", "`{value}` is no mail address"]
         ["kansei@city.example のように書いてください。", "write it as security@city.example"]

@@ -180,6 +180,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
         alerts: Alerts::default(),
         detections: Default::default(),
         calendar: Calendar::default(),
+        sensors: Sensors::default(),
         lookup: model::Lookup::default(),
     };
     plan.link()

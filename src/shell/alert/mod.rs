@@ -3,7 +3,7 @@
 //! One thread watches and one thread for each receiver delivers. Whoever logs never waits for
 //! either: lines come through a bounded queue, and what does not fit is counted and alerted.
 
-mod channel;
+pub(super) mod channel;
 mod courier;
 mod smtp;
 mod sink;

@@ -124,7 +124,7 @@ impl Api {
         };
         let (parts, body) = request.into_parts();
         let (route, captured) = route::find(&parts.method, parts.uri.path(), language)?;
-        if caller.role < route.role {
+        if !caller.role.permits(route.role) {
             self.complain(peer.address);
             return Err(Problem::new(StatusCode::FORBIDDEN, "api.role", language));
         }
@@ -136,6 +136,7 @@ impl Api {
             captured,
             query: parts.uri.query().unwrap_or_default(),
             body: &body.to_bytes(),
+            who: &token.name,
             now: clock::now(),
             language,
         };

@@ -380,6 +380,8 @@ impl Running {
             | Command::MarkRelease { .. }
             | Command::MarkList
             | Command::Quarantine { .. }
+            | Command::Observe { .. }
+            | Command::SensorList
             | Command::Release { .. }
             | Command::Disconnect { .. }
             | Command::EnforceList

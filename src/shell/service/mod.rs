@@ -11,6 +11,7 @@ mod enforce;
 mod incidents;
 mod operators;
 mod outlook;
+mod sensors;
 mod sessions;
 mod weakening;
 
@@ -23,8 +24,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -33,6 +35,7 @@ use tokio::sync::oneshot;
 use candidate::{Candidate, Start, choose, load, snapshot};
 use enforce::summary_json;
 use outlook::{Ends, pages, report};
+pub use sensors::Underway;
 use sessions::{Sessions, Surroundings};
 
 use super::accounting::Accountant;
@@ -40,7 +43,7 @@ use super::admission::Admission;
 use super::alert::{self, Alarm};
 use super::api::{self, Api};
 use super::clock::Clock;
-use super::control::{self, Accept, Reply, Request};
+use super::control::{self, Accept, Command, Reply, Request};
 use super::detection::{Detection, Intake};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
@@ -51,13 +54,15 @@ use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
 use crate::enforce::Summary;
-use crate::ledger::Change;
+use crate::ledger::{Attachment, Change};
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::record::Incidents;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Findings of one refusal that are logged; the rest is counted.
 const FINDINGS_LOGGED_MAX: usize = 50;
+/// How often it is looked for sensors that say nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What reaches the service thread.
 #[derive(Debug)]
@@ -78,6 +83,8 @@ pub enum Input {
     WorkerGone(usize),
     /// The thread of live sessions ended by a fault.
     SessionsGone,
+    /// The lines of a sensor's report are kept as evidence, or are not.
+    Observed(Box<Underway>, bool),
 }
 
 /// The service and its threads.
@@ -96,6 +103,8 @@ pub struct Service {
     state: Option<PathBuf>,
     sessions: Sessions,
     survey: Survey,
+    /// What sensors report, and who is where.
+    sensors: sensors::Sensors,
     /// What the last snapshot set going among live sessions.
     followed: Summary,
     addresses: Vec<SocketAddr>,
@@ -144,6 +153,8 @@ impl Service {
             None => Default::default(),
         };
         let kept = store.as_ref().map(Store::attachments).transpose()?.unwrap_or_default();
+        let mut sensors = sensors::Sensors::default();
+        sensors.follow(&kept.iter().map(known).collect::<Vec<_>>());
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
@@ -276,6 +287,7 @@ impl Service {
             state: state.map(Path::to_owned),
             sessions,
             survey,
+            sensors,
             followed: Summary::default(),
             addresses,
             metrics_address,
@@ -384,10 +396,29 @@ impl Service {
     pub fn run(mut self) -> Result<(), Failure> {
         notify::ready();
         let mut faulty = None;
-        while let Ok(input) = self.inputs.recv() {
+        let mut looked = self.clock.now().monotonic;
+        loop {
+            let input = match self.inputs.recv_timeout(LOOK_EVERY) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break, // OK because `sender` is ours
+            };
             let moment = self.clock.now();
-            let now = moment.wall;
+            if moment.monotonic.saturating_sub(looked) >= LOOK_EVERY {
+                looked = moment.monotonic;
+                self.watch_sensors();
+            }
+            let (Some(input), now) = (input, moment.wall) else { continue };
             match input {
+                Input::Control(
+                    Request { command: Command::Observe { sensor, report }, language },
+                    _,
+                    answer,
+                ) => {
+                    let language = Language::parse(&language).unwrap_or_default();
+                    self.observe(now, &sensor, report, language, answer);
+                }
+                Input::Observed(underway, kept) => self.observed(now, *underway, kept),
                 Input::Control(request, by, answer) => {
                     let reply = self.control(now, &request, &by);
                     let _ = answer.send(reply); // OK because an operator may have hung up
@@ -603,6 +634,7 @@ impl Service {
     /// Writes down what became of live sessions; what cannot be written comes again when the
     /// devices authenticate anew.
     fn keep(&mut self, now: Timestamp, changes: &[Change]) {
+        self.sensors.follow(changes);
         let kept = self.store.as_mut().map(|store| store.keep_attachments(changes));
         if let Some(Err(failure)) = kept {
             self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
@@ -630,4 +662,9 @@ impl Service {
             self.log.event(now, event, &facts);
         }
     }
+}
+
+/// An attachment remembered from before, as a change.
+fn known(attachment: &Attachment) -> Change {
+    (attachment.key.clone(), Some(Arc::new(attachment.clone())))
 }

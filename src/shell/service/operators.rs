@@ -77,6 +77,9 @@ impl Service {
             Command::SwitchStatus { switch } => self.switch_status(switch.as_deref()),
             Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
+            Command::SensorList => Ok(self.sensor_list()),
+            // Reports come by another way, which waits until they are kept.
+            Command::Observe { .. } => Err(Failure::new(FailureKind::NotHere)),
             Command::EnforceApprove { number, reason } => {
                 self.enforce_approve(now, *number, reason, by)
             }
