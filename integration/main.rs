@@ -17,6 +17,7 @@ mod city;
 mod eapol;
 mod evidence;
 mod files;
+mod metrics;
 mod netbox;
 mod operate;
 mod order;

@@ -60,7 +60,7 @@ pub use profile::{
 };
 pub use read::nearest;
 pub use server::{EapSettings, Server};
-pub use sources::Sources;
+pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};
 pub use topology::{
     AccessPoint, Acl, AclIndex, AclRule, Applied, Cable, Families, Gateway, GatewayIndex,
