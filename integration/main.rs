@@ -18,6 +18,7 @@ mod detection;
 mod eapol;
 mod evidence;
 mod files;
+mod metrics;
 mod netbox;
 mod operate;
 mod order;

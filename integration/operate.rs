@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use crate::city::{City, printed, run};
+use crate::city::{City, now, printed, run};
 
 pub fn json(city: &City, arguments: &[&str]) -> Value {
     let output = run(&mut city.sekisho(arguments));
@@ -187,13 +187,15 @@ fn health_and_metrics_are_served_and_name_no_device() {
     let server = city.serve();
     assert!(page(&city, "/health").contains("\"healthy\":true"));
     let text = page(&city, "/metrics");
-    assert!(
-        text.contains(
-            "sekisho_certificate_expiry_days{name=\"radius.city.example\",role=\"server\"} 89."
-        ),
-        "{text}"
-    );
-    assert!(text.contains("sekisho_crl_next_update_seconds{authority=\"city\"} 60"), "{text}");
+    for (series, days) in [
+        ("certificate_expiry_timestamp_seconds{name=\"radius.city.example\",role=\"server\"}", 90),
+        ("crl_next_update_timestamp_seconds{authority=\"city\"}", 7),
+    ] {
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("sekisho_{series} ")));
+        let ends: i64 = value.unwrap_or_else(|| panic!("{series}: {text}")).parse().unwrap();
+        let left = ends - now().seconds();
+        assert!((days * 86_400 - 3600..=days * 86_400).contains(&left), "{series} {left}");
+    }
     assert!(!text.contains("E8-0F") && !text.contains("e80f"), "{text}");
     assert!(page(&city, "/../etc/passwd").starts_with("HTTP/1.1 404"));
     assert!(server.stop().success());

@@ -172,7 +172,7 @@ fn a_quarantine_is_carried_out_at_once_where_it_belongs_and_a_forged_answer_chan
     refused(&city, &["disconnect", &place, "--reason", "再接続"]);
     assert!(hpe.heard(Duration::from_millis(300), &[]).is_none());
     let metrics = page(&city, "/metrics");
-    let line = "sekisho_coa_total{kind=\"disconnect\",result=\"ack\",switch=\"ken-sw02\"} 1";
+    let line = "sekisho_coa_total{client=\"ken-sw02\",kind=\"disconnect\",result=\"ack\"} 1";
     assert!(metrics.contains(line), "{metrics}");
     assert!(server.stop().success());
 }

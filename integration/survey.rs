@@ -377,12 +377,12 @@ fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
     assert_eq!(status["stations"], 2);
     let metrics = page(&city, "/metrics");
     for line in [
-        "sekisho_fdb_minus_sessions{switch=\"ken-sw02\"} 1",
+        "sekisho_fdb_minus_sessions{client=\"ken-sw02\"} 1",
         "sekisho_rule_violations{rule=\"R19\"} 1",
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
-    assert!(metrics.contains("sekisho_snmp_sweep_age_seconds{switch=\"ken-sw02\"}"));
+    assert!(metrics.contains("sekisho_snmp_sweep_timestamp_seconds{client=\"ken-sw02\"}"));
     // Others of the family do not answer; that is said of them and delays nobody.
     server.wait_for("an unread one", |line| {
         line["event"] == "SNMP-unread" && line["name"] == "ken-sw03"
@@ -436,7 +436,7 @@ fn notify(name: &str, from: &str, options: &[&str], to: &str) -> String {
 }
 
 fn count(city: &City, switch: &str, result: &str) -> u64 {
-    let head = format!("sekisho_snmp_traps_total{{result=\"{result}\",switch=\"{switch}\"}} ");
+    let head = format!("sekisho_snmp_traps_total{{client=\"{switch}\",result=\"{result}\"}} ");
     let metrics = page(city, "/metrics");
     let found = metrics.lines().find_map(|line| line.strip_prefix(&head));
     found.map_or(0, |number| number.parse().unwrap())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use include_dir::{Dir, DirEntry, include_dir};
 
-use crate::plan::Sources;
+use crate::plan::{self, Sources};
 use crate::simulation::network::{Size, generate};
 
 static CONFIG: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/config");
@@ -52,6 +52,7 @@ impl Example {
 pub(super) fn sources() -> Sources {
     let mut sources = Sources::default();
     collect(&CONFIG, &mut sources.config);
+    sources.config.retain(|path, _| plan::concerns(path));
     collect(&TOPOLOGY, &mut sources.topology);
     sources
 }
@@ -72,7 +73,7 @@ fn collect(directory: &Dir<'static>, files: &mut BTreeMap<String, Vec<u8>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{self, Severity};
+    use crate::plan::Severity;
     use crate::proof;
     use crate::vocabulary::Timestamp;
 

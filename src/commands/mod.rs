@@ -23,6 +23,7 @@ mod incident;
 mod incident_bundle;
 mod init;
 mod log;
+mod metrics;
 mod misuse;
 mod netbox;
 mod operate;
@@ -78,6 +79,7 @@ const VERBS: &[Verb] = &[
     Verb { define: render::define, run: render::run },
     Verb { define: operate::define_reload, run: operate::reload },
     Verb { define: operate::define_status, run: operate::status },
+    Verb { define: metrics::define, run: metrics::run },
     Verb { define: operate::define_plan, run: operate::plan },
     Verb { define: operate::define_mark, run: operate::mark },
     Verb { define: who::define, run: who::run },

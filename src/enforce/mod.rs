@@ -174,6 +174,12 @@ impl Enforcer {
         Summary { sessions: self.ledger.len(), changing: self.tasks.len(), held, number }
     }
 
+    /// The snapshot that is followed.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The sessions known.
     #[must_use]
     pub const fn ledger(&self) -> &Ledger {

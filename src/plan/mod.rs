@@ -64,7 +64,7 @@ pub use profile::{
 pub use read::nearest;
 pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, VantageWord};
 pub use server::{EapSettings, Server, Survey};
-pub use sources::Sources;
+pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};
 pub use topology::{
     AccessPoint, Acl, AclIndex, AclRule, Applied, Cable, Families, Gateway, GatewayIndex,

@@ -33,6 +33,12 @@ impl Sources {
     }
 }
 
+/// Whether a file below `config/` is part of a plan: what Prometheus and Grafana read is not.
+#[must_use]
+pub fn concerns(path: &str) -> bool {
+    !["prometheus/", "grafana/"].iter().any(|directory| path.starts_with(directory))
+}
+
 /// `profiles/ID.toml`.
 pub(super) fn is_profile(path: &str) -> bool {
     path.split('/').count() == 2 && path.starts_with("profiles/") && path.ends_with(".toml")

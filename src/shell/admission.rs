@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::log::{self, Log};
-use super::metrics::{CLIENT_UNKNOWN, Metrics};
+use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
 use super::service::{Feed, Input};
 use super::told::Told;
 use super::workers::{Answer, Answerer};
@@ -135,6 +135,9 @@ impl Admission {
         let (method, result, reason) = (record.method, result.id(), record.because.reason.id());
         let labels = [record.switch.as_str(), method, result, reason];
         self.metrics.replies.with_label_values(&labels).inc();
+        let environment = record.environment.as_deref().unwrap_or_default();
+        let labels = [record.switch.as_str(), environment, record.outcome.id()];
+        self.metrics.decisions.with_label_values(&labels).inc();
         let seconds = self.metrics.auth_seconds.with_label_values(&[method, result]);
         seconds.observe(record.elapsed.as_secs_f64());
         if record.rounds > 1 {
@@ -166,6 +169,9 @@ impl Answerer for Admission {
             Some(_) | None => "other",
         };
         self.metrics.requests.with_label_values(&[client, kind]).inc();
+        if client != CLIENT_UNKNOWN {
+            self.metrics.last_request.with_label_values(&[client]).set(epoch(now.wall));
+        }
         match action {
             Action::Reply { reason } => {
                 match reason {

@@ -23,6 +23,16 @@ pub struct Mark {
     pub until: Option<Timestamp>,
 }
 
+impl Mark {
+    const fn in_force(&self, now: Timestamp) -> bool {
+        self.since.0 <= now.0
+            && match self.until {
+                None => true,
+                Some(until) => now.0 < until.0,
+            }
+    }
+}
+
 /// Whom a mark concerns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MarkSubject {
@@ -67,6 +77,13 @@ impl Marks {
         ends.filter(|end| now < *end).min()
     }
 
+    /// How many marks of a kind are in force at `now`.
+    #[must_use]
+    pub fn count(&self, kind: MarkKind, now: Timestamp) -> usize {
+        let marks = self.by_subject.values().flatten();
+        marks.filter(|mark| mark.kind == kind && mark.in_force(now)).count()
+    }
+
     /// The strictest mark in force at `now` against any of `subjects`; the oldest of equals.
     #[must_use]
     pub fn strictest<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Option<&'a Mark> {
@@ -77,7 +94,7 @@ impl Marks {
             .iter()
             .filter_map(|subject| self.by_subject.get(subject))
             .flatten()
-            .filter(|mark| mark.since <= now && mark.until.is_none_or(|until| now < until))
+            .filter(|mark| mark.in_force(now))
             .min_by_key(|mark| (mark.kind == MarkKind::Quarantine, mark.since, mark.id))
     }
 }

@@ -1,95 +1,32 @@
 //! What the authenticator counts. Labels are ids of enums and names from its own file.
 
-use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
-};
-
 use crate::authenticator::State;
-use crate::shell::{Failure, FailureKind};
+use crate::shell::metrics::metrics;
 
 /// From an order to the switch's word that it is done, in seconds.
-const APPLY_SECONDS_BUCKETS: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 3.0];
+const APPLY: [f64; 8] = [0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 3.0];
 
-/// Everything that is counted.
-#[derive(Debug)]
-pub struct Metrics {
-    registry: Registry,
-    /// What happened, by counter.
-    pub events: IntCounterVec,
-    /// Changes of ports, by cause.
-    pub changes: IntCounterVec,
-    /// Ports now, by state.
-    pub ports: IntGaugeVec,
-    /// Whether the switch answers.
-    pub switch_up: IntGauge,
-    /// How long the switch took.
-    pub apply_seconds: Histogram,
-    /// Ports closed because somebody else changed them.
-    pub drifts: IntCounter,
-    /// Frames that did not fit into their port's queue.
-    pub frames_lost: IntCounterVec,
+metrics! {
+    /// Everything the authenticator counts.
+    Metrics {
+        events: IntCounterVec "sekisho_authenticator_events_total" ["event"]
+            ["起きたこと", "What happened."]
+        changes: IntCounterVec "sekisho_authenticator_changes_total" ["change"]
+            ["ポートの変化とその原因", "Changes of ports, by cause."]
+        ports: IntGaugeVec "sekisho_authenticator_ports" ["state"]
+            ["状態ごとのアクセスポートの数", "Access ports, by state."]
+        switch_up: IntGauge "sekisho_authenticator_switch_up" []
+            ["仮想スイッチが応答していれば 1", "1 while the switch answers, else 0."]
+        apply_seconds: Histogram "sekisho_authenticator_apply_seconds" [] in APPLY
+            ["指示してからスイッチが完了を答えるまでの時間", "From an order to the switch's word that it is done."]
+        drifts: IntCounter "sekisho_authenticator_drifts_total" []
+            ["ほかから変更されたため閉じたポート", "Ports closed because somebody else changed them."]
+        frames_lost: IntCounterVec "sekisho_authenticator_frames_lost_total" ["port"]
+            ["ポートの待ち行列に入らなかったフレーム", "Frames that did not fit into the queue of their port."]
+    }
 }
 
 impl Metrics {
-    /// A registry of its own with every metric at zero.
-    ///
-    /// # Errors
-    /// Never in practice: names are fixed and unique, which a test shows.
-    pub fn new() -> Result<Self, Failure> {
-        Self::register().map_err(|cause| {
-            Failure::new(FailureKind::MachineRefused).fact("cause", format!("metrics: {cause}"))
-        })
-    }
-
-    fn register() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let counters = |name: &str, help: &str, label: &str| {
-            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(counters.clone()))?;
-            prometheus::Result::Ok(counters)
-        };
-        let ports = IntGaugeVec::new(
-            Opts::new("sekisho_authenticator_ports", "Access ports, by state."),
-            &["state"],
-        )?;
-        registry.register(Box::new(ports.clone()))?;
-        let switch_up =
-            IntGauge::new("sekisho_authenticator_switch_up", "Whether the switch answers.")?;
-        registry.register(Box::new(switch_up.clone()))?;
-        let apply_seconds = Histogram::with_opts(
-            HistogramOpts::new(
-                "sekisho_authenticator_apply_seconds",
-                "From an order to the switch's word that it is done.",
-            )
-            .buckets(APPLY_SECONDS_BUCKETS.to_vec()),
-        )?;
-        registry.register(Box::new(apply_seconds.clone()))?;
-        let drifts = IntCounter::new(
-            "sekisho_authenticator_drifts_total",
-            "Ports closed because somebody else changed them.",
-        )?;
-        registry.register(Box::new(drifts.clone()))?;
-        Ok(Self {
-            events: counters("sekisho_authenticator_events_total", "What happened.", "event")?,
-            changes: counters(
-                "sekisho_authenticator_changes_total",
-                "Changes of ports, by cause.",
-                "change",
-            )?,
-            ports,
-            switch_up,
-            apply_seconds,
-            drifts,
-            frames_lost: counters(
-                "sekisho_authenticator_frames_lost_total",
-                "Frames that did not fit into the queue of their port.",
-                "port",
-            )?,
-            registry,
-        })
-    }
-
     /// Shows how many ports are in which state.
     pub fn show(&self, states: impl Iterator<Item = State> + Clone) {
         for state in State::ALL {
@@ -97,15 +34,6 @@ impl Metrics {
             let gauge = self.ports.with_label_values(&[state.id()]);
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-    }
-
-    /// Everything in the text exposition format.
-    #[must_use]
-    pub fn render(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        // OK because a Vec takes every write and our families are never empty.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
-        text
     }
 }
 

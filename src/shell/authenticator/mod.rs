@@ -30,7 +30,7 @@ use crate::authenticator::{Applied, Authenticator, Change, Event, PortId, PortSt
 use crate::vocabulary::{Language, Moment, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 use file::File;
-use metrics::Metrics;
+pub use metrics::Metrics;
 use switch::{Order, Place, Report, Switch};
 
 /// Datagrams of one socket that may wait to be looked at.

@@ -19,7 +19,7 @@ use super::{Evidence, Input, Inputs, Kept};
 use crate::record::{Head, Store as _, Written, day_end};
 use crate::shell::clock;
 use crate::shell::log::{Event, Log};
-use crate::shell::metrics::Metrics;
+use crate::shell::metrics::{Metrics, epoch};
 use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
@@ -279,6 +279,7 @@ impl Work {
     fn advance(&mut self, head: Head) {
         self.head = Some(head);
         self.metrics.evidence_head.set(head.sequence.cast_signed());
+        self.metrics.evidence_written.set(epoch(clock::now()));
     }
 
     /// Puts lines on the spool; gives how many it took.
@@ -471,7 +472,7 @@ impl Work {
         }
         if self.figures.is_none_or(|at| Instant::now() >= at) {
             self.figures = Some(Instant::now() + FIGURES);
-            if let Err(cause) = self.figures(now) {
+            if let Err(cause) = self.figures() {
                 self.failed(&cause);
             }
         }
@@ -501,11 +502,9 @@ impl Work {
         Ok(())
     }
 
-    fn figures(&self, now: Timestamp) -> rusqlite::Result<()> {
+    fn figures(&self) -> rusqlite::Result<()> {
         let Some(store) = &self.store else { return Ok(()) };
-        #[expect(clippy::cast_precision_loss, reason = "spans of time need no more than 52 bits")]
-        let oldest = store.oldest()?.map_or(0.0, |oldest| oldest.seconds_until(now) as f64);
-        self.metrics.evidence_oldest_seconds.set(oldest);
+        self.metrics.evidence_oldest.set(store.oldest()?.map_or(0.0, epoch));
         self.metrics.accounted_sessions.reset();
         for (environment, count) in store.open_sessions()? {
             self.metrics.accounted_sessions.with_label_values(&[&environment]).set(count);

@@ -50,7 +50,8 @@ pub struct Directories {
 
 impl Material for Directories {
     fn sources(&self) -> Result<Sources, Failure> {
-        let config = sources::read_tree(&self.config)?;
+        let mut config = sources::read_tree(&self.config)?;
+        config.retain(|path, _| plan::concerns(path));
         let topology = sources::read_tree(&self.topology)?;
         Ok(Sources { config, topology })
     }

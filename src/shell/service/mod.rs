@@ -23,9 +23,9 @@ pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ use super::control::{self, Accept, Command, Reply, Request};
 use super::detection::{Detection, Intake};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, epoch};
 use super::store::Store;
 use super::survey::{self, Survey};
 use super::workers::{Sockets, Workers};
@@ -119,7 +119,6 @@ pub struct Service {
     started_as: plan::Server,
     listened_as: Vec<(&'static str, SocketAddr)>,
     snapshot: Arc<Snapshot>,
-    ends: Arc<Mutex<Ends>>,
     healthy: Arc<AtomicBool>,
     clock: Clock,
     since: Timestamp,
@@ -175,6 +174,7 @@ impl Service {
         let (watcher, watched) = alert::channel();
         let log = log.with_watcher(watcher);
         let metrics = Arc::new(Metrics::new()?);
+        outlook::begin(&metrics, &server.node_name, now.wall);
         let (log, keeper) = match state {
             Some(state) => {
                 let (evidence, waiting) = Evidence::channel();
@@ -235,10 +235,9 @@ impl Service {
             Some(Workers::start(&accounting, books, |_| None, clock, &report)?)
         };
 
-        let ends = Arc::new(Mutex::new(Ends::default()));
         let healthy = Arc::new(AtomicBool::new(true));
         if let Some(listener) = listener {
-            let pages = pages(&metrics, &log, &ends, &healthy);
+            let pages = pages(&metrics, &log, &healthy);
             runtime.spawn(http::serve(listener, pages));
         }
         let (mut api, mut api_address) = (None, None);
@@ -299,7 +298,6 @@ impl Service {
             started_as: server,
             listened_as: snapshot.plan.detections.listeners().collect(),
             snapshot,
-            ends,
             healthy,
             clock,
             since: now.wall,
@@ -515,8 +513,7 @@ impl Service {
             }))
         });
         self.metrics.reload_success.set(i64::from(outcome.is_ok()));
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double exactly")]
-        self.metrics.reload_timestamp_seconds.set(now.seconds() as f64);
+        self.metrics.reload_timestamp_seconds.set(epoch(now));
         if let Err(refused) = &outcome {
             let facts = [
                 ("generation", self.snapshot.generation.to_string()),
@@ -576,11 +573,13 @@ impl Service {
     fn in_force(&self, candidate: &Candidate) {
         let plan = &self.snapshot.plan;
         let generation = i64::try_from(self.snapshot.generation).unwrap_or(i64::MAX);
+        if self.metrics.plan_generation.get() != generation {
+            self.metrics.plan_changed.set(epoch(self.clock.now().wall));
+        }
         self.metrics.plan_generation.set(generation);
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        *ends = Ends::of(plan, &candidate.credentials);
-        let watched = ends.watched();
-        drop(ends);
+        let ends = Ends::of(plan, &candidate.credentials);
+        ends.show(&self.metrics);
+        outlook::show_plan(&self.metrics, plan);
         if let Some(api) = &self.api {
             api.admit(&candidate.credentials);
         }
@@ -588,7 +587,11 @@ impl Service {
         let secrets = candidate.credentials.alerts.clone();
         let snmp = candidate.credentials.snmp.clone();
         self.survey.replace(survey::Settings { plan: Arc::clone(plan), secrets: snmp });
-        self.alarm.replace(alert::Settings { plan: Arc::clone(plan), secrets, ends: watched });
+        self.alarm.replace(alert::Settings {
+            plan: Arc::clone(plan),
+            secrets,
+            ends: ends.watched(),
+        });
         if self.needs_restart() {
             self.log.event(self.clock.now().wall, log::Event::RestartNeeded, &[]);
         }

@@ -1,19 +1,20 @@
 //! What the service shows of itself: metrics, health, and when certificates end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
 use super::Input;
+use crate::access::IgnoreReason;
 use crate::alert::End;
-use crate::plan::{Credentials, Plan};
+use crate::plan::{Credentials, Device, Plan};
 use crate::shell::log::{self, Log};
-use crate::shell::metrics::Metrics;
+use crate::shell::metrics::{Metrics, epoch};
 use crate::shell::workers::{Report, Trouble};
 use crate::shell::{clock, http};
-use crate::vocabulary::{AlertKind, Timestamp};
+use crate::vocabulary::{AlertKind, EnvironmentIndex, Timestamp};
 
 /// When certificates and lists end, for the metrics.
 #[derive(Default)]
@@ -60,19 +61,53 @@ impl Ends {
         certificates.chain(lists).collect()
     }
 
-    fn show(&self, metrics: &Metrics, now: Timestamp) {
-        #[expect(clippy::cast_precision_loss, reason = "spans of time need no more than 52 bits")]
-        let seconds = |end: &Timestamp| now.seconds_until(*end) as f64;
-        metrics.certificate_expiry_days.reset();
+    /// Puts them into the metrics, in place of those before.
+    pub(super) fn show(&self, metrics: &Metrics) {
+        metrics.certificate_expiry.reset();
         for (role, name, end) in &self.certificates {
-            let gauge = metrics.certificate_expiry_days.with_label_values(&[*role, name.as_str()]);
-            gauge.set(seconds(end) / 86_400.0);
+            metrics.certificate_expiry.with_label_values(&[*role, name.as_str()]).set(epoch(*end));
         }
-        metrics.crl_next_update_seconds.reset();
+        metrics.crl_next_update.reset();
         for (authority, next) in &self.lists {
-            let gauge = metrics.crl_next_update_seconds.with_label_values(&[authority.as_str()]);
-            gauge.set(seconds(next));
+            metrics.crl_next_update.with_label_values(&[authority.as_str()]).set(epoch(*next));
         }
+    }
+}
+
+/// Shows what a plan holds, and begins the series of each of its switches at zero, so that the
+/// first event of a kind is a rise like any other.
+pub(super) fn show_plan(metrics: &Metrics, plan: &Plan) {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    metrics.devices.reset();
+    for (index, environment) in (0_u8..).zip(&plan.environments) {
+        let here = |device: &&Device| device.environment == EnvironmentIndex(index);
+        let devices = count(plan.devices.iter().filter(here).count());
+        metrics.devices.with_label_values(&[&environment.id]).set(devices);
+    }
+    metrics.clients.reset();
+    for switch in plan.switches.iter().filter(|switch| switch.is_client()) {
+        let (id, site) = (switch.id.as_str(), plan.site(switch.site));
+        let site = site.map_or("", |site| site.id.as_str());
+        metrics.clients.with_label_values(&[id, site]).set(1);
+        metrics.last_request.with_label_values(&[id]);
+        metrics.message_authenticator_missing.with_label_values(&[id]);
+        for reason in
+            [IgnoreReason::MessageAuthenticatorMissing, IgnoreReason::MessageAuthenticatorInvalid]
+        {
+            metrics.ignored.with_label_values(&[id, reason.id()]);
+        }
+    }
+}
+
+/// The series that are known before anything happens.
+pub(super) fn begin(metrics: &Metrics, node: &str, now: Timestamp) {
+    metrics.build.with_label_values(&[env!("CARGO_PKG_VERSION"), node]).set(1);
+    metrics.start.set(epoch(now));
+    for kind in AlertKind::ALL {
+        metrics.alerts.with_label_values(&[kind.id()]);
+    }
+    for place in ["queue", "receive", "send", "event", "ledger"] {
+        metrics.lost.with_label_values(&[place]);
     }
 }
 
@@ -94,18 +129,11 @@ pub(super) fn report(log: &Log, metrics: &Arc<Metrics>, sender: &Sender<Input>) 
 }
 
 /// `/metrics` and `/health`.
-pub(super) fn pages(
-    metrics: &Arc<Metrics>,
-    log: &Log,
-    ends: &Arc<Mutex<Ends>>,
-    healthy: &Arc<AtomicBool>,
-) -> http::Pages {
+pub(super) fn pages(metrics: &Arc<Metrics>, log: &Log, healthy: &Arc<AtomicBool>) -> http::Pages {
     let (metrics, log) = (Arc::clone(metrics), log.clone());
-    let (ends, healthy) = (Arc::clone(ends), Arc::clone(healthy));
+    let healthy = Arc::clone(healthy);
     Arc::new(move |path| match path {
         "/metrics" => {
-            let now = clock::now();
-            ends.lock().unwrap_or_else(PoisonError::into_inner).show(&metrics, now);
             metrics.log_lines_missing.set(i64::try_from(log.missing()).unwrap_or(i64::MAX));
             let media_type = "text/plain; version=0.0.4; charset=utf-8";
             Some(http::Page { status: http::Status::Ok, media_type, body: metrics.render() })

@@ -16,10 +16,11 @@ use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
-use crate::shell::told::Crowd;
+use crate::shell::store::kind_id;
 use crate::shell::survey::Nudge;
+use crate::shell::told::Crowd;
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, Mac, MarkSubject, Text, Timestamp};
+use crate::vocabulary::{Language, Mac, MarkKind, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Messages waiting for the thread.
@@ -149,7 +150,14 @@ impl Sessions {
                 let _alarm = Alarm(surroundings.service.clone());
                 let enforcer = Enforcer::new(surroundings.clock.now(), snapshot, kept);
                 let dirty = BTreeMap::new();
-                let run = Running { enforcer, sockets, surroundings, dirty, evicted: 0 };
+                let run = Running {
+                    enforcer,
+                    sockets,
+                    surroundings,
+                    dirty,
+                    evicted: 0,
+                    shown: BTreeMap::new(),
+                };
                 run.run(&inbox)
             })
             .map_err(refused)?;
@@ -235,12 +243,16 @@ struct Running {
     surroundings: Surroundings,
     dirty: BTreeMap<ledger::Key, Option<Arc<Attachment>>>,
     evicted: u64,
+    /// Sessions by site and environment, as the metrics show them.
+    shown: BTreeMap<(String, String), i64>,
 }
 
 impl Running {
     fn run(mut self, Inbox(inbox, waiting): &Inbox) -> Vec<Change> {
         let mut flushed = self.surroundings.clock.now().monotonic;
+        let mut shown = flushed;
         self.tend();
+        self.show();
         loop {
             let now = self.surroundings.clock.now().monotonic;
             let due = self.enforcer.poll_timeout().unwrap_or(Duration::MAX);
@@ -258,6 +270,10 @@ impl Running {
             }
             self.tend();
             let now = self.surroundings.clock.now().monotonic;
+            if shown + FLUSH_EVERY <= now {
+                shown = now;
+                self.show();
+            }
             if !self.dirty.is_empty() && flushed + FLUSH_EVERY <= now {
                 flushed = now;
                 let changes = std::mem::take(&mut self.dirty).into_iter().collect();
@@ -330,6 +346,26 @@ impl Running {
         for (state, count) in [("attached", sessions), ("changing", changing), ("held", held)] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             metrics.sessions.with_label_values(&[state]).set(count);
+        }
+    }
+
+    /// Shows who is where and which marks are in force; what is over goes to zero, not away.
+    fn show(&mut self) {
+        let (metrics, now) = (&self.surroundings.metrics, self.surroundings.clock.now().wall);
+        let snapshot = self.enforcer.snapshot();
+        for kind in [MarkKind::Quarantine, MarkKind::Refuse] {
+            let count = i64::try_from(snapshot.marks.count(kind, now)).unwrap_or(i64::MAX);
+            metrics.marks.with_label_values(&[kind_id(kind)]).set(count);
+        }
+        self.shown.values_mut().for_each(|count| *count = 0);
+        for attachment in self.enforcer.ledger().iter() {
+            let switch = snapshot.plan.switch_by_id(&attachment.key.switch);
+            let site = switch.and_then(|it| snapshot.plan.site(snapshot.plan.switch(it)?.site));
+            let site = site.map_or_else(String::new, |site| site.id.clone());
+            *self.shown.entry((site, attachment.environment.clone())).or_default() += 1;
+        }
+        for ((site, environment), count) in &self.shown {
+            metrics.attached.with_label_values(&[site, environment]).set(*count);
         }
     }
 

@@ -126,8 +126,7 @@ impl Running {
         let Some(target) = self.targets.get(place) else { return };
         let Some((_, at)) = self.judge.view(&target.id) else { return };
         let metrics = &self.surroundings.metrics;
-        let age = now.monotonic.saturating_sub(at.monotonic).as_secs_f64();
-        metrics.snmp_sweep_age.with_label_values(&[&target.id]).set(age);
+        metrics.snmp_sweep.with_label_values(&[&target.id]).set(epoch(at.wall));
         let of = |it: &&Verdict| it.rule == Rule::Stranger && it.switch == target.id;
         let strangers = i64::try_from(self.judge.verdicts().filter(of).count()).unwrap_or(i64::MAX);
         metrics.fdb_minus_sessions.with_label_values(&[&target.id]).set(strangers);
@@ -135,7 +134,7 @@ impl Running {
 
     pub(super) fn forget_metrics(&self, switch: &str) {
         // OK because what was never shown need not be forgotten.
-        let _ = self.surroundings.metrics.snmp_sweep_age.remove_label_values(&[switch]);
+        let _ = self.surroundings.metrics.snmp_sweep.remove_label_values(&[switch]);
         let _ = self.surroundings.metrics.fdb_minus_sessions.remove_label_values(&[switch]);
     }
 
