@@ -195,7 +195,7 @@ impl Alerter {
             let subject = text(&line, "subject").unwrap_or_default();
             let facts = ["text", "sensor", "action", "signs", "kind"];
             let facts = facts.map(|name| (name, line.get(name).cloned().unwrap_or_default()));
-            self.raise(now, AlertKind::Rogue, subject, &line, &facts);
+            self.raise(now, AlertKind::Rogue, subject, told, &facts);
         } else if event == "AUTH-ignored" {
             self.untrusted(now, &told.line());
         } else if let Some((_, kind, subject)) = EVENTS.iter().find(|(id, ..)| *id == event) {
@@ -206,7 +206,7 @@ impl Alerter {
                 alert.fields.insert(name.clone(), value.clone());
             }
             if line.contains_key("place") {
-                alert.environments = self.concerned(line);
+                alert.environments = self.concerned(&line);
             }
             self.limiter.raise(now.monotonic, alert);
         }

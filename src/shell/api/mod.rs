@@ -136,7 +136,7 @@ impl Api {
             captured,
             query: parts.uri.query().unwrap_or_default(),
             body: &body.to_bytes(),
-            who: &token.name,
+            who: &caller.name,
             now: clock::now(),
             language,
         };

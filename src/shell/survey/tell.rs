@@ -6,6 +6,7 @@ use super::target::Target;
 use super::{Running, STANDING_EVERY};
 use crate::plan::{Area, PortRole};
 use crate::shell::log::Event;
+use crate::shell::metrics::epoch;
 use crate::survey::{Change, Fault, Interface, Neighbour, Rule, Station, Verdict, View};
 use crate::vocabulary::{Mac, Moment, hex};
 
