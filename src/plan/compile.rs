@@ -2,7 +2,7 @@
 
 use super::finding::Sink;
 use super::names::Names;
-use super::sources::{is_profile, is_site};
+use super::sources::{concerns, is_profile, is_site};
 use super::{
     Finding, FindingKind, Plan, Sources, alerts, calendar, environment, flow, inventory, policy,
     profile, server, topology,
@@ -88,6 +88,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "calendar.toml"
                 | "inventory.csv"
         ) || is_profile(path)
+            || !concerns(path)
     };
     let unknown = |tree: &str, path: &str| {
         let path = format!("{tree}/{path}");

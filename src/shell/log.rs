@@ -138,6 +138,8 @@ registry! {
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
         ApiRefused "OPS-api-refused"
             ["{address} からの API の要求を拒否しました(ほか {more} 件)", "refused a request to the API from {address} ({more} more since the last line)"]
+        PageLogin "OPS-page-login"
+            ["{by}({role})が {address} から操作画面にログインしました", "{by} ({role}) logged in to the page from {address}"]
         BackupDone "OPS-backup"
             ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
         BackupFailed "OPS-backup-failed"
@@ -179,6 +181,7 @@ impl Event {
             | Self::SwitchBack
             | Self::AlertSinkBack
             | Self::EvidenceSealed
+            | Self::PageLogin
             | Self::BackupDone
             | Self::EvidenceExpired
             | Self::IncidentNote

@@ -29,6 +29,7 @@ mod openflow;
 pub mod ovsdb;
 pub mod process;
 pub mod random;
+pub mod seen;
 pub mod service;
 pub mod sources;
 pub mod store;

@@ -1,7 +1,8 @@
 //! The HTTP API: the same commands as the control socket and the same searches as `sekisho log`,
-//! for other programs. Plain HTTP on loopback, TLS anywhere else; a token always.
+//! for other programs, and the operator's page beside it. Plain HTTP on loopback, TLS anywhere else; a token always.
 
 mod openapi;
+mod page;
 mod route;
 
 use std::convert::Infallible;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderValue};
+use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -24,9 +25,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::control::{Carry, Reply, Request as Ask};
+use super::control::{Carry, Command, Reply, Request as Ask};
 use super::evidence::Sqlite;
 use super::log::{self, Log};
+use super::metrics::Metrics;
+use super::seen::Window;
 use super::{Failure, FailureKind, clock};
 use crate::plan::{ApiToken, Credentials};
 use crate::record::{Query, Store as _};
@@ -52,6 +55,10 @@ pub struct Api {
     evidence: PathBuf,
     language: Language,
     log: Log,
+    /// What the page shows.
+    window: Window,
+    metrics: Arc<Metrics>,
+    sessions: page::Sessions,
     /// Refusals since the last line about one, and when that was.
     refused: Mutex<(u64, Option<Instant>)>,
 }
@@ -59,18 +66,34 @@ pub struct Api {
 impl Api {
     /// An API that hands commands to `carry` and reads the evidence file.
     #[must_use]
-    pub fn new(carry: Carry, evidence: PathBuf, language: Language, log: Log) -> Self {
+    pub fn new(
+        carry: Carry,
+        evidence: PathBuf,
+        language: Language,
+        log: Log,
+        (window, metrics): (Window, Arc<Metrics>),
+    ) -> Self {
         let (tokens, refused) = (Mutex::default(), Mutex::default());
-        Self { tokens, carry, evidence, language, log, refused }
+        let sessions = page::Sessions::default();
+        Self { tokens, carry, evidence, language, log, window, metrics, sessions, refused }
     }
 
     /// From now on these tokens are good, and no others.
     pub fn admit(&self, tokens: &[ApiToken]) {
+        self.sessions.keep(tokens);
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens.to_vec());
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let language = language(&request, self.language);
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        secure: bool,
+    ) -> Response<Full<Bytes>> {
+        if !request.uri().path().starts_with("/api/") {
+            return page::answer(self, request, peer, secure).await;
+        }
+        let language = language(request.headers(), self.language);
         match self.work(request, peer, language).await {
             Ok(value) => page(StatusCode::OK, &value),
             Err(problem) => {
@@ -109,14 +132,8 @@ impl Api {
         };
         match (route.build)(&asked)? {
             Work::Command(command) => {
-                let ask = Ask { language: language.id().to_owned(), command };
                 let by = format!("api {} ({})", token.name, peer.ip());
-                let failure = Failure::new(FailureKind::Stopping);
-                let reply = match (self.carry)(ask, by) {
-                    Some(receiver) => receiver.await.ok(),
-                    None => None,
-                };
-                let reply = reply.unwrap_or_else(|| Reply::failed(&failure, language));
+                let reply = self.ask(command, by, language).await;
                 if reply.ok { Ok(reply.result) } else { Err(Problem::of(reply)) }
             }
             Work::Records(query) => {
@@ -131,6 +148,17 @@ impl Api {
             Work::Sessions(query) => self.sessions(language, query).await,
             Work::Description => Ok(openapi::description(language)),
         }
+    }
+
+    /// Has the service carry out a command.
+    async fn ask(&self, command: Command, by: String, language: Language) -> Reply {
+        let ask = Ask { language: language.id().to_owned(), command };
+        let reply = match (self.carry)(ask, by) {
+            Some(receiver) => receiver.await.ok(),
+            None => None,
+        };
+        let failure = Failure::new(FailureKind::Stopping);
+        reply.unwrap_or_else(|| Reply::failed(&failure, language))
     }
 
     async fn sessions(&self, language: Language, query: Query) -> Result<Value, Problem> {
@@ -160,7 +188,11 @@ impl Api {
     /// The token that a request proves to hold.
     fn token(&self, request: &Request<Incoming>) -> Option<ApiToken> {
         let header = request.headers().get(AUTHORIZATION)?.as_bytes();
-        let presented = header.strip_prefix(b"Bearer ")?;
+        self.holder(header.strip_prefix(b"Bearer ")?)
+    }
+
+    /// The token that somebody presents.
+    fn holder(&self, presented: &[u8]) -> Option<ApiToken> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // Every one is compared, whichever it is.
         let mut found = None;
@@ -185,8 +217,8 @@ impl Api {
     }
 }
 
-fn language(request: &Request<Incoming>, default: Language) -> Language {
-    let wanted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+fn language(headers: &HeaderMap, default: Language) -> Language {
+    let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let first = wanted.and_then(|value| value.split([',', '-', ';']).next());
     first.and_then(|word| Language::parse(word.trim())).unwrap_or(default)
 }
@@ -243,10 +275,10 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api
         tokio::spawn(async move {
             let served = async {
                 match tls {
-                    None => converse(stream, &api, peer).await,
+                    None => converse(stream, &api, peer, false).await,
                     Some(tls) => {
                         if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-                            converse(stream, &api, peer).await;
+                            converse(stream, &api, peer, true).await;
                         }
                     }
                 }
@@ -262,9 +294,10 @@ async fn converse(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     api: &Arc<Api>,
     peer: SocketAddr,
+    secure: bool,
 ) {
     let service = hyper::service::service_fn(|request| async move {
-        Ok::<_, Infallible>(api.answer(request, peer).await)
+        Ok::<_, Infallible>(api.answer(request, peer, secure).await)
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

@@ -43,6 +43,7 @@ use super::control::{self, Accept, Reply, Request};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
+use super::seen::Window;
 use super::store::Store;
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
@@ -182,11 +183,13 @@ impl Service {
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let window = Window::new(Arc::clone(&snapshot));
         let surroundings = Surroundings {
             clock,
             language: server.language,
             log: log.clone(),
             metrics: Arc::clone(&metrics),
+            window: window.clone(),
             service: sender.clone(),
         };
         let addresses = sockets.addresses();
@@ -217,7 +220,9 @@ impl Service {
             runtime.spawn(control::serve(listener, Arc::clone(&carry)));
             if let Some(address) = server.api_listen {
                 let evidence = state.join(evidence::EVIDENCE_FILE);
-                let own = Arc::new(Api::new(carry, evidence, server.language, log.clone()));
+                let outlook = (window, Arc::clone(&metrics));
+                let own = Api::new(carry, evidence, server.language, log.clone(), outlook);
+                let own = Arc::new(own);
                 let tls = if address.ip().is_loopback() {
                     None
                 } else {
