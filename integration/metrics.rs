@@ -2,28 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::city::{printed, root, run, sekisho};
 
-/// `sekisho demo` after every device has been answered.
+/// `sekisho demo`.
 pub struct Demonstration {
     child: Child,
+    output: Lines<BufReader<ChildStdout>>,
     /// Where it serves its metrics.
     pub address: String,
 }
 
 impl Demonstration {
-    pub fn new() -> Self {
+    /// Has begun to let devices ask.
+    pub fn begin() -> Self {
         let mut command = sekisho(&["demo", "--lang", "en"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let mut lines = output.lines().map(Result::unwrap);
-        let line = lines.find(|line| line.starts_with("metrics stay at")).unwrap();
-        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.")).unwrap();
-        Self { address: address.to_owned(), child }
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = next(&mut output, "RADIUS server ");
+        let (_, address) = line.split_once("http://").unwrap();
+        let address = address.strip_suffix("/metrics").unwrap();
+        Self { address: address.to_owned(), output, child }
+    }
+
+    /// Waits until every device has been answered.
+    pub fn finish(&mut self) {
+        next(&mut self.output, "metrics stay at ");
     }
 
     /// What it serves now.
@@ -34,6 +41,12 @@ impl Demonstration {
         stream.read_to_string(&mut text).unwrap();
         text.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
+}
+
+/// The next line that begins so.
+fn next(lines: &mut Lines<BufReader<ChildStdout>>, beginning: &str) -> String {
+    let mut lines = lines.map(Result::unwrap);
+    lines.find(|line| line.starts_with(beginning)).unwrap_or_else(|| panic!("no {beginning}"))
 }
 
 impl Drop for Demonstration {
@@ -78,7 +91,8 @@ fn the_table_of_the_documentation_is_the_programs_own() {
 
 #[test]
 fn what_is_served_is_what_the_table_says_and_promtool_is_content() {
-    let demonstration = Demonstration::new();
+    let mut demonstration = Demonstration::begin();
+    demonstration.finish();
     let begun = std::time::Instant::now();
     let text = demonstration.metrics();
     let (took, octets) = (begun.elapsed(), text.len());

@@ -18,8 +18,8 @@ use crate::radclient::{ask, protected};
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// A switch of the city with one printer, and its own end of RFC 5176.
-pub(crate) struct Switch {
-    pub(crate) id: &'static str,
+pub struct Switch {
+    pub id: &'static str,
     address: &'static str,
     mac: &'static str,
     asset: &'static str,
@@ -38,7 +38,7 @@ impl Switch {
         Self { id, address, mac, asset, request, socket }
     }
 
-    pub(crate) fn cisco() -> Self {
+    pub fn cisco() -> Self {
         Self::new(
             "ken-sw02",
             "127.250.14.12",
@@ -57,12 +57,12 @@ impl Switch {
     }
 
     /// Lets its printer authenticate; gives what radclient printed.
-    pub(crate) fn authenticate(&self, server: &Server) -> String {
+    pub fn authenticate(&self, server: &Server) -> String {
         ask(server, "auth", self.address, &secret(self.id), &protected(self.request))
     }
 
     /// The next request, if one comes in time; copies of `last` are passed over.
-    pub(crate) fn heard(
+    pub fn heard(
         &self,
         patience: Duration,
         last: &[u8],
@@ -83,7 +83,7 @@ impl Switch {
         }
     }
 
-    pub(crate) fn answer(
+    pub fn answer(
         &self,
         request: &(Vec<u8>, std::net::SocketAddr),
         word: &str,

@@ -176,7 +176,7 @@ impl Enforcer {
 
     /// The snapshot that is followed.
     #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
 

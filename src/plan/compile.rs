@@ -2,7 +2,7 @@
 
 use super::finding::Sink;
 use super::names::Names;
-use super::sources::{is_profile, is_site};
+use super::sources::{concerns, is_profile, is_site};
 use super::{
     Finding, FindingKind, Plan, Sources, alerts, calendar, detections, environment, flow,
     inventory, policy, profile, sensors, server, topology,
@@ -94,6 +94,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "sensors.toml"
                 | "inventory.csv"
         ) || is_profile(path)
+            || !concerns(path)
     };
     let unknown = |tree: &str, path: &str| {
         let path = format!("{tree}/{path}");

@@ -24,7 +24,7 @@ pub use incident::{
     CITED_MAX, INCIDENTS_MAX, Incident, IncidentEvent, IncidentStep, Incidents, StepKind, cited,
     cited_text,
 };
-pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span};
+pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span, folded};
 pub use session::{Session, SessionEnd, session_json};
 pub(crate) use store::day_end;
 pub use store::{

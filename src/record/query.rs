@@ -195,10 +195,7 @@ impl Pattern {
         let wild = text.contains('*');
         let text = match field {
             Field::Mac if wild => mac_beginning(text).ok_or(QueryError::Mac)?,
-            Field::Mac => {
-                let folded: String = text.chars().map(fold).collect();
-                Mac::parse(&folded).map_err(|_| QueryError::Mac)?.to_string()
-            }
+            Field::Mac => Mac::parse(&folded(text)).map_err(|_| QueryError::Mac)?.to_string(),
             Field::Address if !wild => {
                 let address: std::net::IpAddr = text.parse().map_err(|_| QueryError::Address)?;
                 address.to_string()
@@ -245,6 +242,12 @@ impl Pattern {
     }
 }
 
+/// What people typed, with full-width digits, letters, colons and hyphens as ASCII, trimmed.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    text.trim().chars().map(fold).collect()
+}
+
 /// Full-width digits, letters, colons and hyphens as ASCII.
 fn fold(letter: char) -> char {
     match letter {
@@ -257,7 +260,7 @@ fn fold(letter: char) -> char {
 
 /// The beginning of an address, `00-12-E2*`, in the spelling of records.
 fn mac_beginning(text: &str) -> Option<String> {
-    let text: String = text.chars().map(fold).collect();
+    let text = folded(text);
     let digits = text.strip_suffix('*')?;
     let digits: String = digits.chars().filter(char::is_ascii_alphanumeric).collect();
     if digits.is_empty() || digits.len() > 11 || !digits.chars().all(|it| it.is_ascii_hexdigit()) {

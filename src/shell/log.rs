@@ -152,6 +152,8 @@ registry! {
             ["規則 {rule} の検知({address})が示す {named} には何もしていません: {cause}(ほか {more} 件): {line}", "nothing was done about {named}, which a detection by rule {rule} from {address} names: {cause} ({more} more since the last line): {line}"]
         DetectionForeign "OPS-detection-refused"
             ["{address} からの検知は受け付けません(ほか {more} 件)", "detections from {address} are not taken ({more} more since the last line)"]
+        PageLogin "OPS-page-login"
+            ["{by}({role})が {address} から操作画面にログインしました", "{by} ({role}) logged in to the page from {address}"]
         BackupDone "OPS-backup"
             ["{path} にバックアップを作り、原本と照合しました(記録 {sequence} まで、{by})", "made a backup at {path} and compared it, up to record {sequence}, by {by}"]
         BackupFailed "OPS-backup-failed"
@@ -236,6 +238,7 @@ impl Event {
             | Self::SwitchBack
             | Self::AlertSinkBack
             | Self::EvidenceSealed
+            | Self::PageLogin
             | Self::BackupDone
             | Self::SurveyOver
             | Self::SurveyRead

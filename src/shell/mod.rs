@@ -35,6 +35,7 @@ pub mod post;
 pub mod privileges;
 pub mod random;
 pub mod sensor;
+pub mod seen;
 pub mod service;
 pub mod sources;
 mod sparse;

@@ -84,6 +84,13 @@ impl Marks {
         marks.filter(|mark| mark.kind == kind && mark.in_force(now)).count()
     }
 
+    /// The marks in force at `now` against any of `subjects`.
+    #[must_use]
+    pub fn against<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Vec<&'a Mark> {
+        let marks = subjects.iter().filter_map(|subject| self.by_subject.get(subject));
+        marks.flatten().filter(|mark| mark.in_force(now)).collect()
+    }
+
     /// The strictest mark in force at `now` against any of `subjects`; the oldest of equals.
     #[must_use]
     pub fn strictest<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Option<&'a Mark> {

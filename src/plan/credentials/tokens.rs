@@ -55,7 +55,7 @@ impl ApiRole {
 }
 
 /// A token, of which only the hash is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiToken {
     /// Whose it is, for the record.
     pub name: String,
@@ -65,6 +65,14 @@ pub struct ApiToken {
 }
 
 impl ApiToken {
+    /// A token of that name, for tests of other rooms.
+    #[cfg(test)]
+    pub(crate) fn of(name: &str, role: ApiRole, octets: &[u8]) -> Self {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, octets).as_ref());
+        Self { name: name.to_owned(), role, hash }
+    }
+
     /// Whether this is the token, in constant time.
     #[must_use]
     pub fn is(&self, presented: &[u8]) -> bool {

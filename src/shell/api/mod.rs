@@ -1,8 +1,9 @@
 //! The HTTP API: the same commands as the control socket and the same searches as `sekisho log`,
-//! for other programs. Plain HTTP on loopback, TLS anywhere else; a token or a client certificate
-//! always.
+//! for other programs, and the operator's page beside it. Plain HTTP on loopback, TLS anywhere
+//! else; a token or a client certificate always.
 
 mod openapi;
+mod page;
 mod route;
 
 use std::convert::Infallible;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderValue};
+use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
@@ -23,9 +24,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::control::{Carry, Reply, Request as Ask};
+use super::control::{Carry, Command, Reply, Request as Ask};
 use super::evidence::Sqlite;
 use super::log::{self, Log};
+use super::metrics::Metrics;
+use super::seen::Window;
 use super::sparse::Sparse;
 use super::tls::{self, Pinned};
 use super::{Failure, FailureKind, clock};
@@ -61,6 +64,8 @@ struct Caller {
 #[derive(Clone)]
 struct Peer {
     address: SocketAddr,
+    /// Whether it came over TLS.
+    secure: bool,
     /// The certificate that TLS proved.
     certificate: Option<CertificateDer<'static>>,
 }
@@ -73,19 +78,31 @@ pub struct Api {
     evidence: PathBuf,
     language: Language,
     log: Log,
+    /// What the page shows.
+    window: Window,
+    metrics: Arc<Metrics>,
+    sessions: page::Sessions,
     refused: Sparse,
 }
 
 impl Api {
     /// An API that hands commands to `carry` and reads the evidence file.
     #[must_use]
-    pub fn new(carry: Carry, evidence: PathBuf, language: Language, log: Log) -> Self {
-        let (keys, refused) = (Mutex::default(), Sparse::default());
-        Self { keys, pinned: Pinned::new(true), carry, evidence, language, log, refused }
+    pub fn new(
+        carry: Carry,
+        evidence: PathBuf,
+        language: Language,
+        log: Log,
+        (window, metrics): (Window, Arc<Metrics>),
+    ) -> Self {
+        let (keys, refused, sessions) = (Mutex::default(), Sparse::default(), Default::default());
+        let pinned = Pinned::new(true);
+        Self { keys, pinned, carry, evidence, language, log, window, metrics, sessions, refused }
     }
 
     /// From now on these tokens and certificates are good, and no others.
     pub fn admit(&self, credentials: &Credentials) {
+        self.sessions.keep(&credentials.tokens);
         let certificates = credentials.peers.api.clone();
         self.pinned
             .admit(certificates.iter().map(|(certificate, _)| certificate.clone()).collect());
@@ -102,7 +119,10 @@ impl Api {
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
-        let language = language(&request, self.language);
+        if !request.uri().path().starts_with("/api/") {
+            return page::answer(self, request, peer.address, peer.secure).await;
+        }
+        let language = language(request.headers(), self.language);
         match self.work(request, peer, language).await {
             Ok(value) => page(StatusCode::OK, &value),
             Err(problem) => {
@@ -142,14 +162,8 @@ impl Api {
         };
         match (route.build)(&asked)? {
             Work::Command(command) => {
-                let ask = Ask { language: language.id().to_owned(), command };
                 let by = format!("api {} ({})", caller.name, peer.address.ip());
-                let failure = Failure::new(FailureKind::Stopping);
-                let reply = match (self.carry)(ask, by) {
-                    Some(receiver) => receiver.await.ok(),
-                    None => None,
-                };
-                let reply = reply.unwrap_or_else(|| Reply::failed(&failure, language));
+                let reply = self.ask(command, by, language).await;
                 if reply.ok { Ok(reply.result) } else { Err(Problem::of(reply)) }
             }
             Work::Records(query) => {
@@ -164,6 +178,17 @@ impl Api {
             Work::Sessions(query) => self.sessions(language, query).await,
             Work::Description => Ok(openapi::description(language)),
         }
+    }
+
+    /// Has the service carry out a command.
+    async fn ask(&self, command: Command, by: String, language: Language) -> Reply {
+        let ask = Ask { language: language.id().to_owned(), command };
+        let reply = match (self.carry)(ask, by) {
+            Some(receiver) => receiver.await.ok(),
+            None => None,
+        };
+        let failure = Failure::new(FailureKind::Stopping);
+        reply.unwrap_or_else(|| Reply::failed(&failure, language))
     }
 
     async fn sessions(&self, language: Language, query: Query) -> Result<Value, Problem> {
@@ -190,20 +215,26 @@ impl Api {
         }
     }
 
+    /// The token that somebody presents.
+    fn holder(&self, presented: &[u8]) -> Option<ApiToken> {
+        let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        // Every one is compared, whichever it is.
+        let mut found = None;
+        for token in &keys.tokens {
+            if token.is(presented) {
+                found = Some(token.clone());
+            }
+        }
+        found
+    }
+
     /// Who a request proves to come from: a token speaks before a certificate.
     fn caller(&self, request: &Request<Incoming>, peer: &Peer) -> Option<Caller> {
-        let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut found = None;
         if let Some(header) = request.headers().get(AUTHORIZATION) {
-            let presented = header.as_bytes().strip_prefix(b"Bearer ")?;
-            // Every one is compared, whichever it is.
-            for token in &keys.tokens {
-                if token.is(presented) {
-                    found = Some(Caller { name: token.name.clone(), role: token.role });
-                }
-            }
-            return found;
+            let token = self.holder(header.as_bytes().strip_prefix(b"Bearer ")?)?;
+            return Some(Caller { name: token.name, role: token.role });
         }
+        let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
         let presented = peer.certificate.as_ref()?;
         // Once more, since a connection may outlast the belief in its certificate.
         self.pinned.whose(presented, clock::now()).ok()?;
@@ -219,8 +250,8 @@ impl Api {
     }
 }
 
-fn language(request: &Request<Incoming>, default: Language) -> Language {
-    let wanted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+fn language(headers: &HeaderMap, default: Language) -> Language {
+    let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let first = wanted.and_then(|value| value.split([',', '-', ';']).next());
     first.and_then(|word| Language::parse(word.trim())).unwrap_or(default)
 }
@@ -256,13 +287,17 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api
         tokio::spawn(async move {
             let served = async {
                 match tls {
-                    None => converse(stream, &api, Peer { address, certificate: None }).await,
+                    None => {
+                        let peer = Peer { address, secure: false, certificate: None };
+                        converse(stream, &api, peer).await;
+                    }
                     Some(tls) => match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             let shown = stream.get_ref().1.peer_certificates();
                             let own = shown.and_then(<[_]>::first);
                             let certificate = own.map(|own| own.clone().into_owned());
-                            converse(stream, &api, Peer { address, certificate }).await;
+                            let peer = Peer { address, secure: true, certificate };
+                            converse(stream, &api, peer).await;
                         }
                         Ok(Err(_)) => api.complain(address),
                         Err(_) => {}

@@ -4,9 +4,11 @@
 //! a serial number or anything else that a peer can invent; an unknown source is `unknown`.
 //! Instants are `…_timestamp_seconds` and never "seconds since": what reads them subtracts.
 
+mod dashboards;
 mod family;
 mod table;
 
+pub use dashboards::dashboards;
 pub use family::Family;
 pub(super) use family::{Described, metrics, next};
 pub use table::{LABELS, table};

@@ -48,6 +48,7 @@ use super::detection::{Detection, Intake};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
+use super::seen::Window;
 use super::store::Store;
 use super::survey::{self, Survey};
 use super::workers::{Sockets, Workers};
@@ -205,11 +206,13 @@ impl Service {
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let window = Window::new(Arc::clone(&snapshot));
         let surroundings = Surroundings {
             clock,
             language: server.language,
             log: log.clone(),
             metrics: Arc::clone(&metrics),
+            window: window.clone(),
             service: sender.clone(),
             nudge: nudge.clone(),
         };
@@ -252,7 +255,9 @@ impl Service {
             runtime.spawn(control::serve(listener, Arc::clone(&carry)));
             if let Some(address) = server.api_listen {
                 let evidence = state.join(evidence::EVIDENCE_FILE);
-                let own = Arc::new(Api::new(carry, evidence, server.language, log.clone()));
+                let outlook = (window, Arc::clone(&metrics));
+                let own = Api::new(carry, evidence, server.language, log.clone(), outlook);
+                let own = Arc::new(own);
                 let tls = if address.ip().is_loopback() {
                     None
                 } else {

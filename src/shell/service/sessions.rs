@@ -16,6 +16,7 @@ use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
+use crate::shell::seen::{Seen, Window};
 use crate::shell::store::kind_id;
 use crate::shell::survey::Nudge;
 use crate::shell::told::Crowd;
@@ -107,6 +108,7 @@ pub(super) struct Surroundings {
     pub(super) language: Language,
     pub(super) log: Log,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) window: Window,
     pub(super) service: Sender<Input>,
     /// Where ports are bounced that no CoA reaches.
     pub(super) nudge: Nudge,
@@ -297,7 +299,9 @@ impl Running {
                 true
             }
             Message::Replace(snapshot, reply) => {
-                reply.send(self.enforcer.replace(now, snapshot)).is_ok()
+                let summary = self.enforcer.replace(now, snapshot);
+                self.show();
+                reply.send(summary).is_ok()
             }
             Message::Disconnect(subject, reply) => {
                 reply.send(self.enforcer.disconnect(now, &subject)).is_ok()
@@ -364,6 +368,8 @@ impl Running {
             let site = site.map_or_else(String::new, |site| site.id.clone());
             *self.shown.entry((site, attachment.environment.clone())).or_default() += 1;
         }
+        let attached = self.enforcer.ledger().iter().map(Arc::clone).collect();
+        self.surroundings.window.show(Seen { snapshot: Arc::clone(snapshot), attached });
         for ((site, environment), count) in &self.shown {
             metrics.attached.with_label_values(&[site, environment]).set(*count);
         }
