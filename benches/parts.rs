@@ -108,6 +108,8 @@ fn city(devices: u32, told: &mut Map<String, Value>) -> City {
             crl_next_update: None,
         }],
         tokens: Vec::new(),
+        peers: Default::default(),
+        snmp: Default::default(),
         alerts: Default::default(),
     };
     City { plan, credentials, roster }

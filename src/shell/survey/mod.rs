@@ -449,7 +449,7 @@ impl Running {
             self.tell_back(now, &id);
         }
         self.tell(now, &changes);
-        self.show_target(now, place);
+        self.show_target(place);
     }
 
     fn hasten(&mut self, now: Moment, switch: &str, cause: Cause) -> bool {

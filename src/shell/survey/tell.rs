@@ -89,7 +89,7 @@ impl Running {
     /// must not read as good news.
     pub(super) fn show(&mut self, now: Moment) {
         for place in 0..self.targets.len() {
-            self.show_target(now, place);
+            self.show_target(place);
         }
         let count = |rule| self.judge.verdicts().filter(|it| it.rule == rule).count();
         for rule in Rule::ALL {
@@ -123,7 +123,7 @@ impl Running {
         (reading.fresh, reading.stale)
     }
 
-    pub(super) fn show_target(&self, now: Moment, place: usize) {
+    pub(super) fn show_target(&self, place: usize) {
         let Some(target) = self.targets.get(place) else { return };
         let Some((_, at)) = self.judge.view(&target.id) else { return };
         let metrics = &self.surroundings.metrics;
