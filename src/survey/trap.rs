@@ -13,7 +13,7 @@ use super::agent::{Access, TIME_WINDOW_S};
 use crate::vocabulary::{Moment, Secret, Timestamp};
 use crate::wire::snmp::report::Complaint;
 use crate::wire::snmp::{
-    Binding, CommunityMessage, Keys, Malformed, Oid, Outgoing, Pdu, PduKind, Received, Scoped,
+    Binding, CommunityMessage, Keys, Malformed, Outgoing, Pdu, PduKind, Received, Scoped,
     UserMessage, Value, parse,
 };
 
