@@ -109,24 +109,28 @@ fn print(console: &mut Console, result: &Value) {
     console.line(line(result));
     let list = |name: &str| result[name].as_array().cloned().unwrap_or_default();
     for found in list("findings") {
-        let part = |name: &str| shown(&found[name]);
+        let part = |name| part(&found, name);
         let (rule, port, subject) = (part("rule"), part("port"), part("subject"));
         console.line(format!("{rule}  {port:<12}  {subject}  {}", part("other")));
     }
     for station in list("table") {
-        let part = |name: &str| shown(&station[name]);
+        let part = |name| part(&station, name);
         console.line(format!("FDB   {:<12}  {}  VLAN {}", part("port"), part("mac"), part("vlan")));
     }
     for neighbour in list("neighbours") {
-        let part = |name: &str| shown(&neighbour[name]);
+        let part = |name| part(&neighbour, name);
         let (port, remote) = (part("port"), part("remote_port"));
         let (system, chassis) = (part("system"), part("chassis"));
         console.line(format!("LLDP  {port:<12}  {system}  {chassis}  {remote}"));
     }
 }
 
+fn part(of: &Value, name: &str) -> String {
+    shown(&of[name])
+}
+
 fn line(switch: &Value) -> String {
-    let part = |name: &str| shown(&switch[name]);
+    let part = |name| part(switch, name);
     let (id, state, age) = (part("switch"), part("state"), part("age_s"));
     let (stations, took, requests) = (part("stations"), part("took_ms"), part("requests"));
     let rules = format!("R17 {} R18 {} R19 {}", part("r17"), part("r18"), part("r19"));

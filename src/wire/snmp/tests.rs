@@ -22,8 +22,7 @@ fn keys(auth: Auth, privacy: Option<Privacy>) -> Keys {
 }
 
 fn octets(hex: &str) -> Vec<u8> {
-    let pair = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    (0..hex.len()).step_by(2).map(pair).collect()
+    crate::vocabulary::unhex(hex).unwrap()
 }
 
 #[test]
