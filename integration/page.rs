@@ -166,7 +166,7 @@ impl Drop for Browser {
 /// A city with a token for whoever looks and one for whoever acts, and evidence of weeks.
 fn city() -> City {
     let city = City::new();
-    for role in ["read", "operate"] {
+    for role in ["read", "operate", "administer"] {
         let made = run(&mut city.sekisho(&["secret", "token", "tester", "--role", role]));
         assert!(made.status.success(), "{}", printed(&made));
     }
@@ -328,9 +328,25 @@ fn the_page_finds_tells_quarantines_and_releases_by_role_with_the_whole_city_att
         std::thread::sleep(Duration::from_millis(200));
     }
 
+    // Who administers sees what a plan changed; incidents are there for everybody.
+    browser.press("form[action='/logout'] button");
+    browser.wait_for("API のトークン");
+    log_in(&browser, &base, &token(&city, "administer"));
+    city.edit("config/grants.toml", |text| format!("{text}\n# 九月の臨時窓口\n"));
+    assert_eq!(told(&city, &["reload", "--json"])["generation"], 2);
+    browser.go(&format!("{base}/plans"));
+    browser.wait_for("運用中");
+    browser.go(&format!("{base}/plan?generation=2"));
+    browser.wait_for("+# 九月の臨時窓口");
+    let opened = ["incident", "open", "--title", "不審な中継器", "--reason", "通報", "--json"];
+    told(&city, &opened);
+    browser.go(&format!("{base}/alerts"));
+    browser.wait_for("不審な中継器");
+
     // The other language, and what each answer forbids the browser.
     browser.go(&format!("{base}/alerts?lang=en"));
     browser.wait_for("Alerts and incidents");
+    browser.wait_for("was connected at");
     browser.picture("alerts");
     let head = run(Command::new("curl").args([
         "-sS",

@@ -7,7 +7,9 @@ use super::{Refusal, Visit, line_table, records};
 use crate::ledger::{Attachment, Point};
 use crate::plan::{ApiRole, Device};
 use crate::record::{Field, Line, Pattern, Query, Session, Span, Store as _, folded};
-use crate::vocabulary::{DeviceIndex, Mac, MacSpelling, Mark, MarkKind, MarkSubject, Timestamp};
+use crate::vocabulary::{
+    DeviceIndex, Language, Mac, MacSpelling, Mark, MarkKind, MarkSubject, Timestamp,
+};
 
 /// Devices, sites or switches shown of one search.
 const FOUND_MAX: usize = 50;
@@ -276,14 +278,14 @@ fn written(
                 }
                 @if let Some(line) = decided {
                     h3 { (say("最後の判定", "last decision")) }
-                    p { (super::text_of(line, "text")) br; small { (super::when(line)) " · " (super::text_of(line, "reason")) " · " (super::text_of(line, "rule")) } }
+                    p { (super::text_of(line, "text")) br; small { (super::when(line)) " · " (super::text_of(line, "reason")) " " (super::text_of(line, "rule")) } }
                 }
             }
             @if let Some(device) = subject.device { section { h2 { (say("台帳", "inventory")) } (facts(visit, device)) } }
             (act(visit, subject, !marks.is_empty(), !now.is_empty()))
         }
         (sessions_table(visit, sessions))
-        section { h2 { (say("経過", "what happened")) }
+        section data-live="story" { h2 { (say("経過", "what happened")) }
             @match lines {
                 Some(lines) => (line_table(visit, lines)),
                 None => p.notice.bad { (say("証跡を読めません。", "the evidence cannot be read")) },
@@ -329,7 +331,11 @@ fn where_it_is(visit: &Visit<'_>, it: &Attachment) -> Markup {
     html! {
         p.place { (chip(visit, &it.environment)) " VLAN " b { (it.vlan) } " " b { (it.key) } br;
             @if let Some(site) = site { a href={ "/site?id=" (site.id) } { (site.name.get(visit.language)) } " · " }
-            (visit.say("から", "since")) " " (it.since.local()) " · " (visit.say("世代", "generation")) " " (it.generation)
+            @match visit.language {
+                Language::Japanese => { (it.since.local()) " から" }
+                Language::English => { "since " (it.since.local()) }
+            }
+            " · " (visit.say("世代", "generation")) " " (it.generation)
             " · " (if it.chain.is_empty() { "MAC" } else { visit.say("証明書", "certificate") })
         }
     }

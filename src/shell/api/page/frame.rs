@@ -118,11 +118,10 @@ pub(super) fn bar(visit: &Visit<'_>, counts: &[(String, usize)]) -> Markup {
 
 /// The counts in words.
 pub(super) fn legend(visit: &Visit<'_>, counts: &[(String, usize)]) -> Markup {
+    let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).collect();
     html! {
-        ul.counts {
-            @for (id, count) in counts.iter().filter(|(_, count)| *count > 0) {
-                li { (chip(visit, id)) " " (count) }
-            }
+        @if !counts.is_empty() {
+            ul.counts { @for (id, count) in counts { li { (chip(visit, id)) " " (count) } } }
         }
     }
 }

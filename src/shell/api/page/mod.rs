@@ -24,6 +24,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{Api, BODY_OCTETS_MAX, shown};
+use crate::alert::Alert;
 use crate::plan::{ApiRole, ApiToken};
 use crate::record::{Line, Record, time_of};
 use crate::shell::control::Command;
@@ -402,11 +403,18 @@ fn line_table(visit: &Visit<'_>, lines: &[Line]) -> Markup {
                 tr.(text_of(line, "severity")) {
                     td { time { (when(line)) } } td.mono { (text_of(line, "event")) }
                     td { (plan_place(line)) } td { (frame::chip(visit, text_of(line, "environment"))) }
-                    td { (text_of(line, if line.contains_key("message") { "message" } else { "text" })) }
+                    td { (told(visit, line)) }
                 }
             } }
         } }
     }
+}
+
+/// What a record says; an alert in the visitor's language, anything else in the log's.
+fn told(visit: &Visit<'_>, line: &Line) -> String {
+    let key = if line.contains_key("message") { "message" } else { "text" };
+    let alert = Alert::of(line).map(|alert| alert.text(visit.language));
+    alert.unwrap_or_else(|| text_of(line, key).to_owned())
 }
 
 fn fields(octets: &[u8]) -> Vec<(String, String)> {
