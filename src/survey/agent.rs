@@ -446,8 +446,8 @@ impl Agent {
         let Some(job) = self.job.as_mut().filter(|job| job.due <= now.monotonic) else { return };
         let Some(left) = job.retries_left.checked_sub(1) else {
             let fault = job.complaint.map_or(Fault::Silent, Fault::Complaint);
-            // The switch may have been replaced: who is there is asked anew next time.
-            self.engine = None;
+            // Who never proved to be the engine is asked for anew; one that was replaced says so.
+            self.engine = self.engine.take().filter(|engine| engine.proven);
             return self.end(Err(fault));
         };
         job.retries_left = left;

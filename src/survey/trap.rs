@@ -361,7 +361,8 @@ impl Listener {
             engine: &self.engine,
             boots: self.boots,
             time: self.time(now),
-            user: name.as_bytes(),
+            // A name without keys would be one that the sender does not have at our engine yet.
+            user: if keys.is_some() { name.as_bytes() } else { &[] },
             keys,
             salt: self.salt.to_be_bytes(),
             scoped,

@@ -448,8 +448,8 @@ impl Running {
         if back {
             self.tell_back(now, &id);
         }
-        self.tell(now, &changes);
         self.show_target(place);
+        self.tell(now, &changes);
     }
 
     fn hasten(&mut self, now: Moment, switch: &str, cause: Cause) -> bool {
@@ -463,6 +463,7 @@ impl Running {
     }
 
     fn tell(&self, now: Moment, changes: &[Change]) {
+        self.show_rules();
         for change in changes {
             self.tell_change(now, change);
         }

@@ -24,6 +24,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// The same for a trap: it comes when the tables have changed, and there may be many.
 const TRAP_SETTLE: Duration = Duration::from_millis(100);
 const TRAP_SPACING: Duration = Duration::from_secs(1);
+/// From a sweep in vain to the next try.
+const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// Faults one after the other until the switch counts as unread.
 const FAULTS_TOLERATED: u32 = 2;
 
@@ -322,7 +324,8 @@ impl Target {
     }
 
     /// A sweep was tried in vain. Says whether somebody is to be told now.
-    pub(super) fn has_failed(&mut self, fault: Option<Fault>) -> bool {
+    pub(super) fn has_failed(&mut self, now: Moment, fault: Option<Fault>) -> bool {
+        self.hasten(now.monotonic + AGAIN_AFTER);
         self.story.failed += 1;
         self.story.faults = self.story.faults.saturating_add(1);
         self.story.fault = fault;

@@ -70,7 +70,7 @@ impl Running {
     pub(super) fn failed(&mut self, now: Moment, place: usize, fault: Option<Fault>) {
         let Some(target) = self.targets.get_mut(place) else { return };
         let fault_id = fault.map_or("sessions", Fault::id);
-        let tell = target.has_failed(fault);
+        let tell = target.has_failed(now, fault);
         let labels = [target.id.as_str(), fault_id];
         self.surroundings.metrics.snmp_errors.with_label_values(&labels).inc();
         if tell {
@@ -91,11 +91,8 @@ impl Running {
         for place in 0..self.targets.len() {
             self.show_target(place);
         }
+        self.show_rules();
         let count = |rule| self.judge.verdicts().filter(|it| it.rule == rule).count();
-        for rule in Rule::ALL {
-            let found = i64::try_from(count(rule)).unwrap_or(i64::MAX);
-            self.surroundings.metrics.rule_violations.with_label_values(&[rule.id()]).set(found);
-        }
         let read = self.targets.iter().any(|target| target.story.done > 0);
         if read && self.standing_at <= now.monotonic {
             self.standing_at = now.monotonic + STANDING_EVERY;
@@ -109,6 +106,14 @@ impl Running {
             ];
             let event = if stale == 0 { Event::SurveyWhole } else { Event::SurveyPart };
             self.surroundings.log.event(now.wall, event, &facts);
+        }
+    }
+
+    pub(super) fn show_rules(&self) {
+        for rule in Rule::ALL {
+            let found = self.judge.verdicts().filter(|it| it.rule == rule).count();
+            let found = i64::try_from(found).unwrap_or(i64::MAX);
+            self.surroundings.metrics.rule_violations.with_label_values(&[rule.id()]).set(found);
         }
     }
 
