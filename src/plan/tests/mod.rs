@@ -65,6 +65,7 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     flow::read(sources, &sink, &names, &environments.environments, now);
     alerts::read(sources, &sink, &names);
     calendar::read(sources, &sink);
+    sensors::read(sources, &sink, &names);
     sink.into_findings()
 }
 
