@@ -217,7 +217,9 @@ fn report(run: &str, numbers: std::ops::RangeInclusive<u64>) -> Value {
 #[test]
 fn a_sensors_reports_are_taken_once_kept_and_its_gaps_and_silence_told() {
     let city = city();
-    city.edit("config/sensors.toml", |text| text.replacen("enabled = false", "enabled = true", 1));
+    city.edit("config/sensors.toml", |text| {
+        text.replacen("\nenabled = false", "\nenabled = true", 1)
+    });
     for name in ["honcho-mirror", "kenko-mirror"] {
         let made = run(&mut city.sekisho(&["secret", "token", name, "--role", "sensor"]));
         assert!(made.status.success(), "{}", printed(&made));

@@ -66,6 +66,7 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     alerts::read(sources, &sink, &names);
     detections::read(sources, &sink, &names);
     calendar::read(sources, &sink);
+    sensors::read(sources, &sink, &names);
     sink.into_findings()
 }
 
