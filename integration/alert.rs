@@ -12,7 +12,7 @@ use crate::evidence::ask;
 const STRANGER: &str = "User-Name = \"0200.0000.0007\"\nUser-Password = \"0200.0000.0007\"\nCalling-Station-Id = \"02-00-00-00-00-07\"\nNAS-Port = 1\nMessage-Authenticator = 0x00";
 
 /// A foreign program that ends with the test.
-struct Program(Child);
+pub(crate) struct Program(pub(crate) Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
@@ -21,7 +21,7 @@ impl Drop for Program {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -35,7 +35,7 @@ fn rsyslog(city: &City, port: u16) -> Program {
     rsyslog_of(city)
 }
 
-fn rsyslog_of(city: &City) -> Program {
+pub(crate) fn rsyslog_of(city: &City) -> Program {
     let mut command = Command::new("rsyslogd");
     command.arg("-n").arg("-f").arg(city.path("rsyslog.conf")).arg("-i").arg(city.path("pid"));
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();

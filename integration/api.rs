@@ -129,7 +129,7 @@ fn a_tester_that_reads_the_description_finds_nothing_that_differs_from_it() {
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"])
         .current_dir(city.directory.path()));
     assert!(output.status.success(), "{}", printed(&output));
-    assert!(printed(&output).contains("Tested: 14"), "{}", printed(&output));
+    assert!(printed(&output).contains("Tested: 15"), "{}", printed(&output));
     assert!(server.stop().success());
 }
 
@@ -155,20 +155,124 @@ fn anywhere_but_on_loopback_it_speaks_tls_alone() {
         inside.current_dir(city.directory.path());
         inside
     };
+    for name in ["soc", "other"] {
+        city.issue(&format!("{name}.city.example"));
+    }
+    let registered = fs::read(city.path("soc.city.example.pem")).unwrap();
+    city.write("secrets/api/soc.operate.pem", &registered, 0o644);
     let server = city.serve_by(inside(&sekisho(&[])));
-    let ask = |arguments: &[&str]| {
+    let curl = |arguments: &[&str]| {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "10", "-H"])
-            .arg(format!("Authorization: Bearer {}", token(&city, "read")));
-        run(&mut inside(curl.args(arguments)))
+        run(&mut inside(curl.args(["-sS", "--max-time", "10"]).args(arguments)))
     };
+    let bearer = format!("Authorization: Bearer {}", token(&city, "read"));
+    let ask = |arguments: &[&str]| curl(&[&["-H", bearer.as_str()], arguments].concat());
     let resolve = "radius.city.example:9813:10.99.0.1";
     let page = "https://radius.city.example:9813/api/v1/status";
     let found = ask(&["--cacert", "ca.pem", "--resolve", resolve, page]);
     assert!(printed(&found).contains("\"generation\""), "{}", printed(&found));
     assert!(!ask(&["--resolve", resolve, page]).status.success(), "not without the authority");
+    // A registered certificate speaks with its own role; another of the same authority does not.
+    let certified = |name: &str, path: &str, more: &[&str]| {
+        let (own, url) = (format!("{name}.city.example"), page.replace("status", path));
+        let (certificate, key) = (format!("{own}.pem"), format!("{own}.key"));
+        let proof = ["--cacert", "ca.pem", "--cert", &certificate, "--key", &key];
+        let target = ["--resolve", resolve, &url];
+        printed(&curl(&[&proof[..], &target, more].concat()))
+    };
+    let body = r#"{"subject":"P-0001","reason":"lost"}"#;
+    let quarantined = certified("soc", "quarantine", &["-d", body]);
+    assert!(quarantined.contains("\"by\":\"api soc (10.99.0.1)\""), "{quarantined}");
+    let denied = certified("soc", "plans/1", &[]);
+    assert!(denied.contains("api.role"), "{denied}");
+    let stranger = certified("other", "status", &[]);
+    assert!(!stranger.contains("generation"), "{stranger}");
+    // Taken away, it is good no longer.
+    fs::remove_file(city.path("secrets/api/soc.operate.pem")).unwrap();
+    assert!(run(&mut inside(&city.sekisho(&["reload"]))).status.success());
+    let revoked = certified("soc", "status", &[]);
+    assert!(!revoked.contains("generation"), "{revoked}");
     let plain = ask(&["http://10.99.0.1:9813/api/v1/status"]);
     assert!(!printed(&plain).contains("generation"), "{}", printed(&plain));
     assert!(server.stop().success());
     assert!(ip(&["netns", "del", &name]));
+}
+
+/// A report of one sensor, with verdicts of these numbers on the PC.
+fn report(run: &str, numbers: std::ops::RangeInclusive<u64>) -> Value {
+    let one = |sequence: u64| {
+        json!({
+            "sequence": sequence, "level": "verdict", "kind": "rogue-dhcp", "time": "2026-11-26T00:00:00.000Z",
+            "frame": 7, "subject": "00:12:e2:01:02:03", "mac": "00:12:e2:01:02:03", "addresses": ["10.1.0.9"],
+            "vlan": 110, "score_tenths": 0, "first": "2026-11-26T00:00:00.000Z",
+            "signs": [{ "id": "dhcp.rogue", "hard": true, "frame": 7, "time": "2026-11-26T00:00:00.000Z",
+                "ja": "DHCP サーバー", "en": "a DHCP server" }],
+        })
+    };
+    let pulse =
+        json!({ "frames": 9, "flawed": 0, "dropped": 2, "evicted": 0, "lost": 0, "stations": 1 });
+    json!({ "run": run, "pulse": pulse, "observations": numbers.map(one).collect::<Vec<_>>() })
+}
+
+#[test]
+fn a_sensors_reports_are_taken_once_kept_and_its_gaps_and_silence_told() {
+    let city = city();
+    city.edit("config/sensors.toml", |text| text.replacen("enabled = false", "enabled = true", 1));
+    for name in ["honcho-mirror", "kenko-mirror"] {
+        let made = run(&mut city.sekisho(&["secret", "token", name, "--role", "sensor"]));
+        assert!(made.status.success(), "{}", printed(&made));
+    }
+    let path = "/api/v1/observations";
+    let of = |name: &str| {
+        fs::read_to_string(city.path(&format!("secrets/api/{name}.sensor.token"))).unwrap()
+    };
+    let sensor = of("honcho-mirror");
+    let mut server = city.serve();
+    let base = format!("http://{}", address(&city));
+    let administer = token(&city, "administer");
+    let send = |base: &str, body: Value| ask(base, &sensor, "POST", path, Some(&body));
+    // Nobody else may report, and a sensor may do nothing else.
+    assert_eq!(ask(&base, &administer, "POST", path, Some(&report("a", 1..=1))).0, 403);
+    assert_eq!(ask(&base, &sensor, "GET", "/api/v1/status", None).0, 403);
+    let other = ask(&base, &of("kenko-mirror"), "POST", path, Some(&report("a", 1..=1)));
+    assert_eq!((other.0, &other.1["error"]["id"]), (409, &json!("sensor.unknown")), "{}", other.1);
+    let (status, answer) = send(&base, report("a", 1..=2));
+    assert_eq!((status, &answer["acknowledged"]), (200, &json!(2)), "{answer}");
+    server.wait_for("a verdict", |line| {
+        line["event"] == "SENSOR-verdict"
+            && line["environment"] == "A"
+            && line["action"] == "no-session"
+    });
+    server.wait_for("its alert", |line| line["event"] == "ALERT-rogue");
+    // The same again says nothing new; a number that is missing does.
+    assert_eq!(send(&base, report("a", 1..=2)).1["acknowledged"], 2);
+    assert_eq!(send(&base, report("a", 4..=5)).1["acknowledged"], 5);
+    server.wait_for("the gap", |line| line["event"] == "SENSOR-gap" && line["count"] == "1");
+    for wrong in
+        [json!({}), report("", 1..=1), json!({ "run": "a", "pulse": {}, "observations": [] })]
+    {
+        assert_eq!(send(&base, wrong).0, 400);
+    }
+    let mut twice = report("a", 6..=7);
+    twice["observations"][1]["sequence"] = json!(6);
+    assert_eq!(send(&base, twice).0, 400);
+    // Killed hard, it still knows what it took.
+    server.signal("KILL");
+    server.ended();
+    let server = city.serve();
+    let base = format!("http://{}", address(&city));
+    assert_eq!(send(&base, report("a", 1..=6)).1["acknowledged"], 6);
+    let listed = run(&mut city.sekisho(&["sensor", "list", "--json"]));
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!((&listed[0]["taken"], &listed[0]["frames"]), (&json!(6), &json!(9)), "{listed}");
+    assert!(server.stop().success());
+    let found =
+        run(&mut city.sekisho(&["log", "search", "--event", "SENSOR-verdict", "--format", "json"]));
+    let numbers: Vec<String> = String::from_utf8(found.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|line| line["sequence"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(numbers.len(), 5, "each is kept once: {numbers:?}");
 }

@@ -24,17 +24,22 @@ const MAB: &str = "User-Name = \"e80f.5e60.eb41\"\nUser-Password = \"e80f.5e60.e
 
 /// Asks by radclient; what it printed.
 pub fn ask(port: u16, kind: &str, lines: &str) -> String {
-    let mut command = Command::new("radclient");
     let (id, address) = SWITCH;
-    command.args(["-x", "-r", "1", "-t", "3", &format!("127.0.0.1:{port}"), kind, &secret(id)]);
+    let lines = format!("{}\nPacket-Src-IP-Address = {address}", lines.trim_end());
+    ask_as(port, kind, &secret(id), &lines)
+}
+
+/// The same for any switch, whose address the lines name.
+pub fn ask_as(port: u16, kind: &str, secret: &str, lines: &str) -> String {
+    let mut command = Command::new("radclient");
+    command.args(["-x", "-r", "1", "-t", "3", &format!("127.0.0.1:{port}"), kind, secret]);
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("radclient must be installed");
-    let request = format!("{}\nPacket-Src-IP-Address = {address}\n", lines.trim_end());
-    child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(format!("{lines}\n").as_bytes()).unwrap();
     printed(&child.wait_with_output().unwrap())
 }
 
@@ -45,7 +50,7 @@ fn account(status: &str, more: &str) -> String {
 }
 
 /// The port for accounts of a running server.
-fn accounting_port(server: &mut Server) -> u16 {
+pub fn accounting_port(server: &mut Server) -> u16 {
     let started = server.wait_for("start", |line| line["event"] == "SYS-started");
     started["accounting"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
 }
@@ -173,7 +178,7 @@ fn a_full_disk_changes_no_decision_and_loses_no_acknowledged_account() {
     let at = state.to_str().unwrap();
     let mount =
         |arguments: &[&str]| run(Command::new(arguments[0]).args(&arguments[1..])).status.success();
-    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", at]));
+    assert!(mount(&["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", at]));
     let mut server = city.serve();
     let port = accounting_port(&mut server);
     assert!(ask(port, "acct", &account("Start", "")).contains("Accounting-Response"));

@@ -15,7 +15,7 @@ use crate::operate::{json, page, refused};
 use crate::radclient::{ask, protected};
 
 /// How long a session may stay wrong.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// A switch of the city with one printer, and its own end of RFC 5176.
 pub struct Switch {
@@ -28,7 +28,7 @@ pub struct Switch {
 }
 
 impl Switch {
-    fn new(
+    pub(crate) fn new(
         id: &'static str,
         address: &'static str,
         (mac, asset): (&'static str, &'static str),
@@ -111,7 +111,7 @@ fn of(word: &str) -> Secret {
     Secret::new(word.as_bytes().to_vec())
 }
 
-fn code(request: &(Vec<u8>, std::net::SocketAddr)) -> Code {
+pub(crate) fn code(request: &(Vec<u8>, std::net::SocketAddr)) -> Code {
     Packet::parse(&request.0).unwrap().code()
 }
 
@@ -120,7 +120,7 @@ fn pending(city: &City) -> Vec<Value> {
     list["pending"].as_array().unwrap().clone()
 }
 
-fn wait(what: &str, ready: impl Fn() -> bool) {
+pub(crate) fn wait(what: &str, ready: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !ready() {
         assert!(Instant::now() < end, "no {what}");

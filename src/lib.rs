@@ -29,6 +29,7 @@ pub mod alert;
 pub mod eap;
 pub mod authority;
 pub mod client;
+pub mod survey;
 pub mod authenticator;
 pub mod access;
 pub mod enforce;

@@ -9,6 +9,8 @@ use crate::vocabulary::Mac;
 const WATCHED_MAX: usize = 16_384;
 /// Without a refusal for this long, an address starts afresh.
 const FORGET_S: u64 = 120;
+/// A full table is looked through for what may be forgotten at most this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Refusals answered at once before delays begin.
 const FREE_REFUSALS: u32 = 2;
 /// The first delay; each further one doubles.
@@ -25,6 +27,7 @@ const DELAY_MAX_S: u64 = 5;
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     refusals: HashMap<Mac, (u32, Duration)>,
+    swept: Duration,
 }
 
 impl Backoff {
@@ -33,7 +36,10 @@ impl Backoff {
     /// the switch asks again.
     pub(super) fn refused(&mut self, now: Duration, mac: Mac, patience: Duration) -> Duration {
         if self.refusals.len() >= WATCHED_MAX && !self.refusals.contains_key(&mac) {
-            self.refusals.retain(|_, (_, last)| !forgotten(*last, now));
+            if now.saturating_sub(self.swept) >= SWEEP_EVERY {
+                self.swept = now;
+                self.refusals.retain(|_, (_, last)| !forgotten(*last, now));
+            }
             if self.refusals.len() >= WATCHED_MAX {
                 return Duration::ZERO; // OK because a full table only loses the slowing down
             }
@@ -85,5 +91,14 @@ mod tests {
             backoff.refused(Duration::ZERO, mac, Duration::from_secs(3));
         }
         assert_eq!(backoff.refusals.len(), WATCHED_MAX);
+        // A flood looks through the table once a second, and room is found when there is some.
+        let refuse = |backoff: &mut Backoff, ms, last| {
+            let mac = Mac::new([2, 1, 0, 0, 0, last]).unwrap();
+            backoff.refused(Duration::from_millis(ms), mac, Duration::from_secs(3));
+            backoff.refusals.len()
+        };
+        assert_eq!(refuse(&mut backoff, FORGET_S * 1000 - 500, 1), WATCHED_MAX);
+        assert_eq!(refuse(&mut backoff, FORGET_S * 1000, 2), WATCHED_MAX, "swept just before");
+        assert_eq!(refuse(&mut backoff, FORGET_S * 1000 + 500, 3), 1);
     }
 }

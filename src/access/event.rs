@@ -1,8 +1,9 @@
 //! What the record wants to know of a decision: when, who, where, into which environment, why.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::ledger;
 use crate::vocabulary::{Because, Language, Mac, Outcome, Timestamp};
@@ -84,35 +85,84 @@ pub struct DecisionRecord {
 }
 
 impl DecisionRecord {
-    /// One JSON object; the keys are stable.
+    /// The fields of its JSON object; the keys are stable.
     #[must_use]
-    pub fn to_json(&self, language: Language) -> Value {
-        json!({
-            "generation": self.generation,
-            "outcome": self.outcome.id(),
-            "reason": self.because.reason.id(),
-            "text": self.because.text(language),
-            "site": self.site,
-            "switch": self.switch,
-            "place": self.place,
-            "mac": self.mac.map(|mac| mac.to_string()),
-            "raw_user": self.raw_user,
-            "raw_calling": self.raw_calling,
-            "method": self.method,
-            "identity": self.identity,
-            "serial": self.serial,
-            "certificate_end": self.certificate_end.map(Timestamp::rfc3339),
-            "asset": self.asset,
-            "host": self.host,
-            "section": self.section,
-            "environment": self.environment,
-            "vlan": self.vlan,
-            "rule": self.rule,
-            "grant": self.grant,
-            "resumed": self.resumed,
-            "tls": self.tls,
-            "rounds": self.rounds,
-            "elapsed_us": u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
-        })
+    pub fn fields(&self, language: Language) -> impl Serialize + use<'_> {
+        Fields {
+            asset: self.asset.as_deref(),
+            certificate_end: self.certificate_end.map(Timestamp::rfc3339),
+            elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
+            environment: self.environment.as_deref(),
+            generation: self.generation,
+            grant: self.grant.as_deref(),
+            host: self.host.as_deref(),
+            identity: self.identity.as_deref(),
+            mac: self.mac.map(|mac| mac.to_string()),
+            method: self.method,
+            outcome: self.outcome.id(),
+            place: &self.place,
+            raw_calling: &self.raw_calling,
+            raw_user: &self.raw_user,
+            reason: self.because.reason.id(),
+            resumed: self.resumed,
+            rounds: self.rounds,
+            rule: self.rule.as_deref(),
+            section: self.section.as_deref(),
+            serial: self.serial.as_deref(),
+            site: &self.site,
+            switch: &self.switch,
+            text: self.because.text(language),
+            tls: self.tls,
+            vlan: self.vlan,
+        }
     }
+
+    /// One of those fields that are texts; `None` where it has no value or is no such field.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let text = match name {
+            "mac" => return self.mac.map(|mac| mac.to_string().into()),
+            "switch" => Some(self.switch.as_str()),
+            "place" => Some(self.place.as_str()),
+            "site" => Some(self.site.as_str()),
+            "reason" => Some(self.because.reason.id()),
+            "outcome" => Some(self.outcome.id()),
+            "method" => Some(self.method),
+            "identity" => self.identity.as_deref(),
+            "section" => self.section.as_deref(),
+            "asset" => self.asset.as_deref(),
+            "environment" => self.environment.as_deref(),
+            _ => None,
+        };
+        text.map(Cow::Borrowed)
+    }
+}
+
+#[derive(Serialize)]
+struct Fields<'a> {
+    asset: Option<&'a str>,
+    certificate_end: Option<String>,
+    elapsed_us: u64,
+    environment: Option<&'a str>,
+    generation: u64,
+    grant: Option<&'a str>,
+    host: Option<&'a str>,
+    identity: Option<&'a str>,
+    mac: Option<String>,
+    method: &'static str,
+    outcome: &'static str,
+    place: &'a str,
+    raw_calling: &'a str,
+    raw_user: &'a str,
+    reason: &'static str,
+    resumed: bool,
+    rounds: u32,
+    rule: Option<&'a str>,
+    section: Option<&'a str>,
+    serial: Option<&'a str>,
+    site: &'a str,
+    switch: &'a str,
+    text: String,
+    tls: Option<&'static str>,
+    vlan: Option<u16>,
 }

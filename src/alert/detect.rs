@@ -1,5 +1,6 @@
 //! What each line, and each silence, means.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("CFG-plan-refused", AlertKind::ReloadRefused, ""),
     ("CFG-plan-fallback", AlertKind::ReloadRefused, ""),
     ("CFG-weakening-accepted", AlertKind::Weakened, "change"),
+    ("OPS-detection", AlertKind::Detection, "subject"),
+    ("OPS-detection-held", AlertKind::DetectionHeld, "named"),
     ("SYS-evidence-spooling", AlertKind::EvidenceSpooling, ""),
     ("SYS-evidence-full", AlertKind::EvidenceFull, ""),
     ("SYS-evidence-gap", AlertKind::EvidenceGap, ""),
@@ -64,6 +67,12 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SYS-worker-failed", AlertKind::Service, "event"),
     ("SYS-socket-failed", AlertKind::Service, "address"),
     ("SYS-store-failed", AlertKind::Service, "event"),
+    ("COA-left-down", AlertKind::Service, "place"),
+    ("SNMP-stranger", AlertKind::AddressUnproven, "place"),
+    ("SNMP-two-places", AlertKind::AddressDoubled, "mac"),
+    ("SNMP-neighbour", AlertKind::NeighbourUndeclared, "place"),
+    ("SNMP-unread", AlertKind::SwitchUnread, "name"),
+    ("SENSOR-silent", AlertKind::SensorSilent, "sensor"),
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
 
@@ -85,6 +94,24 @@ const CONTEXT: &[&str] = &[
     "reason",
     "rule",
 ];
+
+/// What an [`Alerter`] asks of a line, whose fields need not all be made for that.
+pub trait Facts {
+    /// A field that is a text.
+    fn fact(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The whole line.
+    fn line(&self) -> Cow<'_, Line>;
+}
+
+impl Facts for Line {
+    fn fact(&self, name: &str) -> Option<Cow<'_, str>> {
+        text(self, name).map(Cow::Borrowed)
+    }
+
+    fn line(&self) -> Cow<'_, Line> {
+        Cow::Borrowed(self)
+    }
+}
 
 /// Where a device was seen last.
 #[derive(Debug, Default)]
@@ -151,25 +178,35 @@ impl Alerter {
     }
 
     /// Looks at a line of the log.
-    pub fn handle(&mut self, now: Moment, line: &Line) {
-        let Some(event) = text(line, "event") else { return };
+    pub fn handle(&mut self, now: Moment, told: &dyn Facts) {
+        let Some(event) = told.fact("event") else { return };
         if event.starts_with(PREFIX) {
             return;
         }
-        if let Some(switch) = text(line, "switch") {
-            self.heard(now.monotonic, switch);
+        if let Some(switch) = told.fact("switch") {
+            self.heard(now.monotonic, &switch);
         }
         if event == "AUTH" {
-            self.decision(now, line);
+            self.decision(now, told);
         } else if let Some(status) = Status::ALL.iter().find(|status| status.id() == event) {
-            self.session(now, *status, line);
+            self.session(now, *status, told);
+        } else if event == "SENSOR-verdict" {
+            let line = told.line();
+            let subject = text(&line, "subject").unwrap_or_default();
+            let facts = ["text", "sensor", "action", "signs", "kind"];
+            let facts = facts.map(|name| (name, line.get(name).cloned().unwrap_or_default()));
+            self.raise(now, AlertKind::Rogue, subject, told, &facts);
         } else if event == "AUTH-ignored" {
-            self.untrusted(now, line);
+            self.untrusted(now, &told.line());
         } else if let Some((_, kind, subject)) = EVENTS.iter().find(|(id, ..)| *id == event) {
-            let subject = text(line, subject).unwrap_or_default().to_owned();
-            let mut alert = Alert::new(*kind, now.wall, subject).fact("what", event);
+            let line = told.line();
+            let subject = text(&line, subject).unwrap_or_default().to_owned();
+            let mut alert = Alert::new(*kind, now.wall, subject).fact("what", &*event);
             for (name, value) in line.iter().filter(|(name, _)| !is_head(name)) {
                 alert.fields.insert(name.clone(), value.clone());
+            }
+            if line.contains_key("place") {
+                alert.environments = self.concerned(&line);
             }
             self.limiter.raise(now.monotonic, alert);
         }
@@ -215,39 +252,41 @@ impl Alerter {
         self.seen.forgotten() + self.refused.forgotten()
     }
 
-    fn decision(&mut self, now: Moment, line: &Line) {
-        let fact = |name| text(line, name).unwrap_or_default();
+    fn decision(&mut self, now: Moment, told: &dyn Facts) {
+        let fact = |name| told.fact(name).unwrap_or_default();
         let (mac, place, reason) = (fact("mac"), fact("place"), fact("reason"));
+        let (mac, place) = (&*mac, &*place);
         let is = |reasons: &[Reason]| reasons.iter().any(|each| each.id() == reason);
         let refused = fact("outcome") == Outcome::Refuse.id();
         if is(&[Reason::DeviceUnknown, Reason::DeviceUnknownRandom]) {
             // By place: a flood from one port is one subject, however many addresses it invents.
-            self.raise(now, AlertKind::Stranger, place, line, &[]);
+            self.raise(now, AlertKind::Stranger, place, told, &[]);
         } else if is(&[
             Reason::CertificateOtherMac,
             Reason::CertificateAmbiguous,
             Reason::CertificateUnknown,
             Reason::MabMacMismatch,
         ]) {
-            let subject = if fact("identity").is_empty() { mac } else { fact("identity") };
-            self.raise(now, AlertKind::CertificateConflict, subject, line, &[]);
+            let identity = fact("identity");
+            let subject = if identity.is_empty() { mac } else { &identity };
+            self.raise(now, AlertKind::CertificateConflict, subject, told, &[]);
         } else if refused {
-            self.count_refusal(now, if mac.is_empty() { place } else { mac }, line);
+            self.count_refusal(now, if mac.is_empty() { place } else { mac }, told);
         }
-        let went_on = self.came(now, mac, place, line);
+        let went_on = self.came(now, mac, place, told);
         if fact("outcome") == Outcome::Admit.id() && fact("method") == "eap-tls" && !went_on {
             // Devices without a certificate, such as printers, are nobody's use of a computer.
             let section = fact("section");
-            if let Some(hours) = closed(now.wall, &self.plan.calendar, section) {
+            if let Some(hours) = closed(now.wall, &self.plan.calendar, &section) {
                 let asset = fact("asset");
-                let subject = if asset.is_empty() { mac } else { asset };
+                let subject = if asset.is_empty() { mac } else { &asset };
                 let facts = [("hours", json!(hours)), ("local", json!(now.wall.local()))];
-                self.raise(now, AlertKind::AfterHours, subject, line, &facts);
+                self.raise(now, AlertKind::AfterHours, subject, told, &facts);
             }
         }
     }
 
-    fn count_refusal(&mut self, now: Moment, subject: &str, line: &Line) {
+    fn count_refusal(&mut self, now: Moment, subject: &str, told: &dyn Facts) {
         let watch = self.plan.alerts.watch;
         let times = self.refused.entry(subject, VecDeque::new);
         let since = now.monotonic.saturating_sub(watch.refusals_within);
@@ -262,12 +301,12 @@ impl Alerter {
             times.clear();
             let minutes = watch.refusals_within.as_secs() / 60;
             let facts = [("count", json!(watch.refusals)), ("minutes", json!(minutes))];
-            self.raise(now, AlertKind::Refusals, subject, line, &facts);
+            self.raise(now, AlertKind::Refusals, subject, told, &facts);
         }
     }
 
     /// A device showed itself at a place; whether it was in use there already.
-    fn came(&mut self, now: Moment, mac: &str, place: &str, line: &Line) -> bool {
+    fn came(&mut self, now: Moment, mac: &str, place: &str, told: &dyn Facts) -> bool {
         if mac.is_empty() || place.is_empty() {
             return false;
         }
@@ -290,17 +329,17 @@ impl Alerter {
         };
         if elapsed <= within && !roamed {
             let facts = [("before", json!(before)), ("seconds", json!(elapsed.as_secs()))];
-            self.raise(now, AlertKind::TwoPlaces, mac, line, &facts);
+            self.raise(now, AlertKind::TwoPlaces, mac, told, &facts);
         }
         false
     }
 
-    fn session(&mut self, now: Moment, status: Status, line: &Line) {
-        let fact = |name| text(line, name).unwrap_or_default();
-        let (mac, place) = (fact("mac"), fact("place"));
+    fn session(&mut self, now: Moment, status: Status, told: &dyn Facts) {
+        let fact = |name| told.fact(name).unwrap_or_default();
+        let (mac, place) = (&*fact("mac"), &*fact("place"));
         match status {
             Status::Start | Status::Interim => {
-                self.came(now, mac, place, line);
+                self.came(now, mac, place, told);
             }
             Status::Stop => {
                 if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place == place) {
@@ -329,9 +368,10 @@ impl Alerter {
         now: Moment,
         kind: AlertKind,
         subject: &str,
-        line: &Line,
+        told: &dyn Facts,
         facts: &[(&str, Value)],
     ) {
+        let line = &*told.line();
         let mut alert = Alert::new(kind, now.wall, subject);
         for name in CONTEXT {
             if let Some(value) = line.get(*name).filter(|value| !value.is_null()) {
@@ -387,8 +427,13 @@ impl Alerter {
         if self.plan.switch_by_id(switch).is_none() {
             return;
         }
-        let new = || Pace { first: now, last: now, usual_s: 0.0, told: false };
-        let pace = self.switches.entry(switch.to_owned()).or_insert_with(new);
+        let pace = match self.switches.get_mut(switch) {
+            Some(pace) => pace,
+            None => {
+                let new = Pace { first: now, last: now, usual_s: 0.0, told: false };
+                self.switches.entry(switch.to_owned()).or_insert(new)
+            }
+        };
         let gap = now.saturating_sub(pace.last).as_secs_f64();
         pace.usual_s = gap.max(pace.usual_s * 0.5_f64.powf(gap / HALF_LIFE_S));
         (pace.last, pace.told) = (now, false);

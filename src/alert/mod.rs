@@ -14,7 +14,7 @@ mod recent;
 #[cfg(test)]
 mod tests;
 
-pub use detect::{Alerter, End};
+pub use detect::{Alerter, End, Facts};
 pub use holiday::holiday;
 pub use hours::closed;
 pub use limit::PER_KIND_MAX;

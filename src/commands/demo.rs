@@ -209,11 +209,13 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
     };
     Ok(Credentials {
         tokens: Vec::new(),
+        peers: Default::default(),
         clients,
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,
         alerts: Default::default(),
+        snmp: Default::default(),
         authorities: (0_u8..).zip(&plan.authorities).map(|(index, _)| material(index)).collect(),
     })
 }

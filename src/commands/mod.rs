@@ -34,8 +34,10 @@ mod report;
 mod report_tests;
 mod running;
 mod secret;
+mod sensor;
 mod serve;
 mod site;
+mod switch;
 mod undo;
 mod who;
 mod storm;
@@ -91,8 +93,10 @@ const VERBS: &[Verb] = &[
     Verb { define: enforce::define_release, run: enforce::release },
     Verb { define: enforce::define_disconnect, run: enforce::disconnect },
     Verb { define: enforce::define_enforce, run: enforce::enforce },
+    Verb { define: switch::define, run: switch::run },
     Verb { define: analyze::define, run: analyze::run },
     Verb { define: evaluate::define, run: evaluate::run },
+    Verb { define: sensor::define, run: sensor::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -81,9 +81,9 @@ pub(super) fn define(language: Language) -> Command {
             words
                 .text(
                     "role",
-                    "read|operate|administer",
-                    "役割: read(閲覧)、operate(隔離と解除)、administer(計画の変更も)",
-                    "role: read, operate (quarantine and release) or administer (plans too)",
+                    "read|operate|administer|sensor",
+                    "役割: read(閲覧)、operate(隔離と解除)、administer(計画の変更も)、sensor(センサーの報告だけ)",
+                    "role: read, operate (quarantine and release), administer (plans too) or sensor (reports and nothing else)",
                 )
                 .required(true)
                 .value_parser(ApiRole::ALL.map(ApiRole::id))

@@ -12,6 +12,7 @@ pub mod peer;
 pub mod refusal;
 pub mod server;
 pub mod sessions;
+pub mod signatures;
 pub mod tls;
 pub mod trust;
 

@@ -9,15 +9,21 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, SignatureVerificationAlgorithm, UnixTime,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
-    SignatureScheme,
+    CertRevocationListError, CertificateError, DigitallySignedStruct, DistinguishedName, Error,
+    OtherError, RootCertStore, SignatureScheme,
+};
+use webpki::{
+    CertRevocationList, EndEntityCert, Error as PathError, ExpirationPolicy, KeyUsage,
+    OwnedCertRevocationList, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
 use super::certificate;
+use super::signatures::{Remembering, Signatures};
 
 /// Names the realm responsible for a certificate by its subject alternative names.
 pub type RealmOf = Arc<dyn Fn(&[String]) -> Option<usize> + Send + Sync>;
@@ -94,15 +100,13 @@ pub(super) struct Verifier {
     realm_of: RealmOf,
     hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
+    /// The same, for chains and lists.
+    remembering: Vec<Remembering>,
 }
 
-#[derive(Debug)]
 struct RealmVerifier {
-    /// Refuses a list past its next update.
-    strict: Arc<dyn ClientCertVerifier>,
-    /// Does not look at the age of lists.
-    lenient: Arc<dyn ClientCertVerifier>,
-    has_crls: bool,
+    anchors: RootCertStore,
+    lists: Vec<CertRevocationList<'static>>,
     crl: CrlRule,
 }
 
@@ -110,24 +114,30 @@ impl Verifier {
     pub(super) fn new(
         realms: Vec<Realm>,
         realm_of: RealmOf,
-        provider: &Arc<CryptoProvider>,
+        provider: &CryptoProvider,
     ) -> Result<Self, TrustError> {
         if realms.is_empty() {
             return Err(TrustError::NoRealm);
         }
+        let lists = realms.iter().flat_map(|realm| &realm.crls).map(|list| list.to_vec());
+        let signatures = Arc::new(Signatures::new(lists));
+        let algorithms = provider.signature_verification_algorithms;
+        let remembering = algorithms.all.iter();
+        let remembering = remembering
+            .map(|inner| Remembering { inner: *inner, signatures: Arc::clone(&signatures) })
+            .collect();
         let mut verifiers = Vec::with_capacity(realms.len());
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for (index, realm) in realms.into_iter().enumerate() {
-            let verifier = RealmVerifier::new(index, realm, provider)?;
-            for hint in verifier.strict.root_hint_subjects() {
+            let verifier = RealmVerifier::new(index, realm)?;
+            for hint in verifier.anchors.subjects() {
                 if !hints.iter().any(|known| known.as_ref() == hint.as_ref()) {
-                    hints.push(hint.clone());
+                    hints.push(hint);
                 }
             }
             verifiers.push(verifier);
         }
-        let algorithms = provider.signature_verification_algorithms;
-        Ok(Self { realms: verifiers, realm_of, hints, algorithms })
+        Ok(Self { realms: verifiers, realm_of, hints, algorithms, remembering })
     }
 
     /// Verifies a chain at a time. The names choose the realm before anything is proven, which
@@ -140,41 +150,36 @@ impl Verifier {
     ) -> Result<(), Error> {
         let read = certificate::read(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         let realm = (self.realm_of)(&read.identities).and_then(|index| self.realms.get(index));
+        let judge = |realm: &RealmVerifier| {
+            realm.verify(end_entity, intermediates, now, &self.remembering).map_err(told)
+        };
         if let Some(realm) = realm {
-            return realm.verify(end_entity, intermediates, now);
+            return judge(realm);
         }
         // A name of no realm: what is wrong with the chain is still the better explanation.
         if let Some(first) = self.realms.first() {
-            first.verify(end_entity, intermediates, now)?;
+            judge(first)?;
         }
         Err(CertificateError::ApplicationVerificationFailure.into())
     }
 }
 
 impl RealmVerifier {
-    fn new(index: usize, realm: Realm, provider: &Arc<CryptoProvider>) -> Result<Self, TrustError> {
+    fn new(index: usize, realm: Realm) -> Result<Self, TrustError> {
         if realm.anchors.is_empty() {
             return Err(TrustError::NoAnchors(index));
         }
-        let mut roots = RootCertStore::empty();
+        let mut anchors = RootCertStore::empty();
         for anchor in realm.anchors {
-            roots.add(anchor).map_err(|error| TrustError::Anchor(index, error.to_string()))?;
+            anchors.add(anchor).map_err(|error| TrustError::Anchor(index, error.to_string()))?;
         }
-        let roots = Arc::new(roots);
-        let has_crls = !realm.crls.is_empty();
-        let build = |strict: bool| {
-            let mut builder =
-                WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
-                    .with_crls(realm.crls.clone());
-            if strict {
-                builder = builder.enforce_revocation_expiration();
-            }
-            if !realm.crl.required {
-                builder = builder.allow_unknown_revocation_status();
-            }
-            builder.build().map_err(|error| TrustError::Crl(index, error.to_string()))
+        let read = |list: &CertificateRevocationListDer<'_>| {
+            OwnedCertRevocationList::from_der(list)
+                .map(CertRevocationList::from)
+                .map_err(|error| TrustError::Crl(index, error.to_string()))
         };
-        Ok(Self { strict: build(true)?, lenient: build(false)?, has_crls, crl: realm.crl })
+        let lists = realm.crls.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { anchors, lists, crl: realm.crl })
     }
 
     fn verify(
@@ -182,20 +187,34 @@ impl RealmVerifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), Error> {
-        match self.strict.verify_client_cert(end_entity, intermediates, now) {
-            // Without any list the library does not ask for revocation at all.
-            Ok(_) if self.crl.required && !self.has_crls => {
-                Err(CertificateError::UnknownRevocationStatus.into())
+        algorithms: &[Remembering],
+    ) -> Result<(), PathError> {
+        let end_entity = EndEntityCert::try_from(end_entity)?;
+        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> =
+            algorithms.iter().map(|algorithm| algorithm as _).collect();
+        let lists: Vec<&CertRevocationList<'_>> = self.lists.iter().collect();
+        let unknown =
+            if self.crl.required { UnknownStatusPolicy::Deny } else { UnknownStatusPolicy::Allow };
+        let attempt = |expiration| {
+            // Without any list there are no options, and revocation is not asked for at all.
+            let revocation = RevocationOptionsBuilder::new(&lists).ok().map(|options| {
+                options.with_status_policy(unknown).with_expiration_policy(expiration).build()
+            });
+            let (anchors, usage) = (&self.anchors.roots, KeyUsage::client_auth());
+            end_entity
+                .verify_for_usage(&algorithms, anchors, intermediates, now, usage, revocation, None)
+                .map(drop)
+        };
+        match attempt(ExpirationPolicy::Enforce) {
+            Ok(()) if self.crl.required && self.lists.is_empty() => {
+                Err(PathError::UnknownRevocationStatus)
             }
-            Ok(_) => Ok(()),
-            Err(Error::InvalidCertificate(CertificateError::ExpiredRevocationListContext {
-                time,
-                next_update,
-            })) if self.may_be_stale(time, next_update) => {
-                self.lenient.verify_client_cert(end_entity, intermediates, now).map(drop)
+            Err(PathError::CrlExpired { time, next_update })
+                if self.may_be_stale(time, next_update) =>
+            {
+                attempt(ExpirationPolicy::Ignore)
             }
-            Err(error) => Err(error),
+            result => result,
         }
     }
 
@@ -207,6 +226,51 @@ impl RealmVerifier {
                 age_s <= self.crl.grace.as_secs()
             }
         }
+    }
+}
+
+/// The same in the words of the TLS library, which chooses the alert by them.
+fn told(error: PathError) -> Error {
+    match error {
+        PathError::BadDer | PathError::BadDerTime | PathError::TrailingData(_) => {
+            CertificateError::BadEncoding.into()
+        }
+        PathError::CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }.into()
+        }
+        PathError::CertExpired { time, not_after } => {
+            CertificateError::ExpiredContext { time, not_after }.into()
+        }
+        PathError::InvalidCertValidity => CertificateError::Expired.into(),
+        PathError::UnknownIssuer => CertificateError::UnknownIssuer.into(),
+        PathError::CertRevoked => CertificateError::Revoked.into(),
+        PathError::UnknownRevocationStatus => CertificateError::UnknownRevocationStatus.into(),
+        PathError::CrlExpired { time, next_update } => {
+            CertificateError::ExpiredRevocationListContext { time, next_update }.into()
+        }
+        PathError::InvalidSignatureForPublicKey => CertificateError::BadSignature.into(),
+        PathError::UnsupportedSignatureAlgorithmContext(context) => {
+            CertificateError::UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                supported_algorithms: context.supported_algorithms,
+            }
+            .into()
+        }
+        PathError::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                signature_algorithm_id: context.signature_algorithm_id,
+                public_key_algorithm_id: context.public_key_algorithm_id,
+            }
+            .into()
+        }
+        PathError::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose.into(),
+        PathError::IssuerNotCrlSigner => CertRevocationListError::IssuerInvalidForCrl.into(),
+        PathError::InvalidCrlSignatureForPublicKey
+        | PathError::UnsupportedCrlSignatureAlgorithmContext(_)
+        | PathError::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            CertRevocationListError::BadSignature.into()
+        }
+        error => CertificateError::Other(OtherError(Arc::new(error))).into(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::judge::{Wanted, judge, wanted};
 use super::task::{State, Step, Task};
 use super::{Enforcer, SWEEP_EVERY};
 use crate::ledger::{Attachment, Point};
+use crate::plan::EnforceMeans;
 use crate::vocabulary::{MarkSubject, Moment, Timestamp};
 
 impl Enforcer {
@@ -130,6 +131,18 @@ impl Enforcer {
         if let Some(old) = self.tasks.insert(key, Task::new(now, matter, steps)) {
             self.forget_question(&old);
         }
+    }
+
+    /// The port to be bounced by SNMP for a session that its switch cannot be told about: where
+    /// the profile says so, and nobody else is behind it.
+    #[must_use]
+    pub fn bounce(&self, matter: &Matter) -> Option<&str> {
+        let plan = &self.snapshot.plan;
+        let switch = plan.switch_by_id(&matter.key.switch)?;
+        let means = &plan.profile_of(switch)?.enforce.means;
+        let Point::Port(port) = &self.ledger.get(&matter.key)?.key.point else { return None };
+        let may = means.contains(&EnforceMeans::SnmpPortBounce);
+        (may && self.ledger.is_alone(&matter.key)).then_some(port.as_str())
     }
 
     /// What was wanted before, as it is wanted now; `None` when it no longer is.

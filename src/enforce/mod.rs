@@ -11,6 +11,7 @@
 mod dialect;
 mod event;
 mod judge;
+pub mod ladder;
 mod matters;
 mod task;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use attachment::{Attachment, Chain, Key, Point, Session};
 
-use crate::vocabulary::{Moment, Timestamp};
+use crate::vocabulary::{Mac, Moment, Timestamp};
 
 /// Sessions remembered at once.
 pub const ATTACHMENTS_MAX: usize = 100_000;
@@ -43,6 +43,22 @@ pub enum Input {
     Restarted(String, Timestamp),
 }
 
+impl Input {
+    /// The switch at which somebody came or went by cable, so that its tables change.
+    #[must_use]
+    pub fn moves(&self) -> Option<&str> {
+        let wired = |key: &Key| matches!(key.point, Point::Port(_));
+        match self {
+            Self::Attached(attachment) => Some(&attachment.key).filter(|key| wired(key)),
+            Self::Refused(key) | Self::Ended(key, ..) => Some(&**key).filter(|key| wired(key)),
+            // Reported again and again while a session goes on.
+            Self::Started(..) => None,
+            Self::Restarted(switch, _) => return Some(switch),
+        }
+        .map(|key| key.switch.as_str())
+    }
+}
+
 /// What became of one attachment, for whoever keeps them on disk; `None` when it is gone.
 pub type Change = (Key, Option<Arc<Attachment>>);
 
@@ -50,7 +66,8 @@ pub type Change = (Key, Option<Arc<Attachment>>);
 #[derive(Debug, Default)]
 pub struct Ledger {
     held: BTreeMap<Key, Held>,
-    /// When each is forgotten, on the monotonic clock.
+    /// When each is looked at to be forgotten, on the monotonic clock: never after it ends. One
+    /// that is told of again keeps its entry until then.
     ends: BTreeSet<(Duration, Key)>,
     changed: BTreeSet<Key>,
     evicted: u64,
@@ -60,6 +77,8 @@ pub struct Ledger {
 struct Held {
     attachment: Arc<Attachment>,
     until: Duration,
+    /// Its time in `ends`.
+    listed: Duration,
 }
 
 impl Ledger {
@@ -131,14 +150,28 @@ impl Ledger {
 
     /// Forgets attachments whose time is over.
     pub fn handle_timeout(&mut self, now: Moment) {
-        while let Some((until, key)) = self.ends.first().cloned()
+        while let Some((until, key)) = self.first()
             && until <= now.monotonic
         {
             self.forget(&key);
         }
     }
 
-    /// When [`Ledger::handle_timeout`] has something to do next, on the monotonic clock.
+    /// Who ends first, and when.
+    fn first(&mut self) -> Option<(Duration, Key)> {
+        loop {
+            let (listed, key) = self.ends.pop_first()?;
+            let Some(held) = self.held.get_mut(&key) else { continue };
+            let until = held.until;
+            held.listed = until;
+            self.ends.insert((until, key.clone()));
+            if until == listed {
+                return Some((until, key));
+            }
+        }
+    }
+
+    /// When to call [`Ledger::handle_timeout`] next, on the monotonic clock: not after anything ends.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.ends.first().map(|(until, _)| *until)
@@ -167,6 +200,17 @@ impl Ledger {
         !before.into_iter().chain(after).any(|(other, _)| here(other))
     }
 
+    /// The wired sessions at one switch, by port and address.
+    pub fn wired(&self, switch: &str) -> impl Iterator<Item = (&str, Mac)> {
+        let first =
+            Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
+        let here = self.held.range(first..).take_while(move |(key, _)| key.switch == switch);
+        here.filter_map(|(key, _)| match &key.point {
+            Point::Port(port) => Some((port.as_str(), key.mac)),
+            Point::Network(_) => None,
+        })
+    }
+
     /// Every attachment, in the order of switch, place and address.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Attachment>> {
         self.held.values().map(|held| &held.attachment)
@@ -191,24 +235,33 @@ impl Ledger {
     }
 
     fn hold(&mut self, until: Duration, attachment: Attachment) {
-        let key = attachment.key.clone();
-        if let Some(old) = self.held.remove(&key) {
-            self.ends.remove(&(old.until, key.clone()));
+        if !self.changed.contains(&attachment.key) {
+            self.changed.insert(attachment.key.clone());
+        }
+        if let Some(held) = self.held.get_mut(&attachment.key) {
+            if until < held.listed {
+                self.ends.remove(&(held.listed, attachment.key.clone()));
+                self.ends.insert((until, attachment.key.clone()));
+                held.listed = until;
+            }
+            held.until = until;
+            held.attachment = Arc::new(attachment);
+            return;
         }
         if self.held.len() >= ATTACHMENTS_MAX
-            && let Some((_, first)) = self.ends.first().cloned()
+            && let Some((_, first)) = self.first()
         {
             self.forget(&first);
             self.evicted += 1;
         }
+        let key = attachment.key.clone();
         self.ends.insert((until, key.clone()));
-        self.changed.insert(key.clone());
-        self.held.insert(key, Held { attachment: Arc::new(attachment), until });
+        self.held.insert(key, Held { attachment: Arc::new(attachment), until, listed: until });
     }
 
     fn forget(&mut self, key: &Key) -> bool {
         let Some(old) = self.held.remove(key) else { return false };
-        self.ends.remove(&(old.until, key.clone()));
+        self.ends.remove(&(old.listed, key.clone()));
         self.changed.insert(key.clone());
         true
     }

@@ -53,6 +53,9 @@ fn an_attachment_lasts_its_time_and_a_grace_and_each_renewal_counts_anew() {
     attach(&mut ledger, at(1_800), &key);
     assert_eq!(ledger.len(), 1);
     let end = Duration::from_secs(1_800) + HOUR + GRACE;
+    // It is looked at when it would have ended, and again when it does.
+    assert_eq!(ledger.poll_timeout(), Some(HOUR + GRACE));
+    ledger.handle_timeout(at((HOUR + GRACE).as_secs()));
     assert_eq!(ledger.poll_timeout(), Some(end));
     ledger.handle_timeout(at(end.as_secs() - 1));
     assert!(ledger.get(&key).is_some());

@@ -294,7 +294,7 @@ fn syslog(table: &Table<'_>) -> Option<Means> {
 
 fn webhook(table: &Table<'_>) -> Option<Means> {
     let url = table.text("url").and_then(|text| {
-        let read = url(&text.value);
+        let read = web_address(&text.value);
         if read.is_none() {
             table.push(text.finding(FindingKind::AlertUrl).fact("value", &text.value));
         }
@@ -306,7 +306,7 @@ fn webhook(table: &Table<'_>) -> Option<Means> {
 }
 
 /// `https://collector.example:8443/hook`; printable ASCII, without user, password or fragment.
-fn url(text: &str) -> Option<(bool, Host, String)> {
+pub(super) fn web_address(text: &str) -> Option<(bool, Host, String)> {
     let (tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (None, rest) => (false, rest?),
@@ -409,11 +409,11 @@ mod tests {
         {
             assert_eq!(host(wrong), None, "{wrong}");
         }
-        let (tls, to, path) = url("https://hook.example/a?b=c").unwrap();
+        let (tls, to, path) = web_address("https://hook.example/a?b=c").unwrap();
         assert!(tls && to.port == 443 && path == "/a?b=c");
-        assert_eq!(url("http://hook.example:8080").unwrap().2, "/");
+        assert_eq!(web_address("http://hook.example:8080").unwrap().2, "/");
         for wrong in ["ftp://a/", "https://u:p@a/", "https:///a", "http://a/ b", "http://a/#f"] {
-            assert_eq!(url(wrong), None, "{wrong}");
+            assert_eq!(web_address(wrong), None, "{wrong}");
         }
     }
 }

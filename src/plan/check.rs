@@ -138,7 +138,9 @@ mod tests {
     use crate::plan::inventory::tests::classes;
     use crate::plan::names::Names;
     use crate::plan::topology::tests::{environments, lines, sources, topology};
-    use crate::plan::{Alerts, Calendar, EapSettings, Edition, Grant, Server, inventory};
+    use crate::plan::{
+        Alerts, Calendar, Detections, EapSettings, Edition, Grant, Sensors, Server, inventory,
+    };
     use crate::vocabulary::{Language, Mac};
 
     /// A plan of the small city with these rows and this grant.
@@ -188,6 +190,7 @@ mod tests {
                     session_lifetime: None,
                 },
                 language: Language::Japanese,
+                survey: Default::default(),
                 enforce_ports_max: 20,
             },
             edition: Edition::R7_3,
@@ -210,7 +213,9 @@ mod tests {
             relays: Vec::new(),
             permitted: Vec::new(),
             alerts: Alerts::default(),
+            detections: Detections::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

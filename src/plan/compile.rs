@@ -4,8 +4,8 @@ use super::finding::Sink;
 use super::names::Names;
 use super::sources::{concerns, is_profile, is_site};
 use super::{
-    Finding, FindingKind, Plan, Sources, alerts, calendar, environment, flow, inventory, policy,
-    profile, server, topology,
+    Finding, FindingKind, Plan, Sources, alerts, calendar, detections, environment, flow,
+    inventory, policy, profile, sensors, server, topology,
 };
 use crate::vocabulary::Timestamp;
 
@@ -40,7 +40,9 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let policy = policy::read(sources, sink, &names, &environments, &topology, now);
     let permitted = flow::read(sources, sink, &names, &environments.environments, now);
     let alerts = alerts::read(sources, sink, &names);
+    let detections = detections::read(sources, sink, &names);
     let calendar = calendar::read(sources, sink);
+    let sensors = sensors::read(sources, sink, &names);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -65,7 +67,9 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         relays: topology.relays,
         permitted,
         alerts,
+        detections,
         calendar,
+        sensors,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -85,7 +89,9 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "grants.toml"
                 | "flows.toml"
                 | "alerts.toml"
+                | "detections.toml"
                 | "calendar.toml"
+                | "sensors.toml"
                 | "inventory.csv"
         ) || is_profile(path)
             || !concerns(path)

@@ -2,17 +2,22 @@
 //!
 //! `client/SWITCH.secret` (and `.next` while it is rotated, `.mab` for a fixed word of MAC
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
-//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token`, and for a receiver of alerts
-//! `alert/ID.pem`, `.token` and `.password`. A file that is absent is a warning here, since a plan can be
-//! checked on a machine without secrets; `serve` refuses it.
+//! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token` and `.pem`, `detection/NAME.pem`, for a
+//! receiver of alerts `alert/ID.pem`, `.token` and `.password`, and for SNMP `snmp/NAME.auth`,
+//! `.priv` and `.community`. A file that is absent is a warning here, since a plan can be checked
+//! on a machine without secrets; `serve` refuses it.
 
 mod alerts;
 mod certificates;
 mod clients;
+mod peers;
+mod snmp;
 mod tokens;
 
 pub use alerts::AlertSecrets;
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
+pub use peers::{PeerCertificate, Peers};
+pub use snmp::SnmpSecrets;
 pub use tokens::{ApiRole, ApiToken};
 #[cfg(test)]
 mod tests;
@@ -20,7 +25,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use super::finding::Sink;
-use super::{AuthorityIndex, Finding, FindingKind, Origin, Plan};
+use super::{AuthorityIndex, Finding, FindingKind, Origin, Plan, ProfileIndex};
 use crate::vocabulary::{Secret, SwitchIndex, Timestamp};
 
 /// The secrets shared with one switch.
@@ -64,8 +69,12 @@ pub struct Credentials {
     pub authorities: Vec<AuthorityMaterial>,
     /// Who may use the HTTP API.
     pub tokens: Vec<ApiToken>,
+    /// Who proves itself by a certificate instead.
+    pub peers: Peers,
     /// The receivers of alerts that have what they need, by id.
     pub alerts: BTreeMap<String, AlertSecrets>,
+    /// By profile, for those whose switches can be asked for their tables.
+    pub snmp: HashMap<ProfileIndex, SnmpSecrets>,
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
@@ -83,7 +92,9 @@ pub fn credentials(
     let server = certificates::server(&plan.server.eap.server_name, files, now, &sink);
     let authorities = certificates::authorities(plan, files, now, &sink);
     let tokens = tokens::read(files, &sink);
+    let peers = peers::read(plan, files, now, &sink);
     let alerts = alerts::read(plan, files, &sink);
+    let snmp = snmp::read(plan, files, &sink);
     let complete = || {
         let server = server?;
         Some(Credentials {
@@ -93,7 +104,9 @@ pub fn credentials(
             server_end: server.end,
             authorities: authorities?,
             tokens,
+            peers,
             alerts,
+            snmp,
         })
     };
     let credentials = if sink.has_errors() { None } else { complete() };
@@ -119,6 +132,9 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
     let switch = |id: &str| plan.switch_by_id(id).is_some();
     let authority = |id: &str| plan.authorities.iter().any(|authority| authority.id == id);
     let receiver = |id: &str| plan.alerts.sinks.iter().any(|sink| sink.id == id);
+    let snmp = |name: &str| {
+        plan.profiles.iter().filter_map(|it| it.snmp.as_ref()).any(|it| it.secret == name)
+    };
     let named = |name: &str, endings: &[&str], known: &dyn Fn(&str) -> bool| {
         endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(known))
     };
@@ -126,7 +142,11 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
         let known = match path.split_once('/') {
             Some(("client", name)) => named(name, &[".secret", ".next", ".mab"], &switch),
             Some(("authority", name)) => named(name, &[".pem", ".crl"], &authority),
-            Some(("api", name)) => tokens::named(name).is_some(),
+            Some(("api", name)) => {
+                [".token", ".pem"].iter().any(|ending| tokens::named(name, ending).is_some())
+            }
+            Some(("detection", name)) => name.strip_suffix(".pem").is_some_and(|it| !it.is_empty()),
+            Some(("snmp", name)) => named(name, &[".auth", ".priv", ".community"], &snmp),
             Some(("alert", name)) => named(name, &[".pem", ".token", ".password"], &receiver),
             Some(_) | None => path == CHAIN || path == KEY,
         };

@@ -10,6 +10,7 @@ mod calendar;
 mod check;
 mod compile;
 mod credentials;
+mod detections;
 mod environment;
 mod finding;
 mod flow;
@@ -22,6 +23,7 @@ mod packet;
 mod policy;
 mod profile;
 pub(crate) mod read;
+mod sensors;
 mod server;
 mod sources;
 mod step;
@@ -34,9 +36,10 @@ pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
-    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials, alert_secrets,
-    credentials,
+    AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials,
+    PeerCertificate, Peers, SnmpSecrets, alert_secrets, credentials,
 };
+pub use detections::{DetectionRule, Detections, Message};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,
     Vlan, WhenStale, WirelessRule,
@@ -53,13 +56,14 @@ pub use policy::{
 };
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
-    CoaKey, Enforce, EnforceMeans, FilterMeans, HostMode, MabForm, MabMarker, MabPassword,
-    MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile, ProfileIndex,
-    RealmRule, Reply, ReplyOmit, Request, ServerDead, TerminationAction, UserAffix, VlanMeans,
-    VlanTag, VlanText, VlansPerPort,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker,
+    MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile,
+    ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
+    TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
-pub use server::{EapSettings, Server};
+pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, VantageWord};
+pub use server::{EapSettings, Server, Survey};
 pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};
 pub use topology::{

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use ipnetwork::IpNetwork;
 
 use super::{
-    Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Device, Edition,
-    Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant, Link, Pair,
-    Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Server, Site, Switch, Vlan,
+    Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Detections, Device,
+    Edition, Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant,
+    Link, Pair, Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Sensors, Server, Site,
+    Switch, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -99,8 +100,12 @@ pub struct Plan {
     pub permitted: Vec<Flow>,
     /// What is alerted, and to whom.
     pub alerts: Alerts,
+    /// Whose messages may take a device off the network.
+    pub detections: Detections,
     /// When the city hall works.
     pub calendar: Calendar,
+    /// Where mirror ports are watched, and what a verdict may do by itself.
+    pub sensors: Sensors,
     pub(super) lookup: Lookup,
 }
 
@@ -417,7 +422,9 @@ impl Plan {
             relays: Vec::new(),
             permitted: Vec::new(),
             alerts: Alerts::default(),
+            detections: Detections::default(),
             calendar: Calendar::default(),
+            sensors: Sensors::default(),
             lookup: Lookup::default(),
         };
         plan.link()

@@ -5,11 +5,13 @@
 #[cfg(test)]
 mod plain;
 mod read;
+mod snmp;
 mod spelling;
 
 use std::time::Duration;
 
 pub(super) use read::read;
+pub use snmp::{Forwarding, Snmp, SnmpAccess};
 pub use spelling::PortFault;
 
 use super::Origin;
@@ -40,6 +42,8 @@ pub struct Profile {
     pub enforce: Enforce,
     /// How it behaves.
     pub behaviour: Behaviour,
+    /// How it is asked for its tables; `None` when it is not.
+    pub snmp: Option<Snmp>,
     /// Where it is written.
     pub at: Origin,
 }

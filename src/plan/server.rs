@@ -37,6 +37,8 @@ pub struct Server {
     pub eap: EapSettings,
     /// Language of logs.
     pub language: Language,
+    /// When switches are asked for their tables, and where traps arrive.
+    pub survey: Survey,
     /// Ports whose sessions are moved or cut at once; what concerns more waits for a person.
     pub enforce_ports_max: u16,
 }
@@ -56,6 +58,26 @@ pub struct EapSettings {
     pub session_lifetime: Option<Duration>,
 }
 
+/// When switches are asked for their tables (where their profile says how).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// From one whole sweep of a switch to the next.
+    pub sweep: Duration,
+    /// From one look for changes to the next.
+    pub hint: Duration,
+    /// How long a switch keeps an address it no longer hears.
+    pub ageing: Duration,
+    /// Where traps and informs arrive; `None` leaves that off.
+    pub traps: Option<SocketAddr>,
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        let [sweep, hint, ageing] = SURVEY_DEFAULT_S.map(Duration::from_secs);
+        Self { sweep, hint, ageing, traps: None }
+    }
+}
+
 /// RADIUS listeners on one node.
 const LISTENERS_MAX: usize = 16;
 const CONVERSATIONS_MAX: i64 = 1_000_000;
@@ -66,6 +88,11 @@ const SESSION_LIFETIME_H: (i64, i64) = (0, 168);
 /// 0 for ever; at most thirty years.
 const KEEP_DAYS: (i64, i64) = (0, 10_957);
 const HOUR_S: u64 = 3600;
+/// Of a sweep, a look for changes, and ageing (IEEE 802.1Q §8.8.3 recommends 300 s).
+const SURVEY_DEFAULT_S: [u64; 3] = [300, 45, 300];
+const SWEEP_S: (i64, i64) = (10, 3600);
+const HINT_S: (i64, i64) = (2, 600);
+const AGEING_S: (i64, i64) = (1, 3600);
 const ENFORCE_PORTS_MAX: (i64, i64) = (1, 10_000);
 /// A department's worth: enough for any incident, too few to empty a building by a slip.
 const ENFORCE_PORTS_DEFAULT: u16 = 20;
@@ -108,6 +135,11 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         } else {
             Some(ENFORCE_PORTS_DEFAULT)
         };
+        let survey = if table.has("survey") {
+            table.table("survey", survey)
+        } else {
+            Some(Survey::default())
+        };
         let language = table.table("language", |language| {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
         });
@@ -125,6 +157,7 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             api_listen: api_listen?,
             eap: eap?,
             language: language?,
+            survey: survey?,
             enforce_ports_max: enforce?,
         })
     })
@@ -141,6 +174,18 @@ fn listener(table: &Table<'_>, name: &'static str) -> Option<Option<SocketAddr>>
             .optional_text("listen")?
             .map_or(Some(None), |text| to_socket(&text, inner.sink()).map(Some))
     })
+}
+
+fn survey(table: &Table<'_>) -> Option<Survey> {
+    let sweep: Option<u64> = table.number("sweep_s", SWEEP_S);
+    let hint: Option<u64> = table.number("hint_s", HINT_S);
+    let ageing: Option<u64> = table.number("ageing_s", AGEING_S);
+    let traps = match table.optional_text("traps")? {
+        Some(text) => Some(to_socket(&text, table.sink())?),
+        None => None,
+    };
+    let seconds = Duration::from_secs;
+    Some(Survey { sweep: seconds(sweep?), hint: seconds(hint?), ageing: seconds(ageing?), traps })
 }
 
 fn listeners(radius: &Table<'_>, key: &'static str) -> Option<Vec<SocketAddr>> {

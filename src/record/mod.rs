@@ -27,5 +27,7 @@ pub use incident::{
 pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span, folded};
 pub use session::{Session, SessionEnd, session_json};
 pub(crate) use store::day_end;
-pub use store::{Appended, COPY_SECONDS_MAX, Line, Record, Store, body, time_of};
+pub use store::{
+    Appended, COPY_SECONDS_MAX, Line, Record, Store, Written, body, numbered, time_of,
+};
 pub use table::{COLUMNS, TableEncoding, cell, csv, csv_rows};

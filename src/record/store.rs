@@ -1,7 +1,10 @@
 //! What an engine for the evidence must be able to do, and the record it keeps.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
+use super::account::Account;
 use super::chain::{Digest, Head, Seal};
 use super::query::Query;
 use super::session::Session;
@@ -39,9 +42,43 @@ impl Record {
 /// The exact octets of a line under its number.
 #[must_use]
 pub fn body(line: &Line, sequence: u64) -> String {
-    let mut line = line.clone();
-    line.insert("seq".to_owned(), Value::from(sequence));
-    Value::Object(line).to_string()
+    numbered(&serde_json::to_string(line).unwrap_or_default(), sequence)
+}
+
+/// The same of a line's text.
+#[must_use]
+pub fn numbered(text: &str, sequence: u64) -> String {
+    let open = text.strip_suffix('}').unwrap_or("{");
+    let comma = if open.len() > 1 { "," } else { "" };
+    format!("{open}{comma}\"seq\":{sequence}}}")
+}
+
+/// A line as the text that is kept, and what a store must know of it.
+#[derive(Clone, Debug)]
+pub struct Written<'a> {
+    /// The JSON object, without its number.
+    pub text: Cow<'a, str>,
+    /// When it says it happened.
+    pub time: Timestamp,
+    /// The account that it is, if it is one.
+    pub account: Option<Account>,
+}
+
+impl Written<'_> {
+    /// A line of which only the text is left.
+    #[must_use]
+    pub fn parse(text: String) -> Self {
+        // What is no JSON object has no time and is no account, but is kept as it is.
+        let line: Line = serde_json::from_str(&text).unwrap_or_default();
+        Self { time: time_of(&line), account: Account::of(&line), text: Cow::Owned(text) }
+    }
+}
+
+impl From<&Line> for Written<'_> {
+    fn from(line: &Line) -> Self {
+        let text = serde_json::to_string(line).unwrap_or_default();
+        Self { text: Cow::Owned(text), time: time_of(line), account: Account::of(line) }
+    }
 }
 
 /// The number that a body names.

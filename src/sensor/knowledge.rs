@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use crate::plan::VantageWord;
 use crate::vocabulary::Mac;
 
 /// A station, by its MAC where the link shows one, else by its address.
@@ -36,6 +37,16 @@ pub enum Vantage {
     /// Unknown: nothing is concluded from hops until enough stations agree.
     #[default]
     Learn,
+}
+
+impl From<VantageWord> for Vantage {
+    fn from(word: VantageWord) -> Self {
+        match word {
+            VantageWord::Edge => Self::Edge,
+            VantageWord::Core => Self::Core,
+            VantageWord::Learn => Self::Learn,
+        }
+    }
 }
 
 /// The kind of port that control frames come in on.
@@ -136,6 +147,8 @@ pub struct Knowledge {
     /// Whether gateways are learnt by what they carry; with a plan of the network only its own
     /// gateways are believed.
     pub gateways_learnt: bool,
+    /// The VLAN of frames that carry no tag, where it is told.
+    pub untagged: Option<u16>,
     roles: HashMap<Subject, Roles>,
     pub(super) settings: HashMap<u16, Setting>,
     pub(super) prefixes: HashMap<u16, Vec<IpNetwork>>,
@@ -151,6 +164,7 @@ impl Knowledge {
             port: PortKind::Unknown,
             planned: false,
             gateways_learnt: true,
+            untagged: None,
             roles: HashMap::new(),
             settings: HashMap::new(),
             prefixes: HashMap::new(),

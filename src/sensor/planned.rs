@@ -32,6 +32,9 @@ impl Knowledge {
                 knowledge.add(Subject::Ip(*address), Role::Proxy);
             }
         }
+        for server in &plan.sensors.dhcp_servers {
+            knowledge.add(Subject::Ip(*server), Role::DhcpServer);
+        }
         for environment in &plan.environments {
             let grave = environment.guideline == Guideline::MyNumber;
             let setting = if grave { Setting::GRAVE } else { Setting::PLAIN };

@@ -54,7 +54,7 @@ impl Accountant {
     fn keep(&mut self, now: Moment, pending: Pending) {
         let fields = self.fields(&pending);
         if let Some(change) = pending.change {
-            self.feed.tell(change);
+            self.feed.tell(vec![change]);
         }
         let (sender, answer) = (self.told.clone(), pending.answer);
         self.pending += 1;

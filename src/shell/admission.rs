@@ -7,15 +7,22 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use super::log::{self, Log, Severity};
+use super::log::{self, Log};
 use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
 use super::service::{Feed, Input};
+use super::told::Told;
 use super::workers::{Answer, Answerer};
 use crate::access::{Access, Action, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot};
-use crate::vocabulary::{Language, Moment, Outcome};
+use crate::ledger;
+use crate::vocabulary::{Moment, Outcome};
 
 /// Sources complained of at once; further ones are counted only.
 const COMPLAINTS_MAX: usize = 1024;
+/// A full table is looked through for sources to forget at most this often.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Decisions are handed on this many together, or when the first has waited so long.
+const BATCH: usize = 256;
+const HOLD: Duration = Duration::from_millis(5);
 /// How long a source stays uncommented after a line about it.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -23,12 +30,16 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 pub(super) struct Admission {
     access: Access,
     worker: String,
-    language: Language,
     log: Log,
     metrics: Arc<Metrics>,
     service: Sender<Input>,
     sessions: Feed,
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
+    swept: Duration,
+    decisions: Vec<Told>,
+    attachments: Vec<ledger::Input>,
+    /// When they are handed on at the latest.
+    due: Option<Duration>,
     events_lost: u64,
 }
 
@@ -42,24 +53,37 @@ impl Admission {
     pub(super) fn new(
         worker: u8,
         access: Access,
-        language: Language,
         log: Log,
         metrics: Arc<Metrics>,
         service: Sender<Input>,
         sessions: Feed,
     ) -> Self {
-        let worker = worker.to_string();
-        let complaints = HashMap::new();
         Self {
             access,
-            worker,
-            language,
+            worker: worker.to_string(),
             log,
             metrics,
             service,
             sessions,
-            complaints,
+            complaints: HashMap::new(),
+            swept: Duration::ZERO,
+            decisions: Vec::with_capacity(BATCH),
+            attachments: Vec::with_capacity(BATCH),
+            due: None,
             events_lost: 0,
+        }
+    }
+
+    /// Hands on what was decided.
+    fn hand_on(&mut self) {
+        self.due = None;
+        if !self.decisions.is_empty() {
+            let decisions = std::mem::replace(&mut self.decisions, Vec::with_capacity(BATCH));
+            self.log.hand_in(decisions);
+        }
+        if !self.attachments.is_empty() {
+            let told = std::mem::replace(&mut self.attachments, Vec::with_capacity(BATCH));
+            self.sessions.tell(told);
         }
     }
 
@@ -77,7 +101,10 @@ impl Admission {
             IgnoreReason::Absorbed | IgnoreReason::EapDiscarded => return,
         }
         let recent = |last: &Complaint| now.monotonic.saturating_sub(last.at) < COMPLAINT_INTERVAL;
-        if self.complaints.len() >= COMPLAINTS_MAX {
+        if self.complaints.len() >= COMPLAINTS_MAX
+            && now.monotonic.saturating_sub(self.swept) >= SWEEP_EVERY
+        {
+            self.swept = now.monotonic;
             self.complaints.retain(|_, last| recent(last));
         }
         let full = self.complaints.len() >= COMPLAINTS_MAX;
@@ -119,12 +146,6 @@ impl Admission {
         if record.resumed {
             self.metrics.resumptions.inc();
         }
-        let severity = match record.outcome {
-            Outcome::Admit => Severity::Info,
-            Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
-        };
-        let fields = record.to_json(self.language);
-        self.log.fields(record.time, log::DECISION, severity, fields);
     }
 }
 
@@ -185,7 +206,7 @@ impl Answerer for Admission {
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        self.access.poll_timeout()
+        self.access.poll_timeout().into_iter().chain(self.due).min()
     }
 
     fn handle_timeout(&mut self, now: Moment) {
@@ -193,24 +214,35 @@ impl Answerer for Admission {
     }
 
     fn replace(&mut self, snapshot: Arc<Snapshot>) {
+        // What was decided before is told before.
+        self.hand_on();
         self.access.replace(snapshot);
     }
 
     fn settle(&mut self, now: Moment) {
         while let Some(event) = self.access.poll_event() {
             match event {
-                Event::Decision(record) => self.decided(&record),
+                Event::Decision(record) => {
+                    self.decided(&record);
+                    self.decisions.push(self.log.decision(record));
+                }
                 Event::Learned { switch } => {
                     let facts = [("switch", switch.clone())];
                     self.log.event(now.wall, log::Event::Learned, &facts);
                     // OK because a service that is gone is stopping.
                     let _ = self.service.send(Input::Learned(switch));
                 }
-                Event::Attachment(told) => self.sessions.tell(told),
+                Event::Attachment(told) => self.attachments.push(told),
                 Event::Evicted { count, .. } => {
                     self.metrics.evictions.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
                 }
             }
+        }
+        let waiting = self.decisions.len().max(self.attachments.len());
+        if waiting > 0 && *self.due.get_or_insert(now.monotonic + HOLD) <= now.monotonic
+            || waiting >= BATCH
+        {
+            self.hand_on();
         }
         let gauges = self.access.gauges();
         let open = i64::try_from(gauges.conversations).unwrap_or(i64::MAX);
@@ -220,5 +252,11 @@ impl Answerer for Admission {
             self.events_lost = gauges.events_lost;
             self.metrics.lost.with_label_values(&["event"]).inc_by(lost);
         }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.hand_on();
     }
 }

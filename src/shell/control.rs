@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::{Failure, FailureKind};
+use crate::sensor::Report;
 use crate::vocabulary::Language;
 
 /// Name of the socket inside the state directory.
@@ -150,6 +151,17 @@ pub enum Command {
     },
     /// Sessions that are not yet what they should be.
     EnforceList,
+    /// How the tables of one switch, or of every switch, were read.
+    SwitchStatus {
+        /// Which one; every one when absent.
+        #[serde(default)]
+        switch: Option<String>,
+    },
+    /// Read the tables of a switch now.
+    SwitchSweep {
+        /// Which one.
+        switch: String,
+    },
     /// Do what waits for a person.
     EnforceApprove {
         /// By the number that the list shows.
@@ -157,6 +169,16 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// What a sensor saw. Only the API brings it, which knows the sensor by its token.
+    #[serde(skip)]
+    Observe {
+        /// The sensor's id.
+        sensor: String,
+        /// What it reports.
+        report: Report,
+    },
+    /// The sensors and how they do.
+    SensorList,
 }
 
 /// The acceptance of one change, and of no other.
@@ -218,7 +240,11 @@ impl Command {
             Self::Release { .. } => "release",
             Self::Disconnect { .. } => "disconnect",
             Self::EnforceList => "enforce-list",
+            Self::SwitchStatus { .. } => "switch-status",
+            Self::SwitchSweep { .. } => "switch-sweep",
             Self::EnforceApprove { .. } => "enforce-approve",
+            Self::Observe { .. } => "observe",
+            Self::SensorList => "sensor-list",
         }
     }
 
@@ -244,6 +270,10 @@ impl Command {
             | Self::IncidentClose { .. }
             | Self::BackupBegin
             | Self::BackupEnd { .. }
+            | Self::SwitchStatus { .. }
+            | Self::SwitchSweep { .. }
+            | Self::Observe { .. }
+            | Self::SensorList
             | Self::EnforceList => false,
         }
     }

@@ -92,13 +92,25 @@ registry! {
         MarksFull "mark.too-many"
             ["有効な印が上限 {limit} に達しています", "there are already {limit} marks in force"]
         SubjectMalformed "mark.subject-malformed"
-            ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, or a switch and port such as hon-sw01:0/3"]
+            ["対象 `{subject}` を読み取れません。MAC アドレス、資産番号、コンピューター名、接続中の IP アドレス、またはスイッチとポート(例 hon-sw01:0/3)で指定してください", "cannot read the subject `{subject}`; give a MAC address, an asset number, a computer name, an IP address in use, or a switch and port such as hon-sw01:0/3"]
         SubjectUnknown "mark.subject-unknown"
             ["対象 `{subject}` は計画にありません", "the plan does not know `{subject}`"]
+        SubjectAmbiguous "mark.subject-ambiguous"
+            ["`{subject}` に当たるものが二つ以上あります。MAC アドレスか資産番号で指定してください", "`{subject}` means more than one device; give a MAC address or an asset number"]
+        AddressUnattached "mark.address-unattached"
+            ["IP アドレス {subject} で接続中の端末はありません(アカウンティングの記録による)", "no device is connected with the IP address {subject}, as far as accounting tells"]
+        DetectionForeign "detection.other-environment"
+            ["端末は環境 {environment} のもので、この規則の対象ではありません", "the device belongs to environment {environment}, of which the rule may not speak"]
+        DetectionLimit "detection.limit"
+            ["自動で隔離してよい台数 {limit} に達しています", "the limit of {limit} devices is reached"]
         SubjectUnmarked "mark.subject-unmarked"
             ["{subject} に有効な印はありません", "there is no mark in force on {subject}"]
         SessionUnknown "session.unknown"
             ["{subject} の接続は見つかりません", "no session of {subject} is known"]
+        SwitchUnknown "switch.unknown"
+            ["スイッチ {switch} は計画にありません", "the plan has no switch {switch}"]
+        SwitchUnasked "switch.not-asked"
+            ["スイッチ {switch} の表は読みません。プロファイルに [snmp] を書き、secrets/snmp/ に鍵を置いてください", "the tables of {switch} are not read; write [snmp] into its profile and put its secrets into secrets/snmp/"]
         HeldUnknown "enforce.no-such-number"
             ["保留中の変更 {number} はありません。sekisho enforce list で今の番号を確かめてください", "no change {number} is held; see the present number by sekisho enforce list"]
         DateMalformed "mark.date-malformed"
@@ -159,6 +171,14 @@ registry! {
             ["スイッチが設定の変更に追従しません。ovs-vswitchd が動いているか確認してください", "the switch does not follow its configuration; is ovs-vswitchd running?"]
         PortAbsent "switch.no-port"
             ["ポート `{port}` はブリッジにありません", "the bridge has no port `{port}`"]
+        SensorUnknown "sensor.unknown"
+            ["センサー `{sensor}` は config/sensors.toml にないか、enabled = false です", "the sensor `{sensor}` is not in config/sensors.toml, or is not enabled there"]
+        SensorRunning "sensor.running"
+            ["`{path}` を使うセンサーがすでに動いています", "a sensor that uses `{path}` is already running"]
+        ObservationMalformed "sensor.malformed"
+            ["センサーの報告を読み取れません: {cause}", "cannot read what the sensor reports: {cause}"]
+        ObservationUnkept "sensor.unkept"
+            ["報告を証跡に残せないため、受け取れません", "the report cannot be kept as evidence and is not taken"]
         InterfaceUnusable "switch.interface"
             ["インターフェース `{interface}` を使えません: {cause}", "the interface `{interface}` cannot be used: {cause}"]
         AuthenticatorRefused "authenticator.refused"

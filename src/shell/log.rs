@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
+use super::told::{Batch, Crowd, Told};
 use super::{Failure, FailureKind};
+use crate::access::DecisionRecord;
 use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp, registry};
 
@@ -100,6 +102,12 @@ registry! {
             ["{place} の {mac} を {from} から {to} へ変えました({how}): {why}", "{mac} at {place} was changed from {from} to {to} ({how}): {why}"]
         SessionWaits "COA-waits"
             ["{place} の {mac} ({from} → {to}) はこのスイッチにすぐ指示できません。次の認証で変わります(遅くとも {until}): {why}", "{mac} at {place} ({from} to {to}) cannot be changed at once on this switch; it changes at its next authentication, at the latest {until}: {why}"]
+        PortBounced "COA-bounced"
+            ["{mac} のため {place} のポートを SNMP で止めて戻しました(動作を確認済み)", "the port {place} was taken down and up again by SNMP because of {mac}, and is seen to be up"]
+        PortBounceFailed "COA-bounce-failed"
+            ["{mac} のための {place} のポートの入れ直しができません({cause})。次の認証まで変わりません", "the port {place} could not be bounced because of {mac} ({cause}); nothing changes until the next authentication"]
+        PortLeftDown "COA-left-down"
+            ["{place} のポートを SNMP で止めましたが、戻せたことを確認できません({cause})。スイッチで確認してください", "the port {place} was taken down by SNMP and is not seen to be up again ({cause}); look at the switch"]
         SessionStuck "COA-failed"
             ["{place} の {mac} ({from} → {to}) をスイッチに反映できません({last})。{minutes} 分後に再試行します: {why}", "{mac} at {place} ({from} to {to}) could not be changed on its switch ({last}); it is tried again in {minutes} minutes: {why}"]
         SessionsHeld "COA-held"
@@ -138,6 +146,12 @@ registry! {
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
         ApiRefused "OPS-api-refused"
             ["{address} からの API の要求を拒否しました(ほか {more} 件)", "refused a request to the API from {address} ({more} more since the last line)"]
+        DetectionMarked "OPS-detection"
+            ["規則 {rule} の検知({address})により {subject} に印 {mark} を付けました: {line}", "a detection by rule {rule} from {address} put mark {mark} on {subject}: {line}"]
+        DetectionHeld "OPS-detection-held"
+            ["規則 {rule} の検知({address})が示す {named} には何もしていません: {cause}(ほか {more} 件): {line}", "nothing was done about {named}, which a detection by rule {rule} from {address} names: {cause} ({more} more since the last line): {line}"]
+        DetectionForeign "OPS-detection-refused"
+            ["{address} からの検知は受け付けません(ほか {more} 件)", "detections from {address} are not taken ({more} more since the last line)"]
         PageLogin "OPS-page-login"
             ["{by}({role})が {address} から操作画面にログインしました", "{by} ({role}) logged in to the page from {address}"]
         BackupDone "OPS-backup"
@@ -150,12 +164,54 @@ registry! {
             ["インシデント {incident} に記録しました: {text}({by})", "incident {incident} was noted: {text} (by {by})"]
         IncidentClosed "INC-closed"
             ["インシデント {incident} を終了しました: {ground}({by})", "incident {incident} was closed: {ground} (by {by})"]
+        SurveyStranger "SNMP-stranger"
+            ["R17: {place} に認証のない MAC {mac} があります(VLAN {vlan}、登録 {asset})", "R17: {mac} is at {place} without a session (VLAN {vlan}, registered as {asset})"]
+        SurveyTwoPlaces "SNMP-two-places"
+            ["R18: MAC {mac} が {place} と {other} の両方にあります(VLAN {vlan}、登録 {asset})", "R18: {mac} is both at {place} and at {other} (VLAN {vlan}, registered as {asset})"]
+        SurveyNeighbour "SNMP-neighbour"
+            ["R19: {place} につながる {neighbour} は構成の届け出と異なります(届け出: {expected})", "R19: {neighbour} at {place} is not as declared (declared: {expected})"]
+        SurveyOver "SNMP-over"
+            ["{rule}: {place} の {subject} は解消しました", "{rule}: {subject} at {place} is over"]
+        SurveyUnread "SNMP-unread"
+            ["スイッチ {name} の表を SNMP で読めません({fault})。読めない間の R17–R19 は未測定です", "the tables of {name} cannot be read by SNMP ({fault}); meanwhile R17 to R19 are not measured there"]
+        SurveyRead "SNMP-read"
+            ["スイッチ {switch} の表を再び読んでいます", "the tables of {switch} are read again"]
+        SurveyWhole "SNMP-whole"
+            ["端末ポートのあるスイッチ {fresh} 台すべての表を読みました(未測定 {stale})。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of all {fresh} switches with edge ports were read ({stale} not); R17: {r17}, R18: {r18}, R19: {r19}"]
+        SurveyPart "SNMP-part"
+            ["端末ポートのあるスイッチのうち {fresh} 台の表を読みました。{stale} 台は未測定です。R17 {r17} 件、R18 {r18} 件、R19 {r19} 件", "the tables of {fresh} switches with edge ports were read, {stale} are not measured; R17: {r17}, R18: {r18}, R19: {r19}"]
         AlertSinkAway "SYS-alert-sink-away"
             ["警報の送り先 {sink} に送れません。溜めて送り直します: {cause}", "alerts cannot be delivered to {sink}; they wait and are tried again: {cause}"]
         AlertSinkBack "SYS-alert-sink-back"
             ["警報の送り先 {sink} に再び送れます({count} 件を送りました)", "alerts reach {sink} again; {count} that waited were delivered"]
         AlertsLost "SYS-alerts-lost"
             ["警報 {count} 件を {sink} に届けられませんでした: {cause}", "{count} alerts for {sink} were lost: {cause}"]
+        SensorStarted "SENSOR-started"
+            ["センサー {sensor} を起動しました(インターフェース {interface}、未送信 {waiting} 件)", "the sensor {sensor} started on {interface} with {waiting} observations to send"]
+        SensorSaw "SENSOR-saw"
+            ["[{kind}] {text}(フレーム {frame}、通し番号 {sequence})", "[{kind}] {text} (frame {frame}, number {sequence})"]
+        SensorDropped "SENSOR-dropped"
+            ["{interface} でフレーム {count} 個を取りこぼしました", "{count} frames were lost on {interface}"]
+        SensorLineAway "SENSOR-line-away"
+            ["サーバーに報告できません。溜めて送り直します: {cause}", "the service cannot be reached; reports wait: {cause}"]
+        SensorLineBack "SENSOR-line-back"
+            ["サーバーに再び報告できます(溜まっている報告 {count} 件)", "the service is reached again; {count} observations wait"]
+        SensorRefused "SENSOR-refused"
+            ["サーバーが報告 {count} 件を受け取りません: {cause}", "the service takes {count} observations under no circumstances: {cause}"]
+        SensorVerdict "SENSOR-verdict"
+            ["[{kind}] {text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "[{kind}] {text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        SensorSign "SENSOR-sign"
+            ["兆候 {kind}: {text}({subject}、センサー {sensor})", "sign {kind}: {text} ({subject}, sensor {sensor})"]
+        SensorNotice "SENSOR-notice"
+            ["[{kind}] {text}(センサー {sensor})", "[{kind}] {text} (sensor {sensor})"]
+        SensorGap "SENSOR-gap"
+            ["センサー {sensor} の報告が {count} 件欠けています({first} から)", "{count} observations of the sensor {sensor} are missing, from {first}"]
+        SensorFrames "SENSOR-frames-lost"
+            ["センサー {sensor} はフレーム {count} 個を取りこぼしました", "the sensor {sensor} lost {count} frames"]
+        SensorSilent "SENSOR-silent"
+            ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
+        SensorBack "SENSOR-back"
+            ["センサー {sensor} から報告が届いています", "the sensor {sensor} reports"]
         Learned "AUTH-learned"
             ["{switch} は Message-Authenticator を送ります。以後は必須とします", "{switch} sends Message-Authenticator; it is required from now on"]
     }
@@ -175,6 +231,7 @@ impl Event {
             | Self::MarkReleased
             | Self::ControlRequest
             | Self::SessionChanged
+            | Self::PortBounced
             | Self::EnforceApproved
             | Self::DisconnectOrdered
             | Self::AuthenticatorStarted
@@ -183,9 +240,18 @@ impl Event {
             | Self::EvidenceSealed
             | Self::PageLogin
             | Self::BackupDone
+            | Self::SurveyOver
+            | Self::SurveyRead
+            | Self::SurveyWhole
+            | Self::SurveyPart
             | Self::EvidenceExpired
             | Self::IncidentNote
             | Self::IncidentClosed
+            | Self::SensorStarted
+            | Self::SensorLineBack
+            | Self::SensorSign
+            | Self::SensorNotice
+            | Self::SensorBack
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -194,6 +260,7 @@ impl Event {
             | Self::RestartNeeded
             | Self::Finding
             | Self::SessionWaits
+            | Self::PortBounceFailed
             | Self::SessionsHeld
             | Self::Complaint
             | Self::AlertSinkAway
@@ -201,18 +268,34 @@ impl Event {
             | Self::EvidenceRestored
             | Self::ClockBack
             | Self::ApiRefused
+            | Self::DetectionForeign
+            | Self::DetectionMarked
+            | Self::SurveyUnread
             | Self::IncidentOpened
+            | Self::SensorSaw
+            | Self::SensorDropped
+            | Self::SensorLineAway
+            | Self::SensorGap
+            | Self::SensorFrames
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
+            | Self::DetectionHeld
             | Self::AlertsLost
             | Self::EvidenceSpooling
             | Self::EvidenceFull
             | Self::EvidenceGap
             | Self::EvidenceDamaged
             | Self::BackupFailed
+            | Self::SurveyStranger
+            | Self::SurveyTwoPlaces
+            | Self::SurveyNeighbour
+            | Self::SensorVerdict
+            | Self::SensorRefused
+            | Self::SensorSilent
             | Self::WorkerFailed
             | Self::SocketFailed
             | Self::SessionStuck
+            | Self::PortLeftDown
             | Self::FindingError
             | Self::SwitchLost
             | Self::ApplyFailed
@@ -225,7 +308,7 @@ impl Event {
 /// Where lines are handed in; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    lines: SyncSender<Entry>,
+    lines: Sender<Entry>,
     shared: Arc<Shared>,
     /// Where every line is kept as well.
     evidence: Option<Evidence>,
@@ -236,20 +319,22 @@ pub struct Log {
 /// The writing thread; stop it last.
 #[derive(Debug)]
 pub struct Writer {
-    lines: SyncSender<Entry>,
+    lines: Sender<Entry>,
     thread: JoinHandle<()>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    node: String,
+    node: Arc<str>,
     language: Language,
     generation: AtomicU64,
+    /// Lines handed in and not yet taken by the writing thread.
+    waiting: Crowd,
     missing: AtomicU64,
 }
 
 enum Entry {
-    Line(Arc<Line>),
+    Lines(Batch),
     End,
 }
 
@@ -263,11 +348,12 @@ impl Log {
         language: Language,
         output: impl Write + Send + 'static,
     ) -> Result<(Self, Writer), Failure> {
-        let (lines, received) = sync_channel(LINES_WAITING_MAX);
+        let (lines, received) = channel();
         let shared = Arc::new(Shared {
-            node: node.to_owned(),
+            node: node.into(),
             language,
             generation: AtomicU64::new(0),
+            waiting: Crowd::default(),
             missing: AtomicU64::new(0),
         });
         let log = Self { lines: lines.clone(), shared, evidence: None, watcher: None };
@@ -320,7 +406,7 @@ impl Log {
         facts: &[(&'static str, String)],
     ) -> Arc<Line> {
         let line = Arc::new(event_line(&self.shared, now, event, facts));
-        self.print(&line);
+        self.print(&Arc::new(vec![Told::line(Arc::clone(&line))]));
         line
     }
 
@@ -338,10 +424,7 @@ impl Log {
         fields: Value,
     ) -> Arc<Line> {
         let line = Arc::new(self.line(now, event, severity, fields));
-        self.print(&line);
-        if let Some(evidence) = &self.evidence {
-            evidence.keep(Arc::clone(&line));
-        }
+        self.hand_in(vec![Told::line(Arc::clone(&line))]);
         line
     }
 
@@ -352,10 +435,10 @@ impl Log {
     }
 
     fn keep(&self, line: Line, kept: Kept) {
-        let line = Arc::new(line);
-        self.print(&line);
+        let batch = Arc::new(vec![Told::line(Arc::new(line))]);
+        self.print(&batch);
         match &self.evidence {
-            Some(evidence) => evidence.keep_and_tell(line, kept),
+            Some(evidence) => evidence.keep_and_tell(batch, kept),
             None => kept(false),
         }
     }
@@ -371,29 +454,45 @@ impl Log {
         line
     }
 
+    /// The language of texts.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.shared.language
+    }
+
     /// How many lines did not fit and were not yet reported.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.shared.missing.load(Ordering::Relaxed)
     }
 
+    /// A decision on its way into a batch.
+    pub(super) fn decision(&self, record: Box<DecisionRecord>) -> Told {
+        Told::decision(record, Arc::clone(&self.shared.node), self.shared.language)
+    }
+
     fn send(&self, line: Line) {
-        let line = Arc::new(line);
-        self.print(&line);
+        self.hand_in(vec![Told::line(Arc::new(line))]);
+    }
+
+    /// Hands in what was logged together.
+    pub(super) fn hand_in(&self, batch: Vec<Told>) {
+        let batch = Arc::new(batch);
+        self.print(&batch);
         if let Some(evidence) = &self.evidence {
-            evidence.keep(line);
+            evidence.keep(batch);
         }
     }
 
-    fn print(&self, line: &Arc<Line>) {
+    fn print(&self, batch: &Batch) {
         if let Some(watcher) = &self.watcher {
-            watcher.see(line);
+            watcher.see(batch);
         }
-        match self.lines.try_send(Entry::Line(Arc::clone(line))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.shared.missing.fetch_add(1, Ordering::Relaxed);
-            }
+        let lines = batch.len();
+        if !self.shared.waiting.enter(lines, LINES_WAITING_MAX)
+            || self.lines.send(Entry::Lines(Arc::clone(batch))).is_err()
+        {
+            self.shared.missing.fetch_add(lines as u64, Ordering::Relaxed);
         }
     }
 }
@@ -415,9 +514,8 @@ struct Page<W> {
 }
 
 impl<W: Write> Page<W> {
-    fn add(&mut self, line: &Line) {
-        // OK because a Vec takes every write, and a map of JSON values always has a JSON form
-        let _ = serde_json::to_writer(&mut self.text, line);
+    fn add(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
         self.text.push(b'\n');
         self.lines += 1;
     }
@@ -439,14 +537,20 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         let missing = shared.missing.swap(0, Ordering::Relaxed);
         if missing > 0 {
             let facts = [("count", missing.to_string())];
-            page.add(&event_line(shared, now(), Event::LinesMissing, &facts));
+            let line = event_line(shared, now(), Event::LinesMissing, &facts);
+            page.add(Told::line(Arc::new(line)).text());
             let lost = page.turn();
             if lost > 0 {
                 shared.missing.fetch_add(missing + lost - 1, Ordering::Relaxed);
             }
         }
         match entry {
-            Entry::Line(line) => page.add(&line),
+            Entry::Lines(batch) => {
+                shared.waiting.leave(batch.len());
+                for told in batch.iter() {
+                    page.add(told.text());
+                }
+            }
             Entry::End => break,
         }
         let waiting = received.try_recv().ok();
@@ -480,7 +584,7 @@ fn head(shared: &Shared, now: Timestamp, event: &str, severity: Severity) -> Lin
     line.insert("time".to_owned(), json!(now.rfc3339()));
     line.insert("event".to_owned(), json!(event));
     line.insert("severity".to_owned(), json!(severity.id()));
-    line.insert("node".to_owned(), json!(shared.node));
+    line.insert("node".to_owned(), json!(*shared.node));
     line.insert("generation".to_owned(), json!(shared.generation.load(Ordering::Relaxed)));
     line.insert("schema".to_owned(), json!(SCHEMA));
     line

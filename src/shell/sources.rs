@@ -65,7 +65,9 @@ pub fn read_secrets(directory: &Path) -> Result<(BTreeMap<String, Secret>, Vec<F
 
 /// Certificates and revocation lists are public; everything else is not.
 fn is_private(path: &str) -> bool {
-    !(path.starts_with("authority/") || path == "server/chain.pem")
+    let certificate = ["api/", "alert/", "detection/"].iter().any(|it| path.starts_with(it))
+        && path.ends_with(".pem");
+    !(certificate || path.starts_with("authority/") || path == "server/chain.pem")
 }
 
 /// Reads one file of at most `octets_max`.

@@ -5,11 +5,14 @@
 //! The file is held exclusively, so two services never share one state directory.
 
 mod attachments;
+mod heads;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
+
+pub use heads::RUN_OCTETS_MAX;
 
 use super::archive;
 use super::files::{self, FileCause};
@@ -36,7 +39,7 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -80,6 +83,7 @@ const MIGRATIONS: [&str; 3] = [
     ) STRICT;
 ",
     attachments::MIGRATION,
+    heads::MIGRATION,
 ];
 
 /// An accepted plan as the store remembers it.

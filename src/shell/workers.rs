@@ -1,32 +1,40 @@
-//! Datagrams in, datagrams out: one receiving thread a socket, worker threads behind bounded
-//! queues, replies from the socket that was asked.
+//! Datagrams in, datagrams out: each worker takes a batch off its own sockets, answers what can be
+//! answered at once and sends the answers together, all on one thread.
 //!
-//! What an answer says is the [`Answerer`]'s business. A full queue drops and counts; it never
-//! makes a receiver wait.
+//! A datagram that goes on with a conversation may cost a hundred times as much. It waits in its
+//! worker's queue, and a worker spends only so long on its queue before it looks at its sockets
+//! again. A full queue lets the oldest go, and counts it.
 
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::collections::VecDeque;
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError};
-use std::sync::mpsc::{channel, sync_channel};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixDatagram;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 use super::clock::Clock;
+pub use super::datagrams::Sockets;
+use super::datagrams::{Incoming, Outgoing};
 use super::{Failure, FailureKind};
 use crate::vocabulary::Moment;
-use crate::wire::radius::PACKET_OCTETS_MAX;
 
-/// Datagrams waiting for one worker.
-pub const QUEUE_DATAGRAMS_MAX: usize = 2048;
-/// Receive buffer asked of the kernel: a thousand switches re-authenticating at once.
-pub const RECEIVE_BUFFER_OCTETS: usize = 4 * 1024 * 1024;
-/// How long a worker sleeps when nothing is due, and a receiver before it looks for the end.
+/// Datagrams waiting for their conversations at one worker: those of a city that comes back at
+/// once.
+pub const QUEUE_DATAGRAMS_MAX: usize = 32_768;
+/// Their octets together.
+pub const QUEUE_OCTETS_MAX: usize = 32 * 1024 * 1024;
+/// How long a worker works on its queue before it looks at its sockets again; a step that has
+/// begun is finished.
+const SLICE: Duration = Duration::from_micros(500);
+/// How long a worker sleeps when nothing is due.
 const IDLE: Duration = Duration::from_millis(200);
-/// How long replies that were put off may take to leave after the end was asked for.
+/// How long what was received and replies that were put off may take after the end was asked for.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a worker may take to take over a snapshot.
 pub const REPLACE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,10 +80,10 @@ pub enum Answer {
     Nothing,
 }
 
-/// What happens to receivers and workers besides answering.
+/// What happens to workers besides answering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The queue of the worker is full.
+    /// A worker's queue was full: the oldest datagram in it was let go.
     QueueFull,
     /// Receiving failed.
     Receive {
@@ -98,63 +106,88 @@ pub enum Trouble {
 /// Takes trouble; must not block.
 pub type Report = Arc<dyn Fn(Trouble) + Send + Sync>;
 
-/// Names the worker a datagram belongs to, where the datagram says.
+/// Names the worker whose conversation a datagram goes on with; `None` for all that is answered
+/// at once, wherever it came in.
 pub type Route = fn(&[u8]) -> Option<u8>;
 
 /// The running threads.
 #[derive(Debug)]
 pub struct Workers<S> {
-    receivers: Vec<JoinHandle<()>>,
-    workers: Vec<(SyncSender<Message<S>>, JoinHandle<()>)>,
-    stop: Arc<AtomicBool>,
+    doors: Vec<Sender<Message<S>>>,
+    lobby: Arc<[Waiting]>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 enum Message<S> {
-    Datagram(Datagram),
     Replace(Arc<S>, Sender<()>),
     Stop,
 }
 
+/// What waits for one worker, and how to wake it.
+#[derive(Debug)]
+struct Waiting {
+    queue: Mutex<Queue>,
+    bell: UnixDatagram,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    datagrams: VecDeque<Datagram>,
+    octets: usize,
+}
+
+#[derive(Debug)]
 struct Datagram {
     octets: Vec<u8>,
     source: SocketAddr,
-    socket: usize,
+    /// The address it came to, by number.
+    at: usize,
 }
 
-/// The bound sockets.
-#[derive(Clone, Debug)]
-pub struct Sockets(Arc<[(UdpSocket, SocketAddr)]>);
-
-impl Sockets {
-    /// Binds every address for itself.
-    ///
-    /// # Errors
-    /// The first address that cannot be bound.
-    pub fn bind(addresses: &[SocketAddr]) -> Result<Self, Failure> {
-        let sockets: Result<Vec<_>, _> =
-            addresses.iter().map(|address| bind_one(*address)).collect();
-        Ok(Self(sockets?.into()))
+impl Waiting {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // OK because every operation leaves the queue whole.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The addresses as bound, with real port numbers.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().map(|(_, local)| *local).collect()
+    /// OK because a bell that cannot be rung again is ringing already.
+    fn ring(&self) {
+        let _ = self.bell.send(&[0]);
     }
 
-    fn send(&self, socket: usize, octets: &[u8], to: SocketAddr, report: &Report) {
-        let Some((socket, _)) = self.0.get(socket) else { return };
-        if let Err(cause) = socket.send_to(octets, to) {
-            report(Trouble::Send { to, cause: cause.to_string() });
+    /// Puts a datagram behind the others, and wakes a worker that is another; says how many of
+    /// the oldest had to go.
+    fn push(&self, datagram: Datagram, wake: bool) -> usize {
+        let mut queue = self.queue();
+        if wake && queue.datagrams.is_empty() {
+            self.ring();
         }
+        queue.octets += datagram.octets.len();
+        queue.datagrams.push_back(datagram);
+        let mut gone = 0;
+        while queue.datagrams.len() > QUEUE_DATAGRAMS_MAX || queue.octets > QUEUE_OCTETS_MAX {
+            if queue.pop().is_none() {
+                break;
+            }
+            gone += 1;
+        }
+        gone
+    }
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Datagram> {
+        let datagram = self.datagrams.pop_front()?;
+        self.octets -= datagram.octets.len();
+        Some(datagram)
     }
 }
 
 impl<S: Send + Sync + 'static> Workers<S> {
-    /// Starts one worker for each answerer and one receiver for each socket.
+    /// Starts a worker for each answerer; `sockets` were bound for as many.
     ///
     /// # Errors
-    /// The machine gives no thread or the socket cannot be shared.
+    /// The machine gives no thread or socket.
     pub fn start<A: Answerer<Snapshot = S>>(
         sockets: &Sockets,
         answerers: Vec<A>,
@@ -163,21 +196,34 @@ impl<S: Send + Sync + 'static> Workers<S> {
         report: &Report,
     ) -> Result<Self, Failure> {
         let refused =
-            |cause: std::io::Error| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut running = Self { receivers: Vec::new(), workers: Vec::new(), stop };
-        for (number, answerer) in answerers.into_iter().enumerate() {
-            let (queue, received) = sync_channel(QUEUE_DATAGRAMS_MAX);
+            |cause: io::Error| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
+        let mut lobby = Vec::with_capacity(answerers.len());
+        let mut ears = Vec::with_capacity(answerers.len());
+        for _ in &answerers {
+            let (bell, ear) = UnixDatagram::pair().map_err(refused)?;
+            bell.set_nonblocking(true).map_err(refused)?;
+            ear.set_nonblocking(true).map_err(refused)?;
+            lobby.push(Waiting { queue: Mutex::default(), bell });
+            ears.push(ear);
+        }
+        let mut running = Self { doors: Vec::new(), lobby: lobby.into(), threads: Vec::new() };
+        for (number, (answerer, ear)) in answerers.into_iter().zip(ears).enumerate() {
+            let Some(own) = sockets.of(number) else { continue };
+            let (door, messages) = channel();
             let worker = Worker {
+                number,
                 answerer,
-                received,
-                sockets: sockets.clone(),
+                messages,
+                ear,
+                lobby: Arc::clone(&running.lobby),
+                sockets: Arc::clone(own),
+                locals: sockets.addresses(),
+                route,
                 clock,
-                report: report.clone(),
+                report: Arc::clone(report),
                 put_off: 0,
-                reply: Vec::with_capacity(PACKET_OCTETS_MAX),
             };
-            let alarm = Alarm { number, report: report.clone() };
+            let alarm = Alarm { number, report: Arc::clone(report) };
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .spawn(move || {
@@ -185,24 +231,19 @@ impl<S: Send + Sync + 'static> Workers<S> {
                     worker.run();
                 })
                 .map_err(refused)?;
-            running.workers.push((queue, thread));
-        }
-        for socket in 0..sockets.0.len() {
-            let receiver = Receiving {
-                sockets: sockets.clone(),
-                socket,
-                queues: running.workers.iter().map(|(queue, _)| queue.clone()).collect(),
-                route,
-                stop: running.stop.clone(),
-                report: report.clone(),
-            };
-            let thread = std::thread::Builder::new()
-                .name(format!("receiver-{socket}"))
-                .spawn(move || receiver.run())
-                .map_err(refused)?;
-            running.receivers.push(thread);
+            running.doors.push(door);
+            running.threads.push(thread);
         }
         Ok(running)
+    }
+
+    fn tell(&self, message: impl Fn() -> Message<S>) -> bool {
+        let mut sound = true;
+        for (door, waiting) in self.doors.iter().zip(self.lobby.iter()) {
+            sound &= door.send(message()).is_ok();
+            waiting.ring();
+        }
+        sound
     }
 
     /// Hands a snapshot to every worker and waits until each has taken it over.
@@ -211,12 +252,10 @@ impl<S: Send + Sync + 'static> Workers<S> {
     /// A worker did not take it over in time.
     pub fn replace(&self, snapshot: &Arc<S>) -> Result<(), Failure> {
         let (done, taken) = channel();
-        for (queue, _) in &self.workers {
-            // Waits for room: datagrams before the snapshot are answered by the old one.
-            let message = Message::Replace(snapshot.clone(), done.clone());
-            queue.send(message).map_err(|_| worker_gone())?;
+        if !self.tell(|| Message::Replace(Arc::clone(snapshot), done.clone())) {
+            return Err(worker_gone());
         }
-        for _ in &self.workers {
+        for _ in &self.doors {
             taken.recv_timeout(REPLACE_TIMEOUT).map_err(|_| worker_gone())?;
         }
         Ok(())
@@ -227,16 +266,9 @@ impl<S: Send + Sync + 'static> Workers<S> {
     /// # Errors
     /// A worker had already ended by a fault.
     pub fn stop(self) -> Result<(), Failure> {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut sound = true;
-        for receiver in self.receivers {
-            sound &= receiver.join().is_ok();
-        }
-        for (queue, _) in &self.workers {
-            sound &= queue.send(Message::Stop).is_ok();
-        }
-        for (_, worker) in self.workers {
-            sound &= worker.join().is_ok();
+        let mut sound = self.tell(|| Message::Stop);
+        for thread in self.threads {
+            sound &= thread.join().is_ok();
         }
         if sound { Ok(()) } else { Err(worker_gone()) }
     }
@@ -260,90 +292,141 @@ impl Drop for Alarm {
     }
 }
 
-struct Receiving<S> {
-    sockets: Sockets,
-    socket: usize,
-    queues: Vec<SyncSender<Message<S>>>,
-    route: Route,
-    stop: Arc<AtomicBool>,
-    report: Report,
-}
-
-impl<S> Receiving<S> {
-    fn run(self) {
-        let Some((socket, local)) = self.sockets.0.get(self.socket) else { return };
-        let mut buffer = vec![0; PACKET_OCTETS_MAX];
-        while !self.stop.load(Ordering::Relaxed) {
-            match socket.recv_from(&mut buffer) {
-                Ok((octets, source)) => {
-                    self.hand_over(buffer.get(..octets).unwrap_or_default(), source);
-                }
-                Err(cause) => match cause.kind() {
-                    std::io::ErrorKind::WouldBlock
-                    | std::io::ErrorKind::TimedOut
-                    | std::io::ErrorKind::Interrupted
-                    // An ICMP error for an earlier reply, not for this socket.
-                    | std::io::ErrorKind::ConnectionRefused
-                    | std::io::ErrorKind::ConnectionReset => {}
-                    _ => {
-                        let cause = cause.to_string();
-                        (self.report)(Trouble::Receive { local: *local, cause });
-                        std::thread::sleep(IDLE);
-                    }
-                },
-            }
-        }
-    }
-
-    fn hand_over(&self, octets: &[u8], source: SocketAddr) {
-        let named = (self.route)(octets).map(usize::from).filter(|n| *n < self.queues.len());
-        let hashed = || {
-            let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(source);
-            let workers = u64::try_from(self.queues.len()).unwrap_or(1).max(1);
-            usize::try_from(hash % workers).unwrap_or(0)
-        };
-        let Some(queue) = self.queues.get(named.unwrap_or_else(hashed)) else { return };
-        let datagram = Datagram { octets: octets.to_vec(), source, socket: self.socket };
-        match queue.try_send(Message::Datagram(datagram)) {
-            Ok(()) => {}
-            // A worker that is gone has been reported; its datagrams are lost like a full queue's.
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                (self.report)(Trouble::QueueFull);
-            }
-        }
-    }
-}
-
 struct Worker<A: Answerer> {
+    number: usize,
     answerer: A,
-    received: Receiver<Message<A::Snapshot>>,
-    sockets: Sockets,
+    messages: Receiver<Message<A::Snapshot>>,
+    ear: UnixDatagram,
+    lobby: Arc<[Waiting]>,
+    sockets: Arc<[UdpSocket]>,
+    locals: Vec<SocketAddr>,
+    route: Route,
     clock: Clock,
     report: Report,
     /// Replies promised by [`Answer::Later`] and not yet sent.
     put_off: usize,
-    reply: Vec<u8>,
 }
 
 impl<A: Answerer> Worker<A> {
     fn run(mut self) {
+        let mut incoming = Incoming::new(self.sockets.len());
+        let mut outgoing = Outgoing::new();
         loop {
-            match self.received.recv_timeout(self.wait()) {
-                Ok(Message::Datagram(datagram)) => self.answer(&datagram),
+            let took = self.take(&mut incoming, &mut outgoing);
+            let went_on = self.go_on(&mut outgoing);
+            self.tend(&mut outgoing);
+            match self.messages.try_recv() {
                 Ok(Message::Replace(snapshot, done)) => {
                     self.answerer.replace(snapshot);
                     let _ = done.send(()); // OK because who asked may have stopped waiting
                 }
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) if took || went_on => {}
+                Err(TryRecvError::Empty) => self.sleep(self.wait()),
             }
-            self.tend();
         }
-        let end = self.clock.now().monotonic + DRAIN_TIMEOUT;
-        while self.put_off > 0 && self.clock.now().monotonic < end {
-            std::thread::sleep(self.wait().min(end.saturating_sub(self.clock.now().monotonic)));
-            self.tend();
+        self.drain(&mut incoming, &mut outgoing);
+    }
+
+    /// Takes a batch off each socket, answers what is answered at once, and lets the rest wait
+    /// for its worker.
+    fn take(&mut self, incoming: &mut Incoming, outgoing: &mut Outgoing) -> bool {
+        let sockets = Arc::clone(&self.sockets);
+        let mut any = false;
+        for (at, socket) in sockets.iter().enumerate() {
+            match incoming.take(at, socket) {
+                Ok(0) => continue,
+                Ok(_) => any = true,
+                Err(cause) => {
+                    self.receiving_failed(at, &cause);
+                    continue;
+                }
+            }
+            let now = self.clock.now();
+            for (octets, source) in incoming.datagrams() {
+                let owner = (self.route)(octets).map(usize::from);
+                match owner.and_then(|owner| Some((owner, self.lobby.get(owner)?))) {
+                    None => self.answer(now, octets, source, at, outgoing),
+                    Some((owner, waiting)) => {
+                        let datagram = Datagram { octets: octets.to_vec(), source, at };
+                        let gone = waiting.push(datagram, owner != self.number);
+                        (0..gone).for_each(|_| (self.report)(Trouble::QueueFull));
+                    }
+                }
+            }
+            self.flush(outgoing);
         }
+        any
+    }
+
+    /// Goes on with the conversations whose datagrams wait, for a while.
+    fn go_on(&mut self, outgoing: &mut Outgoing) -> bool {
+        let begun = self.clock.now().monotonic;
+        let mut any = false;
+        while let Some(datagram) = self.next() {
+            any = true;
+            let now = self.clock.now();
+            self.answer(now, &datagram.octets, datagram.source, datagram.at, outgoing);
+            if self.clock.now().monotonic.saturating_sub(begun) >= SLICE {
+                break;
+            }
+        }
+        self.flush(outgoing);
+        any
+    }
+
+    fn next(&self) -> Option<Datagram> {
+        self.lobby.get(self.number)?.queue().pop()
+    }
+
+    fn answer(
+        &mut self,
+        now: Moment,
+        octets: &[u8],
+        source: SocketAddr,
+        at: usize,
+        outgoing: &mut Outgoing,
+    ) {
+        let Some(local) = self.locals.get(at).copied() else { return };
+        match self.answerer.handle(now, octets, source, local, outgoing.next()) {
+            Answer::Send => {
+                if outgoing.add(at, source) {
+                    self.flush(outgoing);
+                }
+            }
+            Answer::Later => self.put_off = self.put_off.saturating_add(1),
+            Answer::Nothing => {}
+        }
+    }
+
+    fn tend(&mut self, outgoing: &mut Outgoing) {
+        let now = self.clock.now();
+        if self.answerer.poll_timeout().is_some_and(|due| due <= now.monotonic) {
+            self.answerer.handle_timeout(now);
+        }
+        while let Some((to, from)) = self.answerer.poll_transmit(now, outgoing.next()) {
+            self.put_off = self.put_off.saturating_sub(1);
+            if let Some(at) = self.locals.iter().position(|local| *local == from)
+                && outgoing.add(at, to)
+            {
+                self.flush(outgoing);
+            }
+        }
+        self.flush(outgoing);
+        self.answerer.settle(now);
+    }
+
+    fn flush(&self, outgoing: &mut Outgoing) {
+        outgoing.flush(&self.sockets, |to, cause| {
+            (self.report)(Trouble::Send { to, cause: cause.to_string() });
+        });
+    }
+
+    fn receiving_failed(&self, at: usize, cause: &io::Error) {
+        if let Some(local) = self.locals.get(at).copied() {
+            (self.report)(Trouble::Receive { local, cause: cause.to_string() });
+        }
+        self.sleep(IDLE);
     }
 
     fn wait(&self) -> Duration {
@@ -351,56 +434,28 @@ impl<A: Answerer> Worker<A> {
         self.answerer.poll_timeout().map_or(IDLE, |due| due.saturating_sub(now).min(IDLE))
     }
 
-    fn answer(&mut self, datagram: &Datagram) {
-        let Some(local) = self.sockets.0.get(datagram.socket).map(|(_, local)| *local) else {
-            return;
-        };
-        self.reply.clear();
-        let (octets, source) = (&datagram.octets, datagram.source);
-        match self.answerer.handle(self.clock.now(), octets, source, local, &mut self.reply) {
-            Answer::Send => {
-                self.sockets.send(datagram.socket, &self.reply, source, &self.report);
-            }
-            Answer::Later => self.put_off = self.put_off.saturating_add(1),
-            Answer::Nothing => {}
-        }
+    /// Sleeps until a datagram or message comes, at most this long.
+    fn sleep(&self, longest: Duration) {
+        let sources = self.sockets.iter().map(UdpSocket::as_fd).chain([self.ear.as_fd()]);
+        let mut sources: Vec<_> =
+            sources.map(|source| PollFd::new(source, PollFlags::POLLIN)).collect();
+        // OK because whatever ends the sleep, the worker looks at everything.
+        let _ = ppoll(&mut sources, Some(TimeSpec::from_duration(longest)), None);
+        while self.ear.recv(&mut [0; 8]).is_ok() {}
     }
 
-    fn tend(&mut self) {
-        let now = self.clock.now();
-        if self.answerer.poll_timeout().is_some_and(|due| due <= now.monotonic) {
-            self.answerer.handle_timeout(now);
+    fn drain(mut self, incoming: &mut Incoming, outgoing: &mut Outgoing) {
+        let end = self.clock.now().monotonic + DRAIN_TIMEOUT;
+        let late = |worker: &Self| worker.clock.now().monotonic >= end;
+        while self.take(incoming, outgoing) && !late(&self) {}
+        while self.go_on(outgoing) && !late(&self) {}
+        self.tend(outgoing);
+        while self.put_off > 0 && !late(&self) {
+            let left = end.saturating_sub(self.clock.now().monotonic);
+            std::thread::sleep(self.wait().min(left));
+            self.tend(outgoing);
         }
-        loop {
-            self.reply.clear();
-            let Some((to, from)) = self.answerer.poll_transmit(now, &mut self.reply) else { break };
-            self.put_off = self.put_off.saturating_sub(1);
-            if let Some(socket) = self.sockets.0.iter().position(|(_, local)| *local == from) {
-                self.sockets.send(socket, &self.reply, to, &self.report);
-            }
-        }
-        self.answerer.settle(now);
     }
-}
-
-fn bind_one(address: SocketAddr) -> Result<(UdpSocket, SocketAddr), Failure> {
-    let open = || {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            // An IPv6 wildcard must not take IPv4's datagrams under mapped addresses.
-            socket.set_only_v6(true)?;
-        }
-        // OK because the kernel's own limit is the most an unprivileged process can have.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
-        socket.set_read_timeout(Some(IDLE))?;
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from(socket);
-        let local = socket.local_addr()?;
-        Ok((socket, local))
-    };
-    open().map_err(|cause: std::io::Error| {
-        Failure::new(FailureKind::AddressUnavailable).fact("address", address).fact("cause", cause)
-    })
 }
 
 #[cfg(test)]

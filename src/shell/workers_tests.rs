@@ -3,8 +3,10 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::wire::radius::PACKET_OCTETS_MAX;
 
-/// Answers `x` by its own octets and the snapshot, `later` after a while, `panic` by a fault.
+/// Answers `x` by its own octets and the snapshot, `later` after a while, `#nslow` after some
+/// work, `panic` by a fault.
 struct Parrot {
     number: u8,
     snapshot: Arc<u8>,
@@ -23,9 +25,14 @@ impl Answerer for Parrot {
         local: SocketAddr,
         reply: &mut Vec<u8>,
     ) -> Answer {
-        drop(self.gate.lock());
+        if self.number == 0 {
+            drop(self.gate.lock());
+        }
+        if datagram.ends_with(b"slow") {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         match datagram {
-            b"ignore" => Answer::Nothing,
+            other if other.ends_with(b"ignore") => Answer::Nothing,
             b"panic" => panic!("asked to"),
             b"later" => {
                 let due = now.monotonic + Duration::from_millis(50);
@@ -82,7 +89,7 @@ fn route(datagram: &[u8]) -> Option<u8> {
 
 fn scene(workers: u8, addresses: &[&str]) -> Scene {
     let addresses: Vec<SocketAddr> = addresses.iter().map(|each| each.parse().unwrap()).collect();
-    let sockets = Sockets::bind(&addresses).unwrap();
+    let sockets = Sockets::bind(&addresses, usize::from(workers)).unwrap();
     let gate = Arc::new(Mutex::new(()));
     let parrot =
         |number| Parrot { number, snapshot: Arc::new(1), put_off: Vec::new(), gate: gate.clone() };
@@ -156,7 +163,6 @@ fn stopping_answers_what_was_received_and_what_was_put_off() {
         socket.send(b"later").unwrap();
     }
     socket.send(b"x").unwrap();
-    std::thread::sleep(Duration::from_millis(50)); // lets the receiver take them off the socket
     let stopping = std::thread::spawn(move || scene.workers.stop());
     drop(held);
     stopping.join().unwrap().unwrap();
@@ -165,23 +171,48 @@ fn stopping_answers_what_was_received_and_what_was_put_off() {
 }
 
 #[test]
-fn a_full_queue_drops_and_says_so() {
+fn a_full_queue_lets_the_oldest_go_and_says_so() {
+    let scene = scene(2, &["127.0.0.1:0"]);
+    // A source whose datagrams the other worker takes, and hands on.
+    let socket = loop {
+        let socket = switch(scene.addresses[0]);
+        if ask(&socket, b"x")[0] == 1 {
+            break socket;
+        }
+    };
+    let held = scene.gate.lock().unwrap();
+    let told = || scene.trouble.lock().unwrap().len();
+    socket.send(b"#0first").unwrap();
+    // Loopback may lose datagrams of its own when its buffer is full, so send until it shows.
+    for _ in 0..2 * QUEUE_DATAGRAMS_MAX {
+        socket.send(b"#0ignore").unwrap();
+        if told() > 2 {
+            break;
+        }
+    }
+    socket.send(b"#0last").unwrap();
+    ask(&socket, b"x");
+    assert!(scene.trouble.lock().unwrap().iter().all(|each| *each == Trouble::QueueFull));
+    assert!(told() > 2);
+    drop(held);
+    // The first was begun before; what came last is still there.
+    assert_eq!(receive(&socket)[2..], *b"#0first");
+    assert_eq!(receive(&socket)[2..], *b"#0last");
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn what_costs_much_does_not_hold_up_the_rest() {
     let scene = scene(1, &["127.0.0.1:0"]);
     let socket = switch(scene.addresses[0]);
     let held = scene.gate.lock().unwrap();
-    let full = || scene.trouble.lock().unwrap().contains(&Trouble::QueueFull);
-    // Loopback may lose datagrams of its own when its buffer is full, so send until it shows.
-    for _ in 0..200 {
-        for _ in 0..100 {
-            socket.send(b"ignore").unwrap();
-        }
-        if full() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    for _ in 0..50 {
+        socket.send(b"#0slow").unwrap();
     }
-    assert!(full());
+    socket.send(b"x").unwrap();
     drop(held);
+    let before = (0..51).position(|_| receive(&socket)[2..] == *b"x").unwrap();
+    assert!(before < 10, "{before} others came first");
     scene.workers.stop().unwrap();
 }
 
@@ -204,7 +235,12 @@ fn a_worker_that_faults_is_reported() {
 fn an_address_in_use_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let failure = Sockets::bind(&[address]).unwrap_err();
-    assert_eq!(failure.kind, FailureKind::AddressUnavailable);
-    assert!(failure.to_string().contains(&address.to_string()));
+    for workers in [1, 2] {
+        let failure = Sockets::bind(&[address], workers).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::AddressUnavailable);
+        assert!(failure.to_string().contains(&address.to_string()));
+    }
+    // Nor do workers of one server share theirs with another server.
+    let ours = Sockets::bind(&["127.0.0.1:0".parse().unwrap()], 2).unwrap();
+    assert!(Sockets::bind(&ours.addresses(), 2).is_err());
 }

@@ -38,11 +38,13 @@ fn credentials(plan: &Plan, authority: &Authority) -> Credentials {
     };
     Credentials {
         tokens: Vec::new(),
+        peers: Default::default(),
         clients: (0..plan.switches.len()).map(client).collect(),
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,
         alerts: Default::default(),
+        snmp: Default::default(),
         authorities: (0..plan.authorities.len())
             .map(|number| AuthorityMaterial {
                 index: crate::plan::AuthorityIndex(u8::try_from(number).unwrap()),

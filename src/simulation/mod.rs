@@ -32,6 +32,7 @@ macro_rules! told {
     };
 }
 
+pub mod agent;
 pub mod city;
 pub mod device;
 mod dialect;
@@ -50,6 +51,7 @@ mod stack_tests;
 mod tests;
 pub mod wallet;
 
+pub use agent::{SnmpAgent, Tree, Vice};
 pub use city::{Attempt, City, Expected, Story};
 pub use device::Credential;
 pub use run::{AttemptResult, Fleet, Progress};

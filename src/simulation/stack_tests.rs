@@ -55,11 +55,13 @@ impl Stack {
         let client = ClientSecrets { current: secret.clone(), next: None, mab_word: None };
         let credentials = Credentials {
             tokens: Vec::new(),
+            peers: Default::default(),
             clients: [(bench, client)].into(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),
             server_end: server.issued.not_after,
             alerts: Default::default(),
+            snmp: Default::default(),
             authorities: vec![AuthorityMaterial {
                 index: AuthorityIndex(0),
                 certificates_der: vec![authority.certificate_der().to_vec()],

@@ -156,6 +156,7 @@ fn switch(profile: Profile) -> Switch {
             session_lifetime: None,
         },
         language: Language::Japanese,
+        survey: Default::default(),
         enforce_ports_max: 20,
     };
     let plan =

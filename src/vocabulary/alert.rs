@@ -63,10 +63,22 @@ registry! {
             ["証明書 {identity} と端末 {mac} の組み合わせが登録と異なります({place}、{reason})", "certificate {identity} and device {mac} do not belong together ({place}, {reason})"]
         TwoPlaces "ALERT-two-places"
             ["{mac} が {seconds} 秒のうちに二か所にあります: {before} と {place}", "{mac} is in two places within {seconds} s: {before} and {place}"]
+        AddressUnproven "ALERT-mac-without-session"
+            ["認証のない MAC {mac} が {place} にあります(VLAN {vlan}、登録 {asset})", "{mac} is at {place} without a session (VLAN {vlan}, registered as {asset})"]
+        AddressDoubled "ALERT-mac-at-two-ports"
+            ["MAC {mac} が {place} と {other} の両方にあります(登録 {asset})", "{mac} is both at {place} and at {other} (registered as {asset})"]
+        NeighbourUndeclared "ALERT-neighbour-undeclared"
+            ["{place} に届け出のない機器 {neighbour} がつながっています(届け出: {expected})", "the undeclared {neighbour} is connected at {place} (declared: {expected})"]
+        SwitchUnread "ALERT-switch-unread"
+            ["スイッチ {name} の表を SNMP で読めません({fault})", "the tables of the switch {name} cannot be read by SNMP ({fault})"]
         AfterHours "ALERT-after-hours"
             ["{section} の端末 {asset} が業務時間外に使われました({local}、{place}、{hours})", "device {asset} of {section} is used outside office hours ({local}, {place}, {hours})"]
         Refusals "ALERT-repeated-refusals"
             ["{mac} が {minutes} 分間に {count} 回拒否されました({place}、{reason})", "{mac} was refused {count} times within {minutes} min ({place}, {reason})"]
+        Detection "ALERT-detection"
+            ["規則 {rule} の検知により {subject} を隔離または拒否しました({address})", "{subject} was quarantined or refused after a detection by rule {rule} ({address})"]
+        DetectionHeld "ALERT-detection-held"
+            ["規則 {rule} が検知した {named} に何もしていません。確認してください: {cause}", "nothing was done about {named}, which rule {rule} detected; look at it: {cause}"]
         SwitchSilent "ALERT-switch-silent"
             ["スイッチ {switch} から {minutes} 分間何も届いていません", "nothing has come from the switch {switch} for {minutes} min"]
         CertificateExpiring "ALERT-certificate-expiring"
@@ -93,6 +105,10 @@ registry! {
             ["分離を弱くする変更を {by} が承認しました: {reason}", "{by} accepted a change that weakens the separation: {reason}"]
         SecretMismatch "ALERT-secret-mismatch"
             ["{address} からの要求を信用できません({reason})。共有鍵を確認してください", "requests from {address} cannot be trusted ({reason}); check the shared secret"]
+        Rogue "ALERT-rogue"
+            ["{text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "{text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        SensorSilent "ALERT-sensor-silent"
+            ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
         Service "ALERT-service"
             ["サービスに支障があります({what}): {cause}", "the service is in trouble ({what}): {cause}"]
         Missed "ALERT-missed"
@@ -109,6 +125,7 @@ impl AlertKind {
         match self {
             Self::EvidenceRestored | Self::Test => AlertSeverity::Info,
             Self::Stranger
+            | Self::SwitchUnread
             | Self::AfterHours
             | Self::Refusals
             | Self::CertificateExpiring
@@ -118,6 +135,11 @@ impl AlertKind {
             | Self::SecretMismatch => AlertSeverity::Warning,
             Self::CertificateConflict
             | Self::TwoPlaces
+            | Self::Detection
+            | Self::DetectionHeld
+            | Self::AddressUnproven
+            | Self::AddressDoubled
+            | Self::NeighbourUndeclared
             | Self::SwitchSilent
             | Self::EvidenceSpooling
             | Self::EvidenceFull
@@ -125,6 +147,8 @@ impl AlertKind {
             | Self::EvidenceDamaged
             | Self::BackupFailed
             | Self::ReloadRefused
+            | Self::Rogue
+            | Self::SensorSilent
             | Self::Service
             | Self::Missed => AlertSeverity::Error,
         }
@@ -142,7 +166,13 @@ impl AlertKind {
             Self::Stranger
             | Self::CertificateConflict
             | Self::TwoPlaces
+            | Self::AddressUnproven
+            | Self::AddressDoubled
+            | Self::NeighbourUndeclared
+            | Self::SwitchUnread
             | Self::Refusals
+            | Self::Detection
+            | Self::DetectionHeld
             | Self::SwitchSilent
             | Self::ClockOff
             | Self::EvidenceSpooling
@@ -154,6 +184,8 @@ impl AlertKind {
             | Self::ReloadRefused
             | Self::Weakened
             | Self::SecretMismatch
+            | Self::Rogue
+            | Self::SensorSilent
             | Self::Service
             | Self::Missed => None,
         }

@@ -18,6 +18,9 @@ pub enum MacError {
 }
 
 impl Mac {
+    /// The least of all, for where a range of them begins.
+    pub const LEAST: Self = Self([0, 0, 0, 0, 0, 1]);
+
     /// Takes six octets in transmission order.
     ///
     /// # Errors

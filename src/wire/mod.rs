@@ -5,3 +5,5 @@
 pub mod eap;
 pub mod frame;
 pub mod radius;
+pub mod syslog;
+pub mod snmp;

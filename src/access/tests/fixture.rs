@@ -108,11 +108,13 @@ impl Desk {
         };
         let credentials = Credentials {
             tokens: Vec::new(),
+            peers: Default::default(),
             clients: (0..plan.switches.len()).map(client).collect(),
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),
             server_end: server.issued.not_after,
             alerts: Default::default(),
+            snmp: Default::default(),
             authorities: vec![AuthorityMaterial {
                 index: AuthorityIndex(0),
                 certificates_der: vec![authority.certificate_der().to_vec()],

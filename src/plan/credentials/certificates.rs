@@ -156,6 +156,19 @@ fn revocation_list(
     Some((der.clone(), next))
 }
 
+/// The first certificate of a file, whatever issued it: its octets and the end of its validity.
+pub(super) fn own(
+    path: &str,
+    file: &Secret,
+    now: Timestamp,
+    sink: &Sink,
+) -> Option<(Vec<u8>, Timestamp)> {
+    let read = certificates(path, file, sink)?;
+    let parsed = parse_all(path, &read, sink)?;
+    let end = validity(path, parsed.first()?, now, sink);
+    Some((read.first()?.to_vec(), end))
+}
+
 fn present<'a>(path: &str, files: &'a BTreeMap<String, Secret>, sink: &Sink) -> Option<&'a Secret> {
     let file = files.get(path);
     if file.is_none() {

@@ -216,6 +216,103 @@ fn no_spoilt_directory_panics() {
 }
 
 #[test]
+fn certificates_of_other_programs_are_known_by_name_and_role() {
+    let mut plan = plan_of_two_switches();
+    plan.detections.tls = vec!["127.0.0.1:6514".parse().unwrap()];
+    let told = |files: &BTreeMap<String, Secret>| {
+        let (credentials, findings) = credentials(&plan, files, NOW);
+        (credentials.unwrap().peers, findings)
+    };
+    let mut files = good_files();
+    let (peers, findings) = told(&files);
+    assert_eq!(peers, Default::default());
+    assert_eq!(findings[0].kind, FindingKind::DetectionSenderAbsent);
+    let certificate = |year| Secret::new(signed(params("av", year), None).0.into_bytes());
+    files.insert("detection/console.pem".to_owned(), certificate(2030));
+    files.insert("api/soc.operate.pem".to_owned(), certificate(2030));
+    let (peers, findings) = told(&files);
+    assert!(findings.is_empty(), "{findings:?}");
+    assert_eq!(peers.detection[0].name, "console");
+    assert_eq!((peers.api[0].0.name.as_str(), peers.api[0].1), ("soc", ApiRole::Operate));
+    files.insert("api/soc.operate.pem".to_owned(), certificate(2025));
+    files.insert("api/soc.master.pem".to_owned(), certificate(2030));
+    let kinds: Vec<_> = told(&files).1.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::SecretUnknown, FindingKind::CertificateExpired]);
+}
+
+#[test]
+fn switches_whose_secrets_are_absent_are_not_asked_and_nothing_else() {
+    use crate::plan::{Forwarding, Snmp, SnmpAccess};
+    use crate::wire::snmp::{Auth, Privacy};
+    let mut plan = crate::plan::compile(&crate::plan::tests::shipped(), NOW).plan.unwrap();
+    let user = SnmpAccess::User {
+        name: "sekisho".to_owned(),
+        auth: Auth::Sha256,
+        privacy: Some(Privacy::Aes128),
+    };
+    let names = ["alaxala-ax-mac-dynamic", "cisco-ibns", "comware"];
+    for (profile, access) in names.iter().zip([user.clone(), user, SnmpAccess::Community]) {
+        let found = plan.profiles.iter_mut().find(|it| it.id == *profile).unwrap();
+        found.snmp = Some(Snmp {
+            secret: if access == SnmpAccess::Community { "old" } else { "new" }.to_owned(),
+            access,
+            port: 161,
+            repetitions: 20,
+            timeout: std::time::Duration::from_secs(1),
+            retries: 1,
+            forwarding: Forwarding::QBridge,
+            interface_prefixes: Vec::new(),
+        });
+    }
+    let file = |text: &str| Secret::new(text.as_bytes().to_vec());
+    let told = |files: &BTreeMap<String, Secret>| {
+        let sink = Sink::default();
+        unknown_files(&plan, files, &sink);
+        let mut read: Vec<String> = snmp::read(&plan, files, &sink)
+            .keys()
+            .map(|index| plan.profile(*index).unwrap().id.clone())
+            .collect();
+        read.sort();
+        let shown = |it: &Finding| format!("{} {}", it.kind.id(), it.at.as_ref().unwrap().file);
+        (read, sink.into_findings().iter().map(shown).collect::<Vec<_>>())
+    };
+    let used = |profile: &str| {
+        let index = plan.profiles.iter().position(|it| it.id == profile).unwrap();
+        plan.switches.iter().any(|switch| usize::from(switch.profile.0) == index)
+    };
+    assert!(names.iter().all(|profile| used(profile)));
+    let (read, findings) = told(&BTreeMap::new());
+    assert_eq!(read, Vec::<String>::new());
+    assert_eq!(
+        findings,
+        [
+            "secret.snmp-absent secrets/snmp/new.auth",
+            "secret.snmp-absent secrets/snmp/new.auth",
+            "secret.snmp-absent secrets/snmp/new.priv",
+            "secret.snmp-absent secrets/snmp/new.priv",
+            "secret.snmp-absent secrets/snmp/old.community",
+        ]
+    );
+    let mut files = BTreeMap::from([
+        ("snmp/new.auth".to_owned(), file("long enough")),
+        ("snmp/new.priv".to_owned(), file("short")),
+        ("snmp/old.community".to_owned(), file("word\n")),
+        ("snmp/odl.community".to_owned(), file("word\n")),
+    ]);
+    let (read, findings) = told(&files);
+    assert_eq!(read, ["comware"]);
+    assert!(findings.contains(&"secret.snmp-unusable secrets/snmp/new.auth".to_owned()), "a blank");
+    assert!(findings.contains(&"secret.snmp-unusable secrets/snmp/new.priv".to_owned()));
+    assert!(findings.iter().any(|it| it.ends_with("secrets/snmp/odl.community")), "{findings:?}");
+    for name in ["snmp/new.auth", "snmp/new.priv"] {
+        files.insert(name.to_owned(), file("long-enough\n"));
+    }
+    files.remove("snmp/odl.community");
+    let (read, findings) = told(&files);
+    assert_eq!((read.len(), findings), (3, Vec::new()));
+}
+
+#[test]
 fn a_receiver_without_its_secrets_is_left_out_and_nothing_else() {
     let sources = crate::plan::tests::shipped();
     let mut plan = crate::plan::compile(&sources, NOW).plan.unwrap();

@@ -13,8 +13,9 @@ use crate::vocabulary::Secret;
 /// Shortest token in characters.
 pub(crate) const TOKEN_CHARACTERS_MIN: usize = 32;
 
-/// What a token permits; each role includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a token permits. Reading, operating and administering include what comes before; a sensor
+/// may report and nothing else, and nobody else may report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiRole {
     /// To look.
     Read,
@@ -22,11 +23,13 @@ pub enum ApiRole {
     Operate,
     /// To change plans.
     Administer,
+    /// To report what a sensor saw.
+    Sensor,
 }
 
 impl ApiRole {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Administer];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Operate, Self::Administer, Self::Sensor];
 
     /// As in file names.
     #[must_use]
@@ -35,6 +38,18 @@ impl ApiRole {
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Administer => "administer",
+            Self::Sensor => "sensor",
+        }
+    }
+
+    /// Whether it permits what `wanted` is needed for.
+    #[must_use]
+    pub const fn permits(self, wanted: Self) -> bool {
+        match (self, wanted) {
+            (Self::Sensor, Self::Sensor) => true,
+            (Self::Sensor, _) | (_, Self::Sensor) => false,
+            (Self::Administer, _) | (_, Self::Read) | (Self::Operate, Self::Operate) => true,
+            (Self::Read | Self::Operate, _) => false,
         }
     }
 }
@@ -65,9 +80,9 @@ impl ApiToken {
     }
 }
 
-/// Name and role of a token's file.
-pub(super) fn named(name: &str) -> Option<(&str, ApiRole)> {
-    let (name, role) = name.strip_suffix(".token")?.rsplit_once('.')?;
+/// Name and role of a file of that ending.
+pub(super) fn named<'a>(name: &'a str, ending: &str) -> Option<(&'a str, ApiRole)> {
+    let (name, role) = name.strip_suffix(ending)?.rsplit_once('.')?;
     let role = ApiRole::ALL.into_iter().find(|each| each.id() == role)?;
     (!name.is_empty()).then_some((name, role))
 }
@@ -75,7 +90,10 @@ pub(super) fn named(name: &str) -> Option<(&str, ApiRole)> {
 pub(super) fn read(files: &BTreeMap<String, Secret>, sink: &Sink) -> Vec<ApiToken> {
     let mut tokens = Vec::new();
     for (path, secret) in files {
-        let Some((name, role)) = path.strip_prefix("api/").and_then(named) else { continue };
+        let Some((name, role)) = path.strip_prefix("api/").and_then(|name| named(name, ".token"))
+        else {
+            continue;
+        };
         let octets = secret.expose().trim_ascii_end();
         if octets.len() < TOKEN_CHARACTERS_MIN {
             let finding = finding(FindingKind::SecretShort, path).fact("length", octets.len());

@@ -32,6 +32,8 @@ const RULES: &[(FindingKind, &str)] = &[
     (FindingKind::ExceptionExpired, "R23"),
     (FindingKind::ExceptionNotYet, "R23"),
     (FindingKind::AddressUnmanaged, "R25"),
+    (FindingKind::SnmpCommunity, "R25"),
+    (FindingKind::SnmpInClear, "R25"),
 ];
 
 impl FindingKind {
@@ -367,6 +369,15 @@ findings! {
     AlertUrl Error "alert.bad-url"
         ["URL `{value}` を使えません。", "the URL `{value}` cannot be used"]
         ["https://hook.city.example/path のように書いてください。鍵は secrets/alert/ に置きます。", "write it as https://hook.city.example/path; a token belongs into secrets/alert/"]
+    SensorInterface Error "sensor.bad-interface"
+        ["`{value}` はインターフェース名として使えません。", "`{value}` cannot be the name of an interface"]
+        ["ip link が示す名前を 15 文字以内で書いてください。", "write the name that ip link shows, at most 15 characters"]
+    SensorInClear Error "sensor.token-in-clear"
+        ["`{value}` ではセンサーのトークンが暗号化されずに流れます。", "by `{value}` the sensor's token would be sent in the clear"]
+        ["https の URL にしてください。http が使えるのは 127.0.0.1 など自分自身だけです。", "use an https URL; http is for this machine itself, as 127.0.0.1"]
+    SensorLadder Error "sensor.ladder"
+        ["again が first より弱い対応です。", "`again` does less than `first`"]
+        ["again には first と同じか、より強い対応(alert < quarantine < port-down)を書いてください。", "let `again` be the same as `first` or more (alert < quarantine < port-down)"]
     AlertMailbox Error "alert.bad-mail-address"
         ["`{value}` はメールアドレスとして読めません。", "`{value}` is no mail address"]
         ["kansei@city.example のように書いてください。", "write it as security@city.example"]
@@ -379,10 +390,29 @@ findings! {
     AlertSecretUnusable Warning "alert.secret-unusable"
         ["`{path}` を使えないため、警報を {sink} に送れません。", "alerts cannot go to {sink}: `{path}` cannot be used"]
         [".pem には送り先の証明書を発行した認証局の証明書、ほかには印字できる ASCII の一語を書いてください。", "a .pem holds the certificate of the authority that issued the receiver's; the others hold one word of printable ASCII"]
+    DetectionPattern Error "detection.bad-pattern"
+        ["正規表現 `{value}` を使えません: {cause}", "the regular expression `{value}` cannot be used: {cause}"]
+        ["'...' で囲み、先読みや後方参照は使わずに書いてください。", "write it between '...', without look-around and back-references"]
+    DetectionNamesNothing Error "detection.names-nothing"
+        ["正規表現に端末を示す組がありません。", "the regular expression has no group that names the device"]
+        ["次の組のどれかを入れてください: {groups}", "add one of the groups {groups}"]
+    DetectionDeaf Warning "detection.no-listener"
+        ["規則 {rule} は有効ですが、受け口が一つもありません。", "rule {rule} is enabled, but nothing is listened on"]
+        ["[listen] の udp、tcp、tls のどれかにアドレスを書いてください。", "write an address into udp, tcp or tls of [listen]"]
+    DetectionSenderAbsent Warning "detection.no-certificate"
+        ["`secrets/detection/` に証明書がないため、TLS では誰からも受け取りません。", "nobody can send over TLS: `secrets/detection/` holds no certificate"]
+        ["送信側の証明書を secrets/detection/NAME.pem に置いて reload してください。", "put the sender's certificate at secrets/detection/NAME.pem and reload"]
     TimesReversed Error "file.times-reversed"
         ["始まり({from})が終わり({until})より前ではありません。", "the beginning ({from}) is not before the end ({until})"]
         ["二つの日付を確認してください。", "check the two dates"]
 
+    // SNMP.
+    SnmpCommunity Warning "snmp.community"
+        ["SNMPv2c はコミュニティ(パスワード)を平文で送り、応答も偽造できます。", "version 2c sends its community in clear, and answers can be forged"]
+        ["SNMPv3(auth と privacy)にしてください。", "use version 3 with auth and privacy"]
+    SnmpInClear Warning "snmp.in-clear"
+        ["スイッチの表が平文で流れます。", "the tables of the switches pass in clear"]
+        ["privacy を aes-128 以上にしてください。", "set privacy to aes-128 or better"]
     // Environments.
     PrefixOverlap Error "environment.prefix-overlap"
         ["環境 {environment} の `{prefix}` が、環境 {other} の `{other_prefix}` と重なっています。", "`{prefix}` of environment {environment} overlaps `{other_prefix}` of environment {other}"]
@@ -582,6 +612,12 @@ findings! {
     ClientSecretAbsent Warning "secret.client-absent"
         ["共有鍵の無いスイッチが {count} 台あります({paths})。", "switches without a shared secret: {count} ({paths})"]
         ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
+    SnmpSecretAbsent Warning "secret.snmp-absent"
+        ["`{path}` がないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` is missing"]
+        ["スイッチに設定したパスフレーズまたはコミュニティをそのファイルに置いてください。", "put the passphrase or community set at the switches into that file"]
+    SnmpSecretUnusable Warning "secret.snmp-unusable"
+        ["`{path}` を使えないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` cannot be used"]
+        ["印字できる ASCII の一語(SNMPv3 のパスフレーズは {min} 文字以上)を書いてください。", "write one word of printable ASCII; a passphrase of SNMPv3 has at least {min} characters"]
     MabWordAbsent Warning "secret.mab-word-absent"
         ["MAC 認証の固定パスワードが無いスイッチが {count} 台あります({paths})。", "switches without their fixed word of MAC authentication: {count} ({paths})"]
         ["スイッチに設定した固定パスワードをそのファイルに置いてください。", "put the fixed word set at the switch into that file"]

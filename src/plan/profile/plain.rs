@@ -60,6 +60,7 @@ impl Profile {
                 accounting: Accounting { start_stop: false, interim: Duration::ZERO },
                 quirks: Vec::new(),
             },
+            snmp: None,
             at: Origin { file: "config/profiles/model.toml".into(), line: 1 },
         }
     }

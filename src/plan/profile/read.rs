@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::snmp;
 use super::spelling::{has_slot, is_pattern};
 use super::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
@@ -98,6 +99,8 @@ fn profile(table: &Table<'_>, stem: &str, names: &Names) -> Read {
     let reply = table.table("reply", reply);
     let enforce = table.table("enforce", enforce);
     let behaviour = table.table("behaviour", |table| behaviour(table, names));
+    let snmp =
+        if table.has("snmp") { table.table("snmp", snmp::read).map(Some) } else { Some(None) };
     let body = || {
         let (vendor, models, source, at) = head?;
         let profile = Profile {
@@ -110,6 +113,7 @@ fn profile(table: &Table<'_>, stem: &str, names: &Names) -> Read {
             reply: reply?,
             enforce: enforce?,
             behaviour: behaviour?,
+            snmp: snmp?,
             at,
         };
         contradictions(&profile, table);

@@ -66,6 +66,17 @@ const FAULTS: &[Case] = &[
     ("profiles/comware.toml", "server_dead = \"closed\"", "§server_dead = \"critical-vlan:77\"", "file.unknown-reference", "behaviour.server_dead"),
     ("profiles/comware.toml", "server_dead = \"closed\"", "§server_dead = \"critical-vlan:1\"", "environment.vlan-one", "behaviour.server_dead"),
     ("profiles/comware.toml", "retries = 3", "§retries = 11", "file.out-of-range", "behaviour.retries"),
+    // how switches are asked for their tables
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\n§version = \"2c\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "snmp.community", "snmp.version"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\n§privacy = \"none\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "snmp.in-clear", "snmp.privacy"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\n§version = \"1\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.not-a-choice", "snmp.version"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"2c\"\n§auth = \"sha-1\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "profile.conflict", "snmp.auth"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\n§auth = \"md5\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.not-a-choice", "snmp.auth"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\n§user = \"a-name-that-is-longer-than-thirty-two-octets\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.out-of-range", "snmp.user"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\n§prot = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.unknown-key", "snmp.prot"),
+    ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\n§repetitions = 41\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.out-of-range", "snmp.repetitions"),
+    ("server.toml", "hint_s = 45", "§hint_s = 1", "file.out-of-range", "survey.hint_s"),
+    ("server.toml", "hint_s = 45", "hint_s = 45\n§traps = \"162\"", "file.bad-socket-address", "survey.traps"),
     // policy.toml
     ("policy.toml", "edition = \"R7.3\"", "§edition = \"R9.9\"", "file.not-a-choice", "edition"),
     ("policy.toml", "name_ja = \"モバイル端末\"", "§name_ja = \"情報系端末\"", "file.duplicate", "class[2].name_ja"),
@@ -106,6 +117,20 @@ const FAULTS: &[Case] = &[
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R8.12.20\"", "flow.expiring", "flow[0].expires"),
     ("flows.toml", "expires = \"R9.3.31\"", "§expires = \"R7.3.31\"", "file.times-reversed", "flow[0].expires"),
     ("flows.toml", "id = \"T-002\"", "§id = \"T-001\"", "file.duplicate", "flow[1].id"),
+    // detections.toml
+    ("detections.toml", "udp = []", "§udp = [\"10.250.0.10\"]", "file.bad-socket-address", "listen.udp[0]"),
+    ("detections.toml", "tcp = []\ntls = []", "tcp = [\"127.0.0.1:6514\"]\n§tls = [\"127.0.0.1:6514\"]", "file.duplicate", "listen.tls[0]"),
+    ("detections.toml", "tls = []", "tls = []\n§quic = []", "file.unknown-key", "listen.quic"),
+    ("detections.toml", "marks_max = 10", "§marks_max = 0", "file.out-of-range", "listen.marks_max"),
+    ("detections.toml", "id = \"malware-by-name\"", "§id = \"malware\"", "file.duplicate", "rule[1].id"),
+    ("detections.toml", "id = \"malware\"\nenabled = false", "id = \"malware\"\nenabled = true", "detection.no-listener", "listen"),
+    ("detections.toml", "from = [\"10.3.8.20\"]", "§from = []", "file.empty-value", "rule[0].from"),
+    ("detections.toml", "from = [\"10.3.8.20\"]", "§from = [\"10.3.8.20/24\"]", "file.host-bits", "rule[0].from[0]"),
+    ("detections.toml", "(?<ip>[0-9.]+)'", "§(?<ip>[0-9.]+'", "detection.bad-pattern", "rule[0].pattern"),
+    ("detections.toml", "(?<ip>[0-9.]+)'", "§[0-9.]+'", "detection.names-nothing", "rule[0].pattern"),
+    ("detections.toml", "action = \"quarantine\"", "§action = \"alert\"", "file.not-a-choice", "rule[0].action"),
+    ("detections.toml", "environments = [\"C\"]", "§environments = [\"D\"]", "file.unknown-reference", "rule[0].environments[0]"),
+    ("detections.toml", "# hours = 24", "§hours = 0", "file.out-of-range", "rule[0].hours"),
     // alerts.toml
     ("alerts.toml", "window_minutes = 10", "§window_minutes = 0", "file.out-of-range", "watch.window_minutes"),
     ("alerts.toml", "refusals = 5\n", "", "file.missing-key", "watch.refusals"),
@@ -123,6 +148,21 @@ const FAULTS: &[Case] = &[
     ("alerts.toml", "to = [\"kansei@city.example\"]", "§to = []", "file.empty-value", "sink[3].to"),
     ("alerts.toml", "security = \"starttls\"", "security = \"none\"", "alert.secret-in-clear", "sink[3].kind"),
     ("alerts.toml", "\ntoken = true", "\ntoken = true\n§password = \"x\"", "file.unknown-key", "sink[2].password"),
+    // sensors.toml
+    ("sensors.toml", "id = \"kenko-mirror\"", "§id = \"honcho-mirror\"", "file.duplicate", "sensor[1].id"),
+    ("sensors.toml", "\"10.1.0.10\"", "§\"10.1.0\"", "file.bad-address", "dhcp_servers[0]"),
+    ("sensors.toml", "site = \"kenko\"", "§site = \"kenkou\"", "file.unknown-reference", "sensor[1].site"),
+    ("sensors.toml", "interface = \"eth1\"", "§interface = \"a/b\"", "sensor.bad-interface", "sensor[0].interface"),
+    ("sensors.toml", "vantage = \"edge\"", "§vantage = \"side\"", "file.not-a-choice", "sensor[0].vantage"),
+    ("sensors.toml", "untagged_vlan = 130", "§untagged_vlan = 4095", "file.bad-vlan", "sensor[1].untagged_vlan"),
+    ("sensors.toml", "https://radius.city.example:9813", "§http://radius.city.example:9813", "sensor.token-in-clear", "sensor[0].server"),
+    ("sensors.toml", "https://radius.city.example:9813", "§https://radius.city.example:9813/x", "alert.bad-url", "sensor[0].server"),
+    ("sensors.toml", "silent_minutes = 5", "§silent_minutes = 0", "file.out-of-range", "sensor[0].silent_minutes"),
+    ("sensors.toml", "ports_max = 3", "§ports_max = 0", "file.out-of-range", "limit.ports_max"),
+    ("sensors.toml", "environment = \"A\"", "§environment = \"D\"", "file.unknown-reference", "response[0].environment"),
+    ("sensors.toml", "first = \"quarantine\"", "§first = \"shoot\"", "file.not-a-choice", "response[0].first"),
+    ("sensors.toml", "again = \"port-down\"", "§again = \"alert\"", "sensor.ladder", "response[0].again"),
+    ("sensors.toml", "verdicts = \"hard\"", "§verdicts = \"soft\"", "file.not-a-choice", "response[0].verdicts"),
     // calendar.toml
     ("calendar.toml", "begin = \"07:00\"", "§begin = \"7:00\"", "calendar.bad-time", "hours[0].begin"),
     ("calendar.toml", "end = \"21:00\"", "§end = \"07:00\"", "calendar.bad-time", "hours[0].end"),
@@ -184,6 +224,8 @@ fn no_kind_of_finding_is_left_untried() {
         "flow.",
         "alert.",
         "calendar.",
+        "detection.",
+        "snmp.",
     ];
     // One is shown by the shipped files, the other needs a proof.
     // Those about secrets are tried beside their readers.
@@ -192,6 +234,7 @@ fn no_kind_of_finding_is_left_untried() {
         FindingKind::ExceptionIdle,
         FindingKind::AlertSecretAbsent,
         FindingKind::AlertSecretUnusable,
+        FindingKind::DetectionSenderAbsent,
     ];
     for kind in FindingKind::ALL {
         let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());
@@ -217,6 +260,7 @@ fn files_that_may_be_absent_are_and_others_are_missed_once() {
         ("grants.toml", 0),
         ("alerts.toml", 0),
         ("calendar.toml", 0),
+        ("sensors.toml", 0),
         ("server.toml", 1),
         ("environments.toml", 1),
         ("policy.toml", 1),

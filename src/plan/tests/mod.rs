@@ -64,6 +64,7 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     policy::read(sources, &sink, &names, &environments, &topology, now);
     flow::read(sources, &sink, &names, &environments.environments, now);
     alerts::read(sources, &sink, &names);
+    detections::read(sources, &sink, &names);
     calendar::read(sources, &sink);
     sink.into_findings()
 }
@@ -177,7 +178,9 @@ pub(super) fn plan_of_two_switches() -> Plan {
         relays: Vec::new(),
         permitted: Vec::new(),
         alerts: Alerts::default(),
+        detections: Default::default(),
         calendar: Calendar::default(),
+        sensors: Sensors::default(),
         lookup: model::Lookup::default(),
     };
     plan.link()

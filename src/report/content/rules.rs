@@ -2,7 +2,7 @@
 
 use super::Basis;
 use super::inventory::ending;
-use crate::plan::Severity;
+use crate::plan::{Severity, Snmp, SnmpAccess, Switch};
 use crate::proof::{Standing, concerns, standings};
 use crate::report::document::{Cell, Table, column, private, term};
 use crate::report::rules::RULES;
@@ -89,6 +89,8 @@ fn measured(
             let records = records.chain(basis.broken.iter().map(|broken| broken.sequence));
             Some((standing, text.fill(language, &facts), records.collect()))
         }
+        "R17" | "R18" | "R19" => survey(basis, rule, language),
+        "R25" => management(basis, language),
         "R22" => {
             let unseen = tally.devices.iter().filter(|seen| seen.count.times == 0).count();
             let (strangers, ending) = (tally.strangers.len(), ending(basis).len());
@@ -110,11 +112,76 @@ fn measured(
     }
 }
 
+/// By which version switches are asked, and what else was found; nothing where none is asked.
+fn management(basis: &Basis<'_>, language: Language) -> Option<(Standing, String, Vec<u64>)> {
+    let snmp = |switch: &Switch| basis.plan.profile(switch.profile).and_then(|it| it.snmp.as_ref());
+    let private = |snmp: &Snmp| matches!(snmp.access, SnmpAccess::User { privacy: Some(_), .. });
+    let asked = basis.plan.switches.iter().filter(|it| snmp(it).is_some()).count();
+    let safe = basis.plan.switches.iter().filter(|it| snmp(it).is_some_and(private)).count();
+    let rest = basis.plan.switches.len() - asked;
+    let found = basis.findings.iter().filter(|it| concerns("R25", it)).count();
+    if asked == 0 {
+        return None;
+    }
+    let held = safe == asked && rest == 0 && found == 0;
+    let text = Text {
+        ja: "SNMPv3(認証・暗号)で読むスイッチ {safe} 台、それ以外の SNMP {unsafe} 台、SNMP で読まない {rest} 台。",
+        en: "switches read by SNMPv3 with authentication and encryption: {safe}, by other SNMP: {unsafe}, not read by SNMP: {rest}.",
+    };
+    let facts = [
+        ("safe", safe.to_string()),
+        ("unsafe", (asked - safe).to_string()),
+        ("rest", rest.to_string()),
+    ];
+    let standing = if held { Standing::Held } else { Standing::Limited };
+    Some((standing, text.fill(language, &facts), Vec::new()))
+}
+
+/// What switches' tables showed; nothing where none were read.
+fn survey(
+    basis: &Basis<'_>,
+    rule: &str,
+    language: Language,
+) -> Option<(Standing, String, Vec<u64>)> {
+    let event = match rule {
+        "R17" => "SNMP-stranger",
+        "R18" => "SNMP-two-places",
+        _ => "SNMP-neighbour",
+    };
+    let [whole, part, found] =
+        ["SNMP-whole", "SNMP-part", event].map(|event| basis.tally.count(event));
+    if whole.times + part.times + found.times == 0 {
+        return None;
+    }
+    let standing = match (found.times, part.times) {
+        (0, 0) => Standing::Held,
+        (0, _) => Standing::Limited,
+        (_, _) => Standing::Broken,
+    };
+    let text = Text {
+        ja: "検出 {found} 件。一部のスイッチが未測定だった時点 {part} 回、すべて読めていた時点 {whole} 回(1 時間ごと)。",
+        en: "found: {found}; hourly looks with switches not measured: {part}, with all read: {whole}.",
+    };
+    let facts = [
+        ("found", found.times.to_string()),
+        ("part", part.times.to_string()),
+        ("whole", whole.times.to_string()),
+    ];
+    let evidence = if found.times > 0 {
+        found
+    } else if part.times > 0 {
+        part
+    } else {
+        whole
+    };
+    Some((standing, text.fill(language, &facts), evidence.records()))
+}
+
 fn rules(basis: &Basis<'_>, language: Language) -> Table {
     let title = Text { ja: "規則 R01–R25", en: "Rules R01 to R25" };
     let note = Text {
-        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R21・R22 はこの期間の証跡によります。証跡の番号は、計画についてはそれを受け入れた記録です。",
-        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R21 and R22 are by the records of the period. The evidence for the plan is the record of its acceptance.",
+        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R17–R19(SNMP でスイッチの表を読んだ場合)・R21・R22 はこの期間の証跡によります。証跡の番号は、計画についてはそれを受け入れた記録です。",
+        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R17 to R19 (where the tables of switches are read by SNMP), R21 and R22 are by the records of the period. The evidence for the plan is the record of its acceptance.",
     };
     let mut table = Table::new(
         "rules",

@@ -97,6 +97,13 @@ fn a_station_that_leaves_takes_its_suspicion_with_it() {
     feed(&mut seen, &[name()]);
     assert_eq!(seen.kinds(), []);
     assert_eq!(seen.sensor.stations(), 1);
+    feed(&mut seen, &[hop()]);
+    assert_eq!(seen.verdicts.len(), 1);
+    // The same in every VLAN, for whoever does not know in which it was.
+    seen.sensor.end_sessions(crate::vocabulary::Mac::parse(PC).unwrap());
+    assert_eq!(seen.sensor.stations(), 0);
+    feed(&mut seen, &[hop(), name()]);
+    assert_eq!(seen.verdicts.len(), 2, "what is seen of the next one counts anew");
 }
 
 #[test]

@@ -158,11 +158,12 @@ impl Sensor {
         if let Some(protocol) = frame.protocol {
             self.protocols.add(protocol);
         }
+        let vlan = frame.vlan.or(self.knowledge.untagged);
         let at = Context {
             frame: captured.number,
             time: captured.time,
-            vlan: frame.vlan,
-            setting: self.knowledge.setting(frame.vlan),
+            vlan,
+            setting: self.knowledge.setting(vlan),
             source: frame.source,
             destination: frame.destination.and_then(|octets| Mac::new(octets).ok()),
             unicast: frame.is_unicast(),
@@ -222,6 +223,14 @@ impl Sensor {
             && place.remove(&subject).is_some()
         {
             self.stations = self.stations.saturating_sub(1);
+        }
+    }
+
+    /// Ends what is known of a MAC in every VLAN, for whoever does not know in which it was.
+    pub fn end_sessions(&mut self, mac: Mac) {
+        let vlans: Vec<_> = self.places.keys().copied().collect();
+        for vlan in vlans {
+            self.end_session(vlan, Subject::Mac(mac));
         }
     }
 

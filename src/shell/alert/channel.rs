@@ -15,7 +15,7 @@ use crate::plan::Host;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What receivers over TLS are believed by.
-pub(super) fn trust(anchors: &[Vec<u8>]) -> Result<Arc<ClientConfig>, rustls::Error> {
+pub(in crate::shell) fn trust(anchors: &[Vec<u8>]) -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut roots = RootCertStore::empty();
     for anchor in anchors {
         roots.add(CertificateDer::from(anchor.as_slice()))?;
@@ -26,14 +26,14 @@ pub(super) fn trust(anchors: &[Vec<u8>]) -> Result<Arc<ClientConfig>, rustls::Er
 }
 
 /// An open connection.
-pub(super) enum Channel {
+pub(in crate::shell) enum Channel {
     Clear(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Channel {
     /// Connects to the first address that answers.
-    pub(super) fn open(to: &Host) -> io::Result<Self> {
+    pub(in crate::shell) fn open(to: &Host) -> io::Result<Self> {
         let mut failed = io::Error::new(ErrorKind::NotFound, "the name has no address");
         for address in (to.name.as_str(), to.port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, PATIENCE) {
@@ -49,7 +49,11 @@ impl Channel {
     }
 
     /// The same connection inside TLS, whose other end is proven to be `to`.
-    pub(super) fn protect(self, to: &Host, trust: &Arc<ClientConfig>) -> io::Result<Self> {
+    pub(in crate::shell) fn protect(
+        self,
+        to: &Host,
+        trust: &Arc<ClientConfig>,
+    ) -> io::Result<Self> {
         let Self::Clear(mut stream) = self else { return Ok(self) };
         let name = ServerName::try_from(to.name.clone()).map_err(io::Error::other)?;
         let mut session =
@@ -61,7 +65,7 @@ impl Channel {
     }
 
     /// Our own address, for a greeting.
-    pub(super) fn own(&self) -> Option<std::net::IpAddr> {
+    pub(in crate::shell) fn own(&self) -> Option<std::net::IpAddr> {
         let stream = match self {
             Self::Clear(stream) => stream,
             Self::Tls(stream) => &stream.sock,
@@ -71,7 +75,7 @@ impl Channel {
 
     /// Says that nothing more comes and waits until the other end has read it all. A receiver
     /// that died in between resets the connection, and one that never closes has had its time.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(in crate::shell) fn finish(mut self) -> io::Result<()> {
         if let Self::Tls(stream) = &mut self {
             stream.conn.send_close_notify();
             stream.flush()?;
@@ -120,4 +124,21 @@ impl Write for Channel {
             Self::Tls(stream) => stream.flush(),
         }
     }
+}
+
+/// A line without its end, by single octets: what follows may belong to TLS.
+pub(in crate::shell) fn read_line(channel: &mut impl Read, max: usize) -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut octet = [0];
+    loop {
+        channel.read_exact(&mut octet)?;
+        match octet {
+            [b'\n'] => break,
+            [octet] => line.push(octet),
+        }
+        if line.len() > max {
+            return Err(io::Error::other("the server's answer is too long"));
+        }
+    }
+    Ok(crate::vocabulary::escape(line.trim_ascii_end()))
 }

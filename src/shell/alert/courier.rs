@@ -1,23 +1,22 @@
 //! Brings alerts to one receiver and says what became of each.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
 
+use super::super::post::{Answer, Peer, post};
 use super::channel::{Channel, trust};
 use super::smtp;
 use crate::alert::Alert;
-use crate::alert::format::{Header, NAME, bsd, cef, json, rfc5424};
+use crate::alert::format::{Header, bsd, cef, json, rfc5424};
 use crate::plan::{AlertSecrets, AlertSink, Host, Means, Shape, Transport};
 use crate::vocabulary::{Language, Secret, Timestamp};
 
 /// How long the machine of a datagram's receiver has to say that nobody listens.
 const UNREACHABLE_WAIT: Duration = Duration::from_millis(100);
-/// Longest status line of an HTTP server.
-const STATUS_OCTETS_MAX: usize = 1024;
 /// What an HTTP server answers to content that it will never take, however often it comes.
 const REFUSALS: [u16; 4] = [400, 413, 415, 422];
 
@@ -134,28 +133,9 @@ impl Courier {
 
     fn post(&self, to: &Host, path: &str, alert: &Alert) -> io::Result<Fate> {
         let body = json(alert, self.language);
-        let host = if to.name.contains(':') { format!("[{}]", to.name) } else { to.name.clone() };
-        let mut head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}:{}\r\nUser-Agent: {NAME}/{}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n",
-            to.port,
-            env!("CARGO_PKG_VERSION"),
-            body.len(),
-        )
-        .into_bytes();
-        if let Some(word) = &self.word {
-            head.extend_from_slice(b"Authorization: Bearer ");
-            head.extend_from_slice(word.expose());
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        let mut channel = self.open(to)?;
-        channel.write_all(&head)?;
-        channel.write_all(body.as_bytes())?;
-        channel.flush()?;
-        let line = read_line(&mut channel, STATUS_OCTETS_MAX)?;
-        let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
-        match status.and_then(|status| status.parse::<u16>().ok()) {
+        let peer = Peer { to, trust: self.trust.as_ref(), token: self.word.as_ref() };
+        let Answer { line, status, .. } = post(&peer, path, body.as_bytes())?;
+        match status {
             Some(200..=299) => Ok(Fate::Delivered),
             Some(status) if REFUSALS.contains(&status) => Ok(Fate::Refused(line)),
             _ => Err(io::Error::other(format!("the server answers `{line}`"))),
@@ -182,21 +162,4 @@ fn datagrams(to: &Host, messages: &[String]) -> io::Result<()> {
         Err(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => Err(cause),
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-/// A line without its end, by single octets: what follows may belong to TLS.
-pub(super) fn read_line(channel: &mut impl Read, max: usize) -> io::Result<String> {
-    let mut line = Vec::new();
-    let mut octet = [0];
-    loop {
-        channel.read_exact(&mut octet)?;
-        match octet {
-            [b'\n'] => break,
-            [octet] => line.push(octet),
-        }
-        if line.len() > max {
-            return Err(io::Error::other("the server's answer is too long"));
-        }
-    }
-    Ok(crate::vocabulary::escape(line.trim_ascii_end()))
 }

@@ -3,7 +3,7 @@
 //! One thread watches and one thread for each receiver delivers. Whoever logs never waits for
 //! either: lines come through a bounded queue, and what does not fit is counted and alerted.
 
-mod channel;
+pub(super) mod channel;
 mod courier;
 mod smtp;
 mod sink;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel as queue};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::log::{Log, Severity};
 use super::metrics::Metrics;
+use super::told::{Batch, Crowd};
 use super::{Failure, FailureKind};
 use crate::alert::{Alert, Alerter, End};
 use crate::plan::{AlertSecrets, Plan};
-use crate::record::Line;
 use crate::vocabulary::AlertSeverity;
 use sink::Sink;
 
@@ -39,8 +39,15 @@ const TICK: Duration = Duration::from_millis(250);
 /// Where lines are handed in; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Watcher {
-    inputs: SyncSender<Input>,
-    lost: Arc<AtomicU64>,
+    inputs: Sender<Input>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Lines handed in and not yet looked at.
+    waiting: Crowd,
+    lost: AtomicU64,
 }
 
 /// The other end, for the [`Alarm`].
@@ -52,7 +59,7 @@ pub struct Watched {
 
 #[derive(Debug)]
 enum Input {
-    Line(Arc<Line>),
+    Lines(Batch),
     Replace(Box<Settings>),
     Stop,
 }
@@ -71,19 +78,19 @@ pub struct Settings {
 /// Both ends.
 #[must_use]
 pub fn channel() -> (Watcher, Watched) {
-    let (inputs, receiver) = sync_channel(LINES_WAITING_MAX);
-    let watcher = Watcher { inputs, lost: Arc::new(AtomicU64::new(0)) };
+    let (inputs, receiver) = queue();
+    let watcher = Watcher { inputs, counts: Arc::default() };
     (watcher.clone(), Watched { receiver, watcher })
 }
 
 impl Watcher {
-    /// Hands in a line.
-    pub(super) fn see(&self, line: &Arc<Line>) {
-        match self.inputs.try_send(Input::Line(Arc::clone(line))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Hands in lines.
+    pub(super) fn see(&self, batch: &Batch) {
+        let lines = batch.len();
+        if !self.counts.waiting.enter(lines, LINES_WAITING_MAX)
+            || self.inputs.send(Input::Lines(Arc::clone(batch))).is_err()
+        {
+            self.counts.lost.fetch_add(lines as u64, Ordering::Relaxed);
         }
     }
 }
@@ -91,7 +98,7 @@ impl Watcher {
 /// The running threads.
 #[derive(Debug)]
 pub struct Alarm {
-    inputs: SyncSender<Input>,
+    inputs: Sender<Input>,
     thread: JoinHandle<()>,
 }
 
@@ -165,7 +172,11 @@ impl Work {
             let mut count = 0;
             while let Some(input) = next {
                 match input {
-                    Input::Line(line) => self.alerter.handle(self.clock.now(), &line),
+                    Input::Lines(batch) => {
+                        self.watched.watcher.counts.waiting.leave(batch.len());
+                        let now = self.clock.now();
+                        batch.iter().for_each(|told| self.alerter.handle(now, told));
+                    }
                     Input::Replace(settings) => self.replace(*settings),
                     Input::Stop => stop = true,
                 }
@@ -173,7 +184,7 @@ impl Work {
                 let more = count < BATCH_MAX && !stop;
                 next = if more { self.watched.receiver.try_recv().ok() } else { None };
             }
-            let lost = self.watched.watcher.lost.swap(0, Ordering::Relaxed);
+            let lost = self.watched.watcher.counts.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
                 self.alerter.missed(self.clock.now(), lost);
             }

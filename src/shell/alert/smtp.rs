@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 
 use super::channel::Channel;
-use super::courier::{Fate, read_line};
+use super::channel::read_line;
+use super::courier::Fate;
 use crate::alert::Alert;
 use crate::alert::format::{Letter, base64, letter};
 use crate::plan::{Host, MailSecurity};

@@ -1,5 +1,6 @@
 //! The HTTP API: the same commands as the control socket and the same searches as `sekisho log`,
-//! for other programs, and the operator's page beside it. Plain HTTP on loopback, TLS anywhere else; a token always.
+//! for other programs, and the operator's page beside it. Plain HTTP on loopback, TLS anywhere
+//! else; a token or a client certificate always.
 
 mod openapi;
 mod page;
@@ -9,16 +10,14 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -30,8 +29,10 @@ use super::evidence::Sqlite;
 use super::log::{self, Log};
 use super::metrics::Metrics;
 use super::seen::Window;
+use super::sparse::Sparse;
+use super::tls::{self, Pinned};
 use super::{Failure, FailureKind, clock};
-use crate::plan::{ApiToken, Credentials};
+use crate::plan::{ApiRole, ApiToken, Credentials, PeerCertificate};
 use crate::record::{Query, Store as _};
 use crate::vocabulary::{Language, escape};
 
@@ -45,12 +46,34 @@ pub const CONNECTIONS_MAX: usize = 64;
 pub const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long a peer may take for the handshake or the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a refused caller is worth a line.
-const REFUSAL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What callers prove themselves by.
+#[derive(Default)]
+struct Keys {
+    tokens: Vec<ApiToken>,
+    certificates: Vec<(PeerCertificate, ApiRole)>,
+}
+
+/// Who asks.
+struct Caller {
+    name: String,
+    role: ApiRole,
+}
+
+/// Where a request comes from.
+#[derive(Clone)]
+struct Peer {
+    address: SocketAddr,
+    /// Whether it came over TLS.
+    secure: bool,
+    /// The certificate that TLS proved.
+    certificate: Option<CertificateDer<'static>>,
+}
 
 /// What the API serves from.
 pub struct Api {
-    tokens: Mutex<Arc<Vec<ApiToken>>>,
+    keys: Mutex<Arc<Keys>>,
+    pinned: Arc<Pinned>,
     carry: Carry,
     evidence: PathBuf,
     language: Language,
@@ -59,8 +82,7 @@ pub struct Api {
     window: Window,
     metrics: Arc<Metrics>,
     sessions: page::Sessions,
-    /// Refusals since the last line about one, and when that was.
-    refused: Mutex<(u64, Option<Instant>)>,
+    refused: Sparse,
 }
 
 impl Api {
@@ -73,25 +95,32 @@ impl Api {
         log: Log,
         (window, metrics): (Window, Arc<Metrics>),
     ) -> Self {
-        let (tokens, refused) = (Mutex::default(), Mutex::default());
-        let sessions = page::Sessions::default();
-        Self { tokens, carry, evidence, language, log, window, metrics, sessions, refused }
+        let (keys, refused, sessions) = (Mutex::default(), Sparse::default(), Default::default());
+        let pinned = Pinned::new(true);
+        Self { keys, pinned, carry, evidence, language, log, window, metrics, sessions, refused }
     }
 
-    /// From now on these tokens are good, and no others.
-    pub fn admit(&self, tokens: &[ApiToken]) {
-        self.sessions.keep(tokens);
-        *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens.to_vec());
+    /// From now on these tokens and certificates are good, and no others.
+    pub fn admit(&self, credentials: &Credentials) {
+        self.sessions.keep(&credentials.tokens);
+        let certificates = credentials.peers.api.clone();
+        self.pinned
+            .admit(certificates.iter().map(|(certificate, _)| certificate.clone()).collect());
+        let keys = Keys { tokens: credentials.tokens.clone(), certificates };
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-        secure: bool,
-    ) -> Response<Full<Bytes>> {
+    /// TLS for this API.
+    ///
+    /// # Errors
+    /// Certificate or key cannot be used.
+    pub fn tls(&self, credentials: &Credentials) -> Result<TlsAcceptor, Failure> {
+        tls::acceptor(credentials, &self.pinned)
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Full<Bytes>> {
         if !request.uri().path().starts_with("/api/") {
-            return page::answer(self, request, peer, secure).await;
+            return page::answer(self, request, peer.address, peer.secure).await;
         }
         let language = language(request.headers(), self.language);
         match self.work(request, peer, language).await {
@@ -106,17 +135,17 @@ impl Api {
     async fn work(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: &Peer,
         language: Language,
     ) -> Result<Value, Problem> {
-        let Some(token) = self.token(&request) else {
-            self.complain(peer);
+        let Some(caller) = self.caller(&request, peer) else {
+            self.complain(peer.address);
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "api.token", language));
         };
         let (parts, body) = request.into_parts();
         let (route, captured) = route::find(&parts.method, parts.uri.path(), language)?;
-        if token.role < route.role {
-            self.complain(peer);
+        if !caller.role.permits(route.role) {
+            self.complain(peer.address);
             return Err(Problem::new(StatusCode::FORBIDDEN, "api.role", language));
         }
         let body = Limited::new(body, BODY_OCTETS_MAX).collect().await;
@@ -127,12 +156,13 @@ impl Api {
             captured,
             query: parts.uri.query().unwrap_or_default(),
             body: &body.to_bytes(),
+            who: &caller.name,
             now: clock::now(),
             language,
         };
         match (route.build)(&asked)? {
             Work::Command(command) => {
-                let by = format!("api {} ({})", token.name, peer.ip());
+                let by = format!("api {} ({})", caller.name, peer.address.ip());
                 let reply = self.ask(command, by, language).await;
                 if reply.ok { Ok(reply.result) } else { Err(Problem::of(reply)) }
             }
@@ -185,18 +215,12 @@ impl Api {
         }
     }
 
-    /// The token that a request proves to hold.
-    fn token(&self, request: &Request<Incoming>) -> Option<ApiToken> {
-        let header = request.headers().get(AUTHORIZATION)?.as_bytes();
-        self.holder(header.strip_prefix(b"Bearer ")?)
-    }
-
     /// The token that somebody presents.
     fn holder(&self, presented: &[u8]) -> Option<ApiToken> {
-        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
         // Every one is compared, whichever it is.
         let mut found = None;
-        for token in tokens.iter() {
+        for token in &keys.tokens {
             if token.is(presented) {
                 found = Some(token.clone());
             }
@@ -204,16 +228,25 @@ impl Api {
         found
     }
 
-    fn complain(&self, peer: SocketAddr) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.1.is_some_and(|at| at.elapsed() < REFUSAL_INTERVAL) {
-            refused.0 += 1;
-            return;
+    /// Who a request proves to come from: a token speaks before a certificate.
+    fn caller(&self, request: &Request<Incoming>, peer: &Peer) -> Option<Caller> {
+        if let Some(header) = request.headers().get(AUTHORIZATION) {
+            let token = self.holder(header.as_bytes().strip_prefix(b"Bearer ")?)?;
+            return Some(Caller { name: token.name, role: token.role });
         }
-        let facts = [("address", peer.ip().to_string()), ("more", refused.0.to_string())];
-        *refused = (0, Some(Instant::now()));
-        drop(refused);
-        self.log.event(clock::now(), log::Event::ApiRefused, &facts);
+        let keys = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        let presented = peer.certificate.as_ref()?;
+        // Once more, since a connection may outlast the belief in its certificate.
+        self.pinned.whose(presented, clock::now()).ok()?;
+        let held = keys.certificates.iter().find(|(own, _)| own.der == presented.as_ref());
+        held.map(|(own, role)| Caller { name: own.name.clone(), role: *role })
+    }
+
+    fn complain(&self, peer: SocketAddr) {
+        if let Some(more) = self.refused.due() {
+            let facts = [("address", peer.ip().to_string()), ("more", more.to_string())];
+            self.log.event(clock::now(), log::Event::ApiRefused, &facts);
+        }
     }
 }
 
@@ -240,33 +273,12 @@ fn page(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
     response
 }
 
-/// TLS with the server's own certificate.
-///
-/// # Errors
-/// Certificate or key cannot be used.
-pub fn tls(credentials: &Credentials) -> Result<TlsAcceptor, Failure> {
-    let failed = |cause: String| Failure::new(FailureKind::SnapshotRefused).fact("cause", cause);
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_slice_iter(&credentials.server_chain).collect();
-    let chain = chain.map_err(|cause| failed(cause.to_string()))?;
-    let key = PrivateKeyDer::from_pem_slice(credentials.server_key.expose())
-        .map_err(|cause| failed(cause.to_string()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|cause| failed(cause.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|cause| failed(cause.to_string()))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// Serves until the task is dropped; with `tls` where the listener is not on loopback.
 pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((stream, peer)) = listener.accept().await else {
+        let Ok((stream, address)) = listener.accept().await else {
             // Out of descriptors, most likely: wait rather than spin.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -275,12 +287,21 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api
         tokio::spawn(async move {
             let served = async {
                 match tls {
-                    None => converse(stream, &api, peer, false).await,
-                    Some(tls) => {
-                        if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-                            converse(stream, &api, peer, true).await;
-                        }
+                    None => {
+                        let peer = Peer { address, secure: false, certificate: None };
+                        converse(stream, &api, peer).await;
                     }
+                    Some(tls) => match timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => {
+                            let shown = stream.get_ref().1.peer_certificates();
+                            let own = shown.and_then(<[_]>::first);
+                            let certificate = own.map(|own| own.clone().into_owned());
+                            let peer = Peer { address, secure: true, certificate };
+                            converse(stream, &api, peer).await;
+                        }
+                        Ok(Err(_)) => api.complain(address),
+                        Err(_) => {}
+                    },
                 }
             };
             // OK because a peer that is slow or gone has only itself to tell.
@@ -293,11 +314,11 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api
 async fn converse(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     api: &Arc<Api>,
-    peer: SocketAddr,
-    secure: bool,
+    peer: Peer,
 ) {
+    let peer = &peer;
     let service = hyper::service::service_fn(|request| async move {
-        Ok::<_, Infallible>(api.answer(request, peer, secure).await)
+        Ok::<_, Infallible>(api.answer(request, peer).await)
     });
     let mut server = hyper::server::conn::http1::Builder::new();
     let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);

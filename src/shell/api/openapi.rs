@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::route::{ROUTES, Route};
-use crate::plan::ApiRole;
 use crate::record::Field;
 use crate::vocabulary::{Language, Text};
 
@@ -30,14 +29,9 @@ pub(super) fn description(language: Language) -> Value {
 }
 
 fn operation(route: &Route, language: Language) -> Value {
-    let role = match route.role {
-        ApiRole::Read => "read",
-        ApiRole::Operate => "operate",
-        ApiRole::Administer => "administer",
-    };
     let mut operation = json!({
         "summary": route.summary.get(language),
-        "description": format!("role: {role}"),
+        "description": format!("role: {}", route.role.id()),
         "responses": responses(route),
     });
     let Value::Object(fields) = &mut operation else { return operation };
@@ -142,6 +136,7 @@ fn schemas() -> Value {
                 "until": { "type": "string", "nullable": true },
             },
         },
+        "Observations": observations(),
         "Reload": {
             "type": "object",
             "additionalProperties": false,
@@ -156,4 +151,56 @@ fn schemas() -> Value {
             },
         },
     })
+}
+
+/// What a sensor sends.
+fn observations() -> Value {
+    let text = json!({ "type": "string", "minLength": 1, "maxLength": 2000 });
+    let count = json!({ "type": "integer", "format": "int64", "minimum": 0 });
+    let object = |properties: &[(&str, &Value)]| {
+        let names: Vec<_> = properties.iter().map(|(name, _)| *name).collect();
+        let properties: Map<String, Value> = properties
+            .iter()
+            .map(|(name, schema)| ((*name).to_owned(), (*schema).clone()))
+            .collect();
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": names,
+            "properties": properties,
+        })
+    };
+    let array = |items: Value| json!({ "type": "array", "items": items });
+    let note = object(&[
+        ("id", &text),
+        ("hard", &json!({ "type": "boolean" })),
+        ("frame", &count),
+        ("time", &text),
+        ("ja", &text),
+        ("en", &text),
+    ]);
+    let observation = object(&[
+        ("sequence", &count),
+        ("level", &json!({ "type": "string", "enum": ["verdict", "sign", "notice"] })),
+        ("kind", &text),
+        ("time", &text),
+        ("frame", &count),
+        ("subject", &text),
+        ("mac", &json!({ "type": "string", "nullable": true })),
+        ("addresses", &array(json!({ "type": "string" }))),
+        ("vlan", &json!({ "type": "integer", "nullable": true, "minimum": 0, "maximum": 65_535 })),
+        ("score_tenths", &json!({ "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32 })),
+        ("first", &text),
+        ("signs", &array(note)),
+    ]);
+    let pulse = object(&[
+        ("frames", &count),
+        ("flawed", &count),
+        ("dropped", &count),
+        ("evicted", &count),
+        ("lost", &count),
+        ("stations", &count),
+    ]);
+    let run = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
+    object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))])
 }

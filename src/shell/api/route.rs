@@ -21,6 +21,8 @@ pub(super) struct Asked<'a> {
     pub(super) captured: Option<String>,
     pub(super) query: &'a str,
     pub(super) body: &'a [u8],
+    /// The name of the token.
+    pub(super) who: &'a str,
     pub(super) now: Timestamp,
     pub(super) language: Language,
 }
@@ -132,12 +134,14 @@ impl Problem {
                 FailureKind::MarkUnknown
                 | FailureKind::GenerationUnknown
                 | FailureKind::GenerationForgotten
-                | FailureKind::SubjectUnknown,
+                | FailureKind::SubjectUnknown
+                | FailureKind::AddressUnattached,
             ) => StatusCode::NOT_FOUND,
             Some(
                 FailureKind::SubjectMalformed
                 | FailureKind::DateMalformed
                 | FailureKind::TextEmpty
+                | FailureKind::ObservationMalformed
                 | FailureKind::TextTooLong,
             ) => StatusCode::BAD_REQUEST,
             Some(
@@ -146,9 +150,13 @@ impl Problem {
                 | FailureKind::Weaker
                 | FailureKind::WeakerSecond
                 | FailureKind::AcceptForeign
-                | FailureKind::MarksFull,
+                | FailureKind::SensorUnknown
+                | FailureKind::MarksFull
+                | FailureKind::SubjectAmbiguous,
             ) => StatusCode::CONFLICT,
-            Some(FailureKind::Stopping) => StatusCode::SERVICE_UNAVAILABLE,
+            Some(FailureKind::Stopping | FailureKind::ObservationUnkept) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Some(_) | None => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self { status, id, message: reply.message, result: reply.result }
@@ -330,6 +338,18 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |_| Ok(Work::Command(Command::EnforceList)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/observations",
+        role: ApiRole::Sensor,
+        summary: Text { ja: "センサーの報告", en: "what a sensor reports" },
+        body: Some("Observations"),
+        searches: false,
+        build: |asked| {
+            let report = body(asked)?;
+            Ok(Work::Command(Command::Observe { sensor: asked.who.to_owned(), report }))
+        },
     },
 ];
 

@@ -380,9 +380,13 @@ impl Running {
             | Command::MarkRelease { .. }
             | Command::MarkList
             | Command::Quarantine { .. }
+            | Command::Observe { .. }
+            | Command::SensorList
             | Command::Release { .. }
             | Command::Disconnect { .. }
             | Command::EnforceList
+            | Command::SwitchStatus { .. }
+            | Command::SwitchSweep { .. }
             | Command::EnforceApprove { .. }
             | Command::IncidentOpen { .. }
             | Command::IncidentNote { .. }

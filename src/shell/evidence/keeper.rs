@@ -1,4 +1,7 @@
 //! The thread that keeps what is handed in, and what it does when the store cannot.
+//!
+//! While more comes than a city's every day, everything goes to the spool, which makes it durable
+//! at a small part of the store's price, and from there to the store when it is quiet again.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +16,24 @@ use super::key::SealKey;
 use super::spool::Spool;
 use super::sqlite::{EVIDENCE_FILE, Sqlite};
 use super::{Evidence, Input, Inputs, Kept};
-use crate::record::{Head, Line, Store as _, day_end, time_of};
+use crate::record::{Head, Store as _, Written, day_end};
 use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
+use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
 
 /// Lines that one commit takes.
 const BATCH_MAX: usize = 4096;
+/// Lines in a second from which on they go to the spool first.
+const BUSY_LINES: usize = 1000;
+/// How long lines gather for one commit while many come.
+const GATHER: Duration = Duration::from_millis(50);
+/// Lines taken from the spool before new ones are looked at.
+const CATCH_UP: usize = 1024;
+/// How long the end may take to hand on what waits on the spool; the next start does the rest.
+const LAST_CATCH_UP: Duration = Duration::from_secs(2);
 /// How long the keeper sleeps when nothing comes.
 const TICK: Duration = Duration::from_millis(250);
 /// How often a store that failed is tried again.
@@ -83,6 +95,7 @@ impl Keeper {
             tended: None,
             latest: Timestamp(i64::MIN),
             stepped: false,
+            pace: Pace { since: Instant::now(), lines: 0, busy: false },
         };
         let thread = std::thread::Builder::new()
             .name("evidence".to_owned())
@@ -105,6 +118,47 @@ struct Gap {
     since: Option<Timestamp>,
 }
 
+/// How much comes.
+struct Pace {
+    since: Instant,
+    lines: usize,
+    busy: bool,
+}
+
+impl Pace {
+    fn add(&mut self, lines: usize) {
+        if self.since.elapsed() >= Duration::from_secs(1) {
+            self.busy = self.lines >= BUSY_LINES;
+            (self.since, self.lines) = (Instant::now(), 0);
+        }
+        self.lines += lines;
+        self.busy |= self.lines >= BUSY_LINES;
+    }
+}
+
+/// What was handed in and is to be kept together.
+#[derive(Default)]
+struct Taken {
+    batches: Vec<Batch>,
+    lines: usize,
+    /// Who wants to know of the line at a place.
+    told: Vec<(usize, Kept)>,
+    stop: bool,
+}
+
+impl Taken {
+    fn add(&mut self, batch: Batch, kept: Option<Kept>) {
+        self.lines += batch.len();
+        // A batch that somebody asks about holds one line.
+        self.told.extend(kept.map(|kept| (self.lines.saturating_sub(1), kept)));
+        self.batches.push(batch);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Told> {
+        self.batches.iter().flat_map(|batch| batch.iter())
+    }
+}
+
 struct Work {
     settings: Settings,
     inputs: Inputs,
@@ -124,15 +178,26 @@ struct Work {
     tended: Option<Timestamp>,
     latest: Timestamp,
     stepped: bool,
+    pace: Pace,
 }
 
 impl Work {
     fn run(mut self) {
         self.reopen();
         loop {
-            let (lines, told, stop) = self.take();
-            if !lines.is_empty() {
-                self.keep(lines, told);
+            let taken = self.take();
+            let stop = taken.stop;
+            if taken.lines > 0 {
+                self.keep(taken);
+            }
+            let began = Instant::now();
+            while self.is_behind() && (stop || !self.pace.busy) {
+                if let Err(cause) = self.catch_up(CATCH_UP) {
+                    self.failed(&cause);
+                }
+                if !stop || began.elapsed() >= LAST_CATCH_UP {
+                    break;
+                }
             }
             self.tend();
             if stop {
@@ -141,74 +206,106 @@ impl Work {
         }
     }
 
+    /// Whether something waits on the spool that the store could take.
+    fn is_behind(&self) -> bool {
+        self.store.is_some() && self.spool.as_ref().is_some_and(|spool| spool.waiting() > 0)
+    }
+
     /// A batch: what waits, or what comes within a tick.
-    fn take(&mut self) -> (Vec<Line>, Vec<(usize, Kept)>, bool) {
-        let (mut lines, mut told, mut stop) = (Vec::new(), Vec::new(), false);
-        let mut next = match self.inputs.receiver.recv_timeout(TICK) {
+    fn take(&mut self) -> Taken {
+        let mut taken = Taken::default();
+        let tick = if self.is_behind() && !self.pace.busy { Duration::ZERO } else { TICK };
+        let mut next = match self.inputs.receiver.recv_timeout(tick) {
             Ok(input) => Some(input),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                stop = true;
+                taken.stop = true;
                 None
             }
         };
+        if self.pace.busy && matches!(&next, Some(Input::Lines(_, None))) {
+            std::thread::sleep(GATHER);
+        }
         while let Some(input) = next {
             match input {
-                Input::Line(line, kept) => {
-                    told.extend(kept.map(|kept| (lines.len(), kept)));
-                    lines.push(Arc::unwrap_or_clone(line));
-                }
-                Input::Stop => stop = true,
+                Input::Lines(batch, kept) => taken.add(batch, kept),
+                Input::Stop => taken.stop = true,
             }
-            let more = lines.len() < BATCH_MAX && !stop;
+            let more = taken.lines < BATCH_MAX && !taken.stop;
             next = if more { self.inputs.receiver.try_recv().ok() } else { None };
         }
-        (lines, told, stop)
+        self.inputs.counts.waiting.leave(taken.lines);
+        self.pace.add(taken.lines);
+        taken
     }
 
-    fn keep(&mut self, mut lines: Vec<Line>, told: Vec<(usize, Kept)>) {
-        self.watch_clock(&mut lines);
-        let lost = self.inputs.lost.swap(0, Ordering::Relaxed);
+    fn keep(&mut self, mut taken: Taken) {
+        self.watch_clock(&mut taken);
+        let lost = self.inputs.counts.lost.swap(0, Ordering::Relaxed);
         self.missed(lost);
-        if let Some(store) = &mut self.store {
-            match store.append(&lines) {
-                Ok(appended) => {
-                    self.head = Some(appended.head);
-                    self.metrics.evidence_head.set(appended.head.sequence.cast_signed());
-                    self.metrics.evidence_written.set(epoch(clock::now()));
-                    told.into_iter().for_each(|(_, kept)| kept(true));
-                    return;
+        let mut done = 0;
+        if self.store.is_none() || self.pace.busy || self.is_behind() {
+            done = self.put_aside(&taken, 0);
+        }
+        if done < taken.lines && self.store.is_some() {
+            // In order: what is on the spool goes before.
+            match self.catch_up(usize::MAX).and_then(|()| self.store(&taken, done)) {
+                Ok(()) => done = taken.lines,
+                Err(cause) => {
+                    self.failed(&cause);
+                    done += self.put_aside(&taken, done);
                 }
-                Err(cause) => self.failed(&cause),
             }
         }
-        let taken = self.put_aside(&lines);
-        for (place, kept) in told {
-            kept(place < taken);
+        if done < taken.lines && !self.full {
+            self.full = true;
+            self.log.unkept(clock::now(), Event::EvidenceFull, &[]);
         }
         // An account that is not acknowledged comes again; whatever else is lost is missing.
-        let lost = lines.iter().skip(taken).filter(|line| !is_account(line)).count();
+        let lost = taken.iter().skip(done).filter(|told| !told.is_account()).count();
+        for (place, kept) in taken.told {
+            kept(place < done);
+        }
         self.missed(lost as u64);
     }
 
+    fn store(&mut self, taken: &Taken, from: usize) -> rusqlite::Result<()> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let appended = store.keep(taken.iter().skip(from).map(Told::written))?;
+        self.advance(appended.head);
+        Ok(())
+    }
+
+    fn advance(&mut self, head: Head) {
+        self.head = Some(head);
+        self.metrics.evidence_head.set(head.sequence.cast_signed());
+        self.metrics.evidence_written.set(epoch(clock::now()));
+    }
+
     /// Puts lines on the spool; gives how many it took.
-    fn put_aside(&mut self, lines: &[Line]) -> usize {
-        let taken = match self.spool.as_mut().map(|spool| spool.append(lines)) {
-            Some(Ok(taken)) => taken,
+    fn put_aside(&mut self, taken: &Taken, from: usize) -> usize {
+        let texts = taken.iter().skip(from).map(Told::text);
+        let aside = match self.spool.as_mut().map(|spool| spool.append_texts(texts)) {
+            Some(Ok(aside)) => aside,
             Some(Err(_)) => {
-                self.spool = None;
+                self.spool_lost();
                 0
             }
             None => 0,
         };
-        if let Some(spool) = &self.spool {
-            self.metrics.evidence_spooled.set(spool.waiting().cast_signed());
-        }
-        if taken < lines.len() && !self.full {
-            self.full = true;
-            self.log.unkept(clock::now(), Event::EvidenceFull, &[]);
-        }
-        taken
+        self.show_waiting();
+        aside
+    }
+
+    /// It cannot be used as it is, and is opened anew soon.
+    fn spool_lost(&mut self) {
+        self.spool = None;
+        self.retry = Some(Instant::now() + RETRY);
+    }
+
+    fn show_waiting(&self) {
+        let waiting = self.spool.as_ref().map_or(0, Spool::waiting);
+        self.metrics.evidence_spooled.set(waiting.cast_signed());
     }
 
     fn missed(&mut self, count: u64) {
@@ -261,17 +358,15 @@ impl Work {
             self.failed(&cause);
             return;
         }
-        let drained = self.drain();
-        let gap = self.gap;
-        if let Err(cause) = drained.and_then(|count| self.tell_gap().map(|()| count)).map(|count| {
-            if self.failing {
-                let missing = gap.count.to_string();
-                let facts = [("count", count.to_string()), ("missing", missing)];
-                self.log.event(clock::now(), Event::EvidenceRestored, &facts);
-            }
-        }) {
+        let count = self.spool.as_ref().map_or(0, Spool::waiting);
+        let missing = self.gap.count;
+        if let Err(cause) = self.catch_up(CATCH_UP).and_then(|()| self.tell_gap()) {
             self.failed(&cause);
             return;
+        }
+        if self.failing {
+            let facts = [("count", count.to_string()), ("missing", missing.to_string())];
+            self.log.event(clock::now(), Event::EvidenceRestored, &facts);
         }
         (self.failing, self.full, self.retry) = (false, false, None);
         self.metrics.evidence_healthy.set(1);
@@ -283,63 +378,76 @@ impl Work {
             store.go_on_from(head)?;
         }
         self.head = Some(store.head()?);
+        if let Some(spool) = &mut self.spool {
+            // What the store has already although the spool did not begin anew. OK because what
+            // cannot be read now is not handed on either.
+            let done = store.spooled(spool.epoch())?;
+            let _ = spool.hand_on(done.saturating_sub(spool.handed_on()));
+        }
         self.store = Some(store);
         Ok(())
     }
 
-    /// Hands the spool's lines to the store; gives how many.
-    fn drain(&mut self) -> rusqlite::Result<usize> {
-        let (Some(store), Some(spool)) = (&mut self.store, &mut self.spool) else { return Ok(0) };
-        if spool.waiting() == 0 {
-            return Ok(0);
+    /// Hands lines of the spool to the store, at least so many while there are some.
+    fn catch_up(&mut self, least: usize) -> rusqlite::Result<()> {
+        let mut count = 0;
+        while self.is_behind() && count < least {
+            let (Some(store), Some(spool)) = (&mut self.store, &mut self.spool) else { break };
+            let (epoch, handed_on) = (spool.epoch(), spool.handed_on());
+            let lines = spool.first(CATCH_UP).unwrap_or_default();
+            let now = lines.len() as u64;
+            if now == 0 {
+                self.spool_lost();
+                break;
+            }
+            let lines = lines.into_iter().map(Written::parse);
+            let head = store.keep_spooled(lines, epoch, handed_on + now)?.head;
+            count += CATCH_UP;
+            let emptied = spool.hand_on(now).is_ok() && spool.waiting() == 0;
+            if emptied {
+                // OK because what stays in the spool is known to be kept.
+                let _ = spool.clear();
+            }
+            self.advance(head);
         }
-        let epoch = spool.epoch().cast_signed();
-        let Ok(lines) = spool.lines() else {
-            self.spool = None;
-            return Ok(0);
-        };
-        let done = usize::try_from(store.spooled(epoch)?).unwrap_or(usize::MAX);
-        let mut taken = done.min(lines.len());
-        for batch in lines.get(taken..).unwrap_or_default().chunks(BATCH_MAX) {
-            taken += batch.len();
-            let appended = store.append_spooled(batch, epoch, taken as u64)?;
-            self.head = Some(appended.head);
-        }
-        // OK because what stays in the spool is known to be kept.
-        let _ = spool.clear();
-        self.metrics.evidence_spooled.set(spool.waiting().cast_signed());
-        Ok(lines.len())
+        self.show_waiting();
+        Ok(())
     }
 
     /// Says in the chain itself that records are missing.
     fn tell_gap(&mut self) -> rusqlite::Result<()> {
-        let Some(store) = self.store.as_mut().filter(|_| self.gap.count > 0) else {
+        // After what was put aside before it.
+        if self.gap.count == 0 || self.is_behind() {
             return Ok(());
-        };
+        }
+        let Some(store) = self.store.as_mut() else { return Ok(()) };
         let now = clock::now();
         let since = self.gap.since.unwrap_or(now).rfc3339();
         let facts = [("count", self.gap.count.to_string()), ("since", since)];
         let line = self.log.unkept(now, Event::EvidenceGap, &facts);
-        self.head = Some(store.append(&[Arc::unwrap_or_clone(line)])?.head);
+        self.head = Some(store.keep(std::iter::once(Written::from(&*line)))?.head);
         self.gap = Gap::default();
         Ok(())
     }
 
     /// A wall clock that steps back is itself evidence; records stay in the order they came.
-    fn watch_clock(&mut self, lines: &mut Vec<Line>) {
-        let times = lines.iter().map(time_of);
-        let (first, last) = times
-            .fold((i64::MAX, i64::MIN), |(low, high), time| (low.min(time.0), high.max(time.0)));
-        let back = self.latest.0.saturating_sub(first);
-        if back > STEP_MS && !self.stepped {
-            self.stepped = true;
-            let facts = [("seconds", (back / 1000).to_string()), ("latest", self.latest.rfc3339())];
-            let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
-            lines.push(Arc::unwrap_or_clone(line));
-        } else if last >= self.latest.0 {
-            self.stepped = false;
+    fn watch_clock(&mut self, taken: &mut Taken) {
+        let mut back = None;
+        for time in taken.iter().map(Told::time) {
+            let step = self.latest.0.saturating_sub(time.0);
+            if step > STEP_MS && !self.stepped {
+                self.stepped = true;
+                back.get_or_insert((step, self.latest));
+            } else if step <= 0 {
+                self.stepped = false;
+            }
+            self.latest = self.latest.max(time);
         }
-        self.latest = self.latest.max(Timestamp(last));
+        if let Some((step, latest)) = back {
+            let facts = [("seconds", (step / 1000).to_string()), ("latest", latest.rfc3339())];
+            let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
+            taken.add(Arc::new(vec![Told::line(line)]), None);
+        }
     }
 
     fn tend(&mut self) {
@@ -403,10 +511,6 @@ impl Work {
         }
         Ok(())
     }
-}
-
-fn is_account(line: &Line) -> bool {
-    line.contains_key("copy")
 }
 
 fn is_damage(cause: &rusqlite::Error) -> bool {

@@ -20,9 +20,9 @@ pub use sqlite::{EVIDENCE_FILE, Sqlite};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 
-use crate::record::Line;
+use super::told::{Batch, Crowd};
 
 /// Lines that may wait for the keeper.
 pub const LINES_WAITING_MAX: usize = 65_536;
@@ -33,19 +33,26 @@ pub type Kept = Box<dyn FnOnce(bool) + Send>;
 /// Where evidence is handed in; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Evidence {
-    inputs: SyncSender<Input>,
-    lost: Arc<AtomicU64>,
+    inputs: Sender<Input>,
+    counts: Arc<Counts>,
 }
 
 /// The other end, for the [`Keeper`].
 #[derive(Debug)]
 pub struct Inputs {
     receiver: Receiver<Input>,
-    lost: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Lines handed in and not yet taken by the keeper.
+    waiting: Crowd,
+    lost: AtomicU64,
 }
 
 pub(super) enum Input {
-    Line(Arc<Line>, Option<Kept>),
+    Lines(Batch, Option<Kept>),
     Stop,
 }
 
@@ -53,31 +60,35 @@ impl Evidence {
     /// Both ends.
     #[must_use]
     pub fn channel() -> (Self, Inputs) {
-        let (inputs, receiver) = sync_channel(LINES_WAITING_MAX);
-        let lost = Arc::new(AtomicU64::new(0));
-        (Self { inputs, lost: Arc::clone(&lost) }, Inputs { receiver, lost })
+        let (inputs, receiver) = channel();
+        let counts: Arc<Counts> = Arc::default();
+        (Self { inputs, counts: Arc::clone(&counts) }, Inputs { receiver, counts })
     }
 
-    /// Hands in a line.
-    pub fn keep(&self, line: Arc<Line>) {
-        match self.inputs.try_send(Input::Line(line, None)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Hands in lines.
+    pub(super) fn keep(&self, batch: Batch) {
+        let lines = batch.len();
+        if self.put(batch, None).is_err() {
+            self.counts.lost.fetch_add(lines as u64, Ordering::Relaxed);
         }
     }
 
-    /// Hands in a line and is told when it is durable, or that it will not be. What does not
+    /// Hands in lines and is told when they are durable, or that they will not be. What does not
     /// fit is told at once and counts as lost nowhere: whoever asked will come again.
-    pub fn keep_and_tell(&self, line: Arc<Line>, kept: Kept) {
-        if let Err(
-            TrySendError::Full(Input::Line(_, Some(kept)))
-            | TrySendError::Disconnected(Input::Line(_, Some(kept))),
-        ) = self.inputs.try_send(Input::Line(line, Some(kept)))
-        {
+    pub(super) fn keep_and_tell(&self, batch: Batch, kept: Kept) {
+        if let Err(Some(kept)) = self.put(batch, Some(kept)) {
             kept(false);
         }
+    }
+
+    fn put(&self, batch: Batch, kept: Option<Kept>) -> Result<(), Option<Kept>> {
+        if !self.counts.waiting.enter(batch.len(), LINES_WAITING_MAX) {
+            return Err(kept);
+        }
+        self.inputs.send(Input::Lines(batch, kept)).map_err(|SendError(input)| match input {
+            Input::Lines(_, kept) => kept,
+            Input::Stop => None,
+        })
     }
 
     fn stop(&self) {

@@ -1,5 +1,6 @@
-//! Where records wait while the store cannot take them: one file of a fixed size, written in
-//! full when it is made, so that a full disk cannot take the room back.
+//! Where records wait while the store cannot take them, or cannot take them as fast as they come:
+//! one file of a fixed size, whose room is taken when it is made, so that a full disk cannot take
+//! it back.
 //!
 //! ```text
 //! header (32):  "skspool1"  epoch u64  reserved
@@ -12,25 +13,31 @@
 //! many of an epoch it has, so that nothing is kept twice, whenever the power goes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use ring::digest::{Context, SHA256};
+use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::record::Line;
 use crate::shell::files::PRIVATE_FILE;
 
 /// Name of the file inside the state directory.
 pub const SPOOL_FILE: &str = "evidence.spool";
-/// Its size: about 25,000 records.
-pub const SPOOL_OCTETS: u64 = 16 * 1024 * 1024;
+/// Its size: about 180,000 records.
+pub const SPOOL_OCTETS: u64 = 128 * 1024 * 1024;
 
 const MAGIC: &[u8; 8] = b"skspool1";
 const HEADER_OCTETS: u64 = 32;
 const ENTRY_HEAD_OCTETS: usize = 12;
 /// Longest line: more than any record.
 const LINE_OCTETS_MAX: usize = 65_536;
+
+/// Entries looked at together when the file is opened.
+const SCAN_ENTRIES: usize = 4096;
+/// Octets read at once.
+const READ_OCTETS: usize = 256 * 1024;
 
 /// The open file.
 #[derive(Debug)]
@@ -41,11 +48,14 @@ pub struct Spool {
     /// Where the next entry goes.
     end: u64,
     entries: u64,
+    /// Where the first entry is that was not handed on, and how many are before it.
+    begin: u64,
+    handed_on: u64,
 }
 
 impl Spool {
     /// Opens the spool of a state directory, or makes one of `octets`; what waits in it is read
-    /// by [`Spool::lines`].
+    /// by [`Spool::lines`] or [`Spool::first`].
     ///
     /// # Errors
     /// The file cannot be read, or the disk has no room for it.
@@ -65,13 +75,20 @@ impl Spool {
         let known = file.metadata()?.len() == octets
             && file.read_exact(&mut magic).is_ok()
             && magic == *MAGIC;
-        let mut spool = Self { file, octets, epoch: 1, end: HEADER_OCTETS, entries: 0 };
+        let (begin, end) = (HEADER_OCTETS, HEADER_OCTETS);
+        let mut spool = Self { file, octets, epoch: 1, end, entries: 0, begin, handed_on: 0 };
         if known {
             let mut epoch = [0; 8];
             spool.file.read_exact(&mut epoch)?;
             spool.epoch = u64::from_be_bytes(epoch);
-            let (lines, end) = spool.scan()?;
-            (spool.entries, spool.end) = (lines.len() as u64, end);
+            loop {
+                let (texts, end) = spool.read(spool.end, SCAN_ENTRIES)?;
+                spool.entries += texts.len() as u64;
+                spool.end = end;
+                if texts.is_empty() {
+                    break;
+                }
+            }
         } else if let Err(cause) = spool.allocate() {
             // Half a spool would only take the room that others need. OK because the first cause
             // is the one to tell.
@@ -81,16 +98,10 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Writes the whole file once, so that its blocks are ours.
+    /// Takes the room of the whole file, so that its blocks are ours.
     fn allocate(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
-        let chunk = vec![0; 1024 * 1024];
-        let mut left = self.octets;
-        while left > 0 {
-            let now = usize::try_from(left).unwrap_or(usize::MAX).min(chunk.len());
-            self.file.write_all(chunk.get(..now).unwrap_or_default())?;
-            left -= now as u64;
-        }
+        fallocate(&self.file, FallocateFlags::empty(), 0, self.octets)?;
         self.write_header()
     }
 
@@ -110,7 +121,13 @@ impl Spool {
     /// How many lines wait.
     #[must_use]
     pub const fn waiting(&self) -> u64 {
-        self.entries
+        self.entries - self.handed_on
+    }
+
+    /// How many lines of this epoch were handed on.
+    #[must_use]
+    pub const fn handed_on(&self) -> u64 {
+        self.handed_on
     }
 
     /// Puts lines behind those that wait, as many as fit; gives how many did. They are durable
@@ -119,10 +136,22 @@ impl Spool {
     /// # Errors
     /// The file cannot be written; then none of them counts.
     pub fn append(&mut self, lines: &[Line]) -> io::Result<usize> {
+        let texts: Vec<String> =
+            lines.iter().map(|line| serde_json::to_string(line).unwrap_or_default()).collect();
+        self.append_texts(texts.iter().map(String::as_str))
+    }
+
+    /// The same of lines as texts.
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub fn append_texts<'a>(
+        &mut self,
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<usize> {
         let mut octets = Vec::new();
         let mut taken = 0;
-        for line in lines {
-            let text = serde_json::to_string(line).unwrap_or_default();
+        for text in texts {
             let place = self.end + octets.len() as u64;
             let length = ENTRY_HEAD_OCTETS + text.len();
             if text.len() > LINE_OCTETS_MAX || place + length as u64 > self.octets {
@@ -148,28 +177,55 @@ impl Spool {
     /// # Errors
     /// The file cannot be read.
     pub fn lines(&mut self) -> io::Result<Vec<Line>> {
-        Ok(self.scan()?.0)
+        let (texts, _) = self.read(self.begin, usize::MAX)?;
+        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
-    fn scan(&mut self) -> io::Result<(Vec<Line>, u64)> {
-        let mut content = Vec::new();
-        self.file.seek(SeekFrom::Start(HEADER_OCTETS))?;
-        (&self.file).take(self.octets).read_to_end(&mut content)?;
-        let mut rest = content.as_slice();
-        let (mut lines, mut place) = (Vec::new(), HEADER_OCTETS);
-        while let Some((head, after)) = rest.split_first_chunk::<ENTRY_HEAD_OCTETS>() {
-            let (length, sum) = head.split_at(4);
-            let length = length.iter().fold(0_usize, |all, octet| all << 8 | usize::from(*octet));
-            let Some((text, after)) = after.split_at_checked(length) else { break };
-            if length == 0 || length > LINE_OCTETS_MAX || sum != check(self.epoch, place, text) {
+    /// The first lines that wait, `most` of them, as texts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn first(&mut self, most: usize) -> io::Result<Vec<String>> {
+        Ok(self.read(self.begin, most)?.0)
+    }
+
+    /// The first `count` lines that wait were handed on.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn hand_on(&mut self, count: u64) -> io::Result<()> {
+        let most = usize::try_from(count).unwrap_or(usize::MAX);
+        let (texts, place) = self.read(self.begin, most)?;
+        self.handed_on += texts.len() as u64;
+        self.begin = place;
+        Ok(())
+    }
+
+    /// The entries from a place on, `most` of them, and where the next one is or goes.
+    fn read(&mut self, from: u64, most: usize) -> io::Result<(Vec<String>, u64)> {
+        self.file.seek(SeekFrom::Start(from))?;
+        let rest = (&self.file).take(self.octets.saturating_sub(from));
+        let mut rest = BufReader::with_capacity(READ_OCTETS, rest);
+        let (mut texts, mut place) = (Vec::new(), from);
+        while texts.len() < most {
+            let mut head = [0; ENTRY_HEAD_OCTETS];
+            if !read_whole(&mut rest, &mut head)? {
                 break;
             }
-            let Ok(line) = serde_json::from_slice(text) else { break };
-            lines.push(line);
+            let (length, sum) = head.split_at(4);
+            let length = length.iter().fold(0_usize, |all, octet| all << 8 | usize::from(*octet));
+            if length == 0 || length > LINE_OCTETS_MAX {
+                break;
+            }
+            let mut text = vec![0; length];
+            if !read_whole(&mut rest, &mut text)? || sum != check(self.epoch, place, &text) {
+                break;
+            }
+            let Ok(text) = String::from_utf8(text) else { break };
+            texts.push(text);
             place += (ENTRY_HEAD_OCTETS + length) as u64;
-            rest = after;
         }
-        Ok((lines, place))
+        Ok((texts, place))
     }
 
     /// Everything was handed on: a new epoch begins.
@@ -181,10 +237,20 @@ impl Spool {
         let done = self.write_header();
         if done.is_ok() {
             (self.end, self.entries) = (HEADER_OCTETS, 0);
+            (self.begin, self.handed_on) = (HEADER_OCTETS, 0);
         } else {
             self.epoch -= 1;
         }
         done
+    }
+}
+
+/// False at the end of the file.
+fn read_whole(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match from.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(cause) => Err(cause),
     }
 }
 
@@ -239,6 +305,26 @@ mod tests {
         assert_eq!(spool.append(&lines).unwrap(), 0, "full");
         assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
         assert_eq!(spool.lines().unwrap().len(), taken);
+    }
+
+    #[test]
+    fn lines_are_handed_on_piece_by_piece_while_others_come() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.append(&[line(1), line(2), line(3)]).unwrap();
+        let text = |number| serde_json::to_string(&line(number)).unwrap();
+        assert_eq!(spool.first(2).unwrap(), [text(1), text(2)]);
+        spool.hand_on(2).unwrap();
+        spool.append(&[line(4)]).unwrap();
+        assert_eq!((spool.waiting(), spool.handed_on()), (2, 2));
+        assert_eq!(spool.first(9).unwrap(), [text(3), text(4)]);
+        // Whoever opens it anew sees all of the epoch; the store knows how many it has.
+        let mut again = Spool::open(directory.path(), 4096).unwrap();
+        again.hand_on(2).unwrap();
+        assert_eq!(again.first(9).unwrap(), [text(3), text(4)]);
+        spool.hand_on(2).unwrap();
+        spool.clear().unwrap();
+        assert_eq!((spool.waiting(), spool.handed_on()), (0, 0));
     }
 
     #[test]

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::record::contract::account;
-use crate::record::{Query, Record, Status, Store as _, Verifier};
+use crate::record::{Line, Query, Record, Status, Store as _, Verifier, Written};
 use crate::shell::log::{Log, Writer};
 use crate::shell::metrics::Metrics;
+use crate::shell::told::Told;
 use crate::vocabulary::{Language, Timestamp};
 
 struct Node {
@@ -35,10 +36,14 @@ fn start(state: &Path, spool_octets: u64) -> Node {
     Node { log, evidence, keeper: keeper.unwrap(), writer, metrics }
 }
 
+fn batch(line: Line) -> Batch {
+    Arc::new(vec![Told::line(Arc::new(line))])
+}
+
 impl Node {
     /// Hands in an account and waits until it is told what became of it.
     fn keep(&self, copy: u64) -> bool {
-        let line = Arc::new(account(1_795_446_000_000, Status::Start, 1, copy));
+        let line = batch(account(1_795_446_000_000, Status::Start, 1, copy));
         let (sender, receiver) = channel();
         let told = Box::new(move |kept| sender.send(kept).unwrap());
         self.evidence.keep_and_tell(line, told);
@@ -134,7 +139,8 @@ fn what_waits_on_the_spool_survives_a_hard_end_and_is_taken_once() {
     spool.append(&[line(1), line(2), line(3)]).unwrap();
     // As if the end had come after the store's commit and before the spool began anew.
     let mut store = Sqlite::open(state).unwrap();
-    store.append_spooled(&[line(1), line(2)], spool.epoch().cast_signed(), 2).unwrap();
+    let kept = [line(1), line(2)];
+    store.keep_spooled(kept.iter().map(Written::from), spool.epoch(), 2).unwrap();
     drop((store, spool));
     let node = start(state, 65_536);
     assert!(node.keep(4));
@@ -162,7 +168,7 @@ fn a_full_spool_acknowledges_nothing_and_what_else_is_lost_is_said() {
     for number in 0..5 {
         let line =
             [("number".to_owned(), json!(number)), ("filler".to_owned(), "x".repeat(900).into())];
-        node.evidence.keep(Arc::new(line.into_iter().collect()));
+        node.evidence.keep(batch(line.into_iter().collect()));
     }
     assert!(!node.keep(100));
     other.execute_batch("ROLLBACK").unwrap();
@@ -233,15 +239,39 @@ fn a_clock_that_steps_back_is_evidence_itself() {
     let line = |time: i64| {
         let value = json!({ "time": Timestamp(now + time).rfc3339(), "event": "X" });
         let Value::Object(line) = value else { unreachable!() };
-        Arc::new(line)
+        line
     };
     for time in [10_000, 20_000, 5_000, 6_000, 21_000] {
-        node.evidence.keep(line(time));
-        std::thread::sleep(Duration::from_millis(30));
+        node.evidence.keep(batch(line(time)));
     }
     node.stop();
     let back = records(directory.path());
     let back: Vec<_> = back.iter().filter(|it| it.line()["event"] == "SYS-clock-back").collect();
     assert_eq!(back.len(), 1);
     assert_eq!(back[0].line()["seconds"], "15");
+}
+
+#[test]
+fn what_comes_too_fast_for_the_store_is_durable_at_once_and_stored_in_order_afterwards() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path();
+    let node = start(state, 16 * 1024 * 1024);
+    const LINES: u64 = 20_000;
+    let line = |number: u64| {
+        let fields = [("event".to_owned(), json!("X")), ("number".to_owned(), json!(number))];
+        Told::line(Arc::new(fields.into_iter().collect()))
+    };
+    for number in (0..LINES).step_by(100) {
+        node.evidence.keep(Arc::new((number..number + 100).map(line).collect()));
+    }
+    // An account in the middle of it is told when it is durable, wherever that is.
+    assert!(node.keep(7));
+    assert!(node.metrics.evidence_spooled.get() > 0, "the spool took it");
+    until("the spool is handed on", || node.metrics.evidence_spooled.get() == 0);
+    let number = |record: &Record| record.line().get("number").and_then(Value::as_u64);
+    let kept: Vec<u64> = records(state).iter().filter_map(number).collect();
+    assert_eq!(kept, (0..LINES).collect::<Vec<_>>());
+    assert_eq!(copies(state), [7]);
+    assert_eq!(node.metrics.evidence_lost.get(), 0);
+    node.stop();
 }

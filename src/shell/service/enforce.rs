@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Service;
-use super::operators::{check_reason, mark_subject, subject_text};
+use super::operators::{check_reason, subject_text};
 use super::sessions::{last_text, wanted_text, why};
 use crate::enforce::{Pending, Summary};
 use crate::ledger::Point;
@@ -31,7 +31,7 @@ impl Service {
         by: &str,
     ) -> Result<Value, Failure> {
         check_reason(reason)?;
-        let subject = mark_subject(&self.snapshot.plan, subject)?;
+        let subject = self.subject(subject)?;
         let marks = self.store()?.marks(now)?;
         let numbers: Vec<i64> =
             marks.iter().filter(|mark| mark.subject == subject).map(|mark| mark.id).collect();
@@ -65,7 +65,7 @@ impl Service {
         by: &str,
     ) -> Result<Value, Failure> {
         check_reason(reason)?;
-        let subject = mark_subject(&self.snapshot.plan, subject)?;
+        let subject = self.subject(subject)?;
         let shown = subject_text(&subject);
         let summary = self.sessions.disconnect(subject)?;
         if summary.sessions == 0 {

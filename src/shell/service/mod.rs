@@ -6,10 +6,12 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod detections;
 mod enforce;
 mod incidents;
 mod operators;
 mod outlook;
+mod sensors;
 mod sessions;
 mod weakening;
 
@@ -23,7 +25,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -32,6 +35,7 @@ use tokio::sync::oneshot;
 use candidate::{Candidate, Start, choose, load, snapshot};
 use enforce::summary_json;
 use outlook::{Ends, pages, report};
+pub use sensors::Underway;
 use sessions::{Sessions, Surroundings};
 
 use super::accounting::Accountant;
@@ -39,23 +43,27 @@ use super::admission::Admission;
 use super::alert::{self, Alarm};
 use super::api::{self, Api};
 use super::clock::Clock;
-use super::control::{self, Accept, Reply, Request};
+use super::control::{self, Accept, Command, Reply, Request};
+use super::detection::{Detection, Intake};
 use super::evidence::{self, Evidence, Keeper};
 use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
 use super::seen::Window;
 use super::store::Store;
+use super::survey::{self, Survey};
 use super::workers::{Sockets, Workers};
 use super::{Failure, FailureKind, http, notify, random};
 use crate::access::{Access, Accounting, Snapshot, worker_of};
 use crate::enforce::Summary;
-use crate::ledger::Change;
+use crate::ledger::{Attachment, Change};
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::record::Incidents;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Findings of one refusal that are logged; the rest is counted.
 const FINDINGS_LOGGED_MAX: usize = 50;
+/// How often it is looked for sensors that say nothing.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What reaches the service thread.
 #[derive(Debug)]
@@ -70,10 +78,14 @@ pub enum Input {
     Reload(String),
     /// End, as asked by.
     Stop(String),
+    /// Another product found something; what became of it goes back.
+    Detected(Detection, oneshot::Sender<&'static str>),
     /// A worker ended by a fault.
     WorkerGone(usize),
     /// The thread of live sessions ended by a fault.
     SessionsGone,
+    /// The lines of a sensor's report are kept as evidence, or are not.
+    Observed(Box<Underway>, bool),
 }
 
 /// The service and its threads.
@@ -91,14 +103,22 @@ pub struct Service {
     alarm: Alarm,
     state: Option<PathBuf>,
     sessions: Sessions,
+    survey: Survey,
+    /// What sensors report, and who is where.
+    sensors: sensors::Sensors,
     /// What the last snapshot set going among live sessions.
     followed: Summary,
     addresses: Vec<SocketAddr>,
     metrics_address: Option<SocketAddr>,
     api: Option<Arc<Api>>,
     api_address: Option<SocketAddr>,
+    /// Takes detections of other products.
+    intake: Arc<Intake>,
+    detection: Vec<SocketAddr>,
+    lately: detections::Lately,
     /// What the plan said of this node when it started.
     started_as: plan::Server,
+    listened_as: Vec<(&'static str, SocketAddr)>,
     snapshot: Arc<Snapshot>,
     healthy: Arc<AtomicBool>,
     clock: Clock,
@@ -133,11 +153,13 @@ impl Service {
             None => Default::default(),
         };
         let kept = store.as_ref().map(Store::attachments).transpose()?.unwrap_or_default();
+        let mut sensors = sensors::Sensors::default();
+        sensors.follow(&kept.iter().map(known).collect::<Vec<_>>());
         let marks = Marks::new(marks);
         let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
         let snapshot = Arc::new(snapshot);
-        let sockets = Sockets::bind(&server.authentication)?;
-        let accounting = Sockets::bind(&server.accounting)?;
+        let sockets = Sockets::bind(&server.authentication, usize::from(server.workers.max(1)))?;
+        let accounting = Sockets::bind(&server.accounting, 1)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("outside")
@@ -173,13 +195,14 @@ impl Service {
         let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
         let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
-        let (feed, inbox) = sessions::open(&metrics);
+        let (nudge, nudged) = survey::open();
+        let (feed, inbox) = sessions::open(&metrics, nudge.clone());
         let mut workers = Vec::new();
         for number in 0..server.workers.max(1) {
             let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
             let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let (language, feed) = (server.language, feed.clone());
-            workers.push(Admission::new(number, access, language, log, metrics, sender, feed));
+            let feed = feed.clone();
+            workers.push(Admission::new(number, access, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
         let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
@@ -191,9 +214,21 @@ impl Service {
             metrics: Arc::clone(&metrics),
             window: window.clone(),
             service: sender.clone(),
+            nudge: nudge.clone(),
         };
         let addresses = sockets.addresses();
         let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
+        let surroundings = survey::Surroundings {
+            clock,
+            log: log.clone(),
+            metrics: Arc::clone(&metrics),
+            feed: feed.clone(),
+        };
+        let settings = survey::Settings {
+            plan: Arc::clone(&snapshot.plan),
+            secrets: candidate.credentials.snmp.clone(),
+        };
+        let survey = Survey::start(&nudge, nudged, settings, surroundings)?;
         let accountants = if server.accounting.is_empty() {
             None
         } else {
@@ -226,7 +261,7 @@ impl Service {
                 let tls = if address.ip().is_loopback() {
                     None
                 } else {
-                    Some(api::tls(&candidate.credentials)?)
+                    Some(own.tls(&candidate.credentials)?)
                 };
                 let listener = runtime.block_on(http::bind(address))?;
                 api_address = listener.local_addr().ok();
@@ -234,6 +269,14 @@ impl Service {
                 api = Some(own);
             }
         }
+        let (intake, detection) = Intake::start(
+            &runtime,
+            &snapshot.plan,
+            &candidate.credentials,
+            sender.clone(),
+            Arc::clone(&metrics),
+            log.clone(),
+        )?;
         let service = Self {
             material,
             store,
@@ -247,12 +290,18 @@ impl Service {
             alarm,
             state: state.map(Path::to_owned),
             sessions,
+            survey,
+            sensors,
             followed: Summary::default(),
             addresses,
             metrics_address,
             api,
             api_address,
+            intake,
+            detection,
+            lately: detections::Lately::default(),
             started_as: server,
+            listened_as: snapshot.plan.detections.listeners().collect(),
             snapshot,
             healthy,
             clock,
@@ -350,9 +399,29 @@ impl Service {
     pub fn run(mut self) -> Result<(), Failure> {
         notify::ready();
         let mut faulty = None;
-        while let Ok(input) = self.inputs.recv() {
-            let now = self.clock.now().wall;
+        let mut looked = self.clock.now().monotonic;
+        loop {
+            let input = match self.inputs.recv_timeout(LOOK_EVERY) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break, // OK because `sender` is ours
+            };
+            let moment = self.clock.now();
+            if moment.monotonic.saturating_sub(looked) >= LOOK_EVERY {
+                looked = moment.monotonic;
+                self.watch_sensors();
+            }
+            let (Some(input), now) = (input, moment.wall) else { continue };
             match input {
+                Input::Control(
+                    Request { command: Command::Observe { sensor, report }, language },
+                    _,
+                    answer,
+                ) => {
+                    let language = Language::parse(&language).unwrap_or_default();
+                    self.observe(now, &sensor, report, language, answer);
+                }
+                Input::Observed(underway, kept) => self.observed(now, *underway, kept),
                 Input::Control(request, by, answer) => {
                     let reply = self.control(now, &request, &by);
                     let _ = answer.send(reply); // OK because an operator may have hung up
@@ -368,6 +437,9 @@ impl Service {
                     }
                 }
                 Input::Attachments(changes) => self.keep(now, &changes),
+                Input::Detected(detection, answer) => {
+                    let _ = answer.send(self.detected(moment, &detection)); // OK as above
+                }
                 Input::Reload(by) => {
                     // OK because the refusal was logged.
                     let _ = self.reload(now, &by, None, Language::English);
@@ -392,6 +464,7 @@ impl Service {
         notify::stopping();
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
+        self.survey.stop();
         let changes = self.sessions.stop();
         if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
             let facts = [("cause", failure.to_string())];
@@ -513,9 +586,12 @@ impl Service {
         ends.show(&self.metrics);
         outlook::show_plan(&self.metrics, plan);
         if let Some(api) = &self.api {
-            api.admit(&candidate.credentials.tokens);
+            api.admit(&candidate.credentials);
         }
+        self.intake.replace(plan, &candidate.credentials);
         let secrets = candidate.credentials.alerts.clone();
+        let snmp = candidate.credentials.snmp.clone();
+        self.survey.replace(survey::Settings { plan: Arc::clone(plan), secrets: snmp });
         self.alarm.replace(alert::Settings {
             plan: Arc::clone(plan),
             secrets,
@@ -534,12 +610,15 @@ impl Service {
                 (server.authentication.clone(), server.accounting.clone()),
                 (server.metrics_listen, server.api_listen),
                 server.evidence_days,
+                server.survey.traps,
                 server.workers,
                 server.node_name.clone(),
                 server.language,
             )
         };
+        let listened = self.snapshot.plan.detections.listeners();
         of(&self.snapshot.plan.server) != of(&self.started_as)
+            || !listened.eq(self.listened_as.iter().copied())
     }
 
     /// When this returns, every worker decides by the marks now in force.
@@ -563,6 +642,7 @@ impl Service {
     /// Writes down what became of live sessions; what cannot be written comes again when the
     /// devices authenticate anew.
     fn keep(&mut self, now: Timestamp, changes: &[Change]) {
+        self.sensors.follow(changes);
         let kept = self.store.as_mut().map(|store| store.keep_attachments(changes));
         if let Some(Err(failure)) = kept {
             self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
@@ -590,4 +670,9 @@ impl Service {
             self.log.event(now, event, &facts);
         }
     }
+}
+
+/// An attachment remembered from before, as a change.
+fn known(attachment: &Attachment) -> Change {
+    (attachment.key.clone(), Some(Arc::new(attachment.clone())))
 }

@@ -74,7 +74,12 @@ impl Service {
             }
             Command::Release { subject, reason } => self.release(now, subject, reason, by),
             Command::Disconnect { subject, reason } => self.disconnect(now, subject, reason, by),
+            Command::SwitchStatus { switch } => self.switch_status(switch.as_deref()),
+            Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
+            Command::SensorList => Ok(self.sensor_list()),
+            // Reports come by another way, which waits until they are kept.
+            Command::Observe { .. } => Err(Failure::new(FailureKind::NotHere)),
             Command::EnforceApprove { number, reason } => {
                 self.enforce_approve(now, *number, reason, by)
             }
@@ -115,12 +120,27 @@ impl Service {
                 "spooled": self.metrics.evidence_spooled.get(),
             },
             "metrics": self.metrics_address.map(|address| address.to_string()),
+            "detection": self.detection.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "api": self.api_address.map(|address| address.to_string()),
             "clients": plan.switches.iter().filter(|switch| switch.is_client()).count(),
             "devices": plan.devices.len(),
             "reload_success": self.metrics.reload_success.get() == 1,
             "log_lines_missing": self.log.missing(),
         })
+    }
+
+    fn switch_status(&self, switch: Option<&str>) -> Result<Value, Failure> {
+        let unknown =
+            || Failure::new(FailureKind::SwitchUnknown).fact("switch", switch.unwrap_or_default());
+        self.survey.status(switch)?.ok_or_else(unknown)
+    }
+
+    fn switch_sweep(&self, switch: &str) -> Result<Value, Failure> {
+        let before = self.switch_status(Some(switch))?;
+        if self.survey.sweep(switch)? {
+            return Ok(before);
+        }
+        Err(Failure::new(FailureKind::SwitchUnasked).fact("switch", switch))
     }
 
     fn backup_begin(&mut self) -> Result<Value, Failure> {
@@ -171,18 +191,31 @@ impl Service {
             Timestamp::parse_end(text)
                 .map_err(|_| Failure::new(FailureKind::DateMalformed).fact("text", text))
         });
-        let mark = Mark {
-            id: 0,
-            subject: mark_subject(&self.snapshot.plan, subject)?,
-            kind: match kind {
-                MarkKindWord::Quarantine => MarkKind::Quarantine,
-                MarkKindWord::Refuse => MarkKind::Refuse,
-            },
-            reason: reason.to_owned(),
-            by: by.to_owned(),
-            since: now,
-            until: until.transpose()?,
+        let kind = match kind {
+            MarkKindWord::Quarantine => MarkKind::Quarantine,
+            MarkKindWord::Refuse => MarkKind::Refuse,
         };
+        let subject = self.subject(subject)?;
+        let mark = self.mark(now, subject, kind, reason, until.transpose()?, by)?;
+        let mut result = mark_json(&mark);
+        if let Value::Object(fields) = &mut result {
+            fields.insert("sessions".to_owned(), summary_json(&self.followed));
+        }
+        Ok(result)
+    }
+
+    /// Puts a mark in force.
+    pub(super) fn mark(
+        &mut self,
+        now: Timestamp,
+        subject: MarkSubject,
+        kind: MarkKind,
+        reason: &str,
+        until: Option<Timestamp>,
+        by: &str,
+    ) -> Result<Mark, Failure> {
+        let (reason, by) = (reason.to_owned(), by.to_owned());
+        let mark = Mark { id: 0, subject, kind, reason, by, since: now, until };
         let mark = self.store()?.add_mark(&mark)?;
         self.take_marks(now)?;
         let facts = [
@@ -191,14 +224,10 @@ impl Service {
             ("kind", kind_id(mark.kind).to_owned()),
             ("reason", mark.reason.clone()),
             ("until", mark.until.map(Timestamp::rfc3339).unwrap_or_default()),
-            ("by", by.to_owned()),
+            ("by", mark.by.clone()),
         ];
         self.log.event(now, log::Event::MarkAdded, &facts);
-        let mut result = mark_json(&mark);
-        if let Value::Object(fields) = &mut result {
-            fields.insert("sessions".to_owned(), summary_json(&self.followed));
-        }
-        Ok(result)
+        Ok(mark)
     }
 
     fn mark_release(&mut self, now: Timestamp, mark: i64, by: &str) -> Result<Value, Failure> {
@@ -226,10 +255,11 @@ pub(super) fn check_reason(reason: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads whom a mark concerns: a MAC address in any spelling, `switch:port`, or an asset number.
+/// Reads whom a mark concerns: a MAC address in any spelling, an asset number, a computer name,
+/// or `switch:port`.
 ///
 /// # Errors
-/// The plan knows no such thing.
+/// The plan knows no such thing, or two.
 pub fn mark_subject(plan: &Plan, text: &str) -> Result<MarkSubject, Failure> {
     let text = text.trim();
     if text.is_empty() {
@@ -240,6 +270,14 @@ pub fn mark_subject(plan: &Plan, text: &str) -> Result<MarkSubject, Failure> {
     }
     if plan.device_by_asset(text).is_some() {
         return Ok(MarkSubject::Asset(text.to_owned()));
+    }
+    let mut named = plan.devices.iter().filter(|it| it.computer.eq_ignore_ascii_case(text));
+    match (named.next(), named.next()) {
+        (Some(device), None) => return Ok(MarkSubject::Asset(device.asset.clone())),
+        (Some(_), Some(_)) => {
+            return Err(Failure::new(FailureKind::SubjectAmbiguous).fact("subject", text));
+        }
+        (None, _) => {}
     }
     let known = text.split_once(':').filter(|(switch, port)| {
         let switch = plan.switch_by_id(switch);

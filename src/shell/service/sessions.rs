@@ -18,27 +18,34 @@ use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
 use crate::shell::seen::{Seen, Window};
 use crate::shell::store::kind_id;
+use crate::shell::survey::Nudge;
+use crate::shell::told::Crowd;
 use crate::shell::{Failure, FailureKind};
-use crate::vocabulary::{Language, MarkKind, MarkSubject, Text, Timestamp};
+use crate::vocabulary::{Language, Mac, MarkKind, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
 /// Messages waiting for the thread.
 const QUEUE_MAX: usize = 65_536;
+/// What workers have told that waits for the thread.
+const TOLD_MAX: usize = 65_536;
 /// How long what changed may wait to be written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long a receiver waits before it looks for the end.
 const IDLE: Duration = Duration::from_millis(200);
+/// How long a sweep waits for the sessions it is held against.
+const WIRED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the service waits for everybody to be decided on again.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What reaches the thread.
 enum Message {
-    Told(ledger::Input),
+    Told(Vec<ledger::Input>),
     Datagram(Vec<u8>, SocketAddr),
     Replace(Arc<Snapshot>, Sender<Summary>),
     Disconnect(MarkSubject, Sender<Summary>),
     Approve(u64, Sender<Option<Summary>>),
     Pending(Sender<(Vec<Pending>, Summary)>),
+    Wired(String, Sender<BTreeSet<(String, Mac)>>),
     Stop,
 }
 
@@ -46,25 +53,45 @@ enum Message {
 #[derive(Clone)]
 pub(in crate::shell) struct Feed {
     queue: SyncSender<Message>,
+    waiting: Arc<Crowd>,
     metrics: Arc<Metrics>,
+    nudge: Nudge,
 }
 
 impl Feed {
-    /// Hands it in; when there is no room it is lost, and counted.
-    pub(in crate::shell) fn tell(&self, input: ledger::Input) {
-        if self.queue.try_send(Message::Told(input)).is_err() {
-            self.metrics.lost.with_label_values(&["ledger"]).inc();
+    /// Hands them in; when there is no room they are lost, and counted.
+    pub(in crate::shell) fn tell(&self, inputs: Vec<ledger::Input>) {
+        for switch in inputs.iter().filter_map(ledger::Input::moves) {
+            self.nudge.touched(switch);
+        }
+        let count = inputs.len();
+        if !self.waiting.enter(count, TOLD_MAX)
+            || self.queue.try_send(Message::Told(inputs)).is_err()
+        {
+            self.metrics.lost.with_label_values(&["ledger"]).inc_by(count as u64);
         }
     }
 }
 
+impl Feed {
+    /// The wired sessions at a switch, by port and address; `None` when the thread does not
+    /// answer.
+    pub(in crate::shell) fn wired(&self, switch: &str) -> Option<BTreeSet<(String, Mac)>> {
+        let (reply, answer) = channel();
+        self.queue.try_send(Message::Wired(switch.to_owned(), reply)).ok()?;
+        answer.recv_timeout(WIRED_TIMEOUT).ok()
+    }
+}
+
 /// What was handed in before the thread runs.
-pub(super) struct Inbox(Receiver<Message>);
+pub(super) struct Inbox(Receiver<Message>, Arc<Crowd>);
 
 /// A feed and its other end.
-pub(super) fn open(metrics: &Arc<Metrics>) -> (Feed, Inbox) {
+pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
-    (Feed { queue, metrics: Arc::clone(metrics) }, Inbox(inbox))
+    let waiting: Arc<Crowd> = Arc::default();
+    let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics), nudge };
+    (feed, Inbox(inbox, waiting))
 }
 
 /// The running thread.
@@ -83,6 +110,8 @@ pub(super) struct Surroundings {
     pub(super) metrics: Arc<Metrics>,
     pub(super) window: Window,
     pub(super) service: Sender<Input>,
+    /// Where ports are bounced that no CoA reaches.
+    pub(super) nudge: Nudge,
 }
 
 impl Sessions {
@@ -131,7 +160,7 @@ impl Sessions {
                     evicted: 0,
                     shown: BTreeMap::new(),
                 };
-                run.run(&inbox.0)
+                run.run(&inbox)
             })
             .map_err(refused)?;
         Ok(Self { queue: feed.queue.clone(), thread, receivers, stop })
@@ -221,7 +250,7 @@ struct Running {
 }
 
 impl Running {
-    fn run(mut self, inbox: &Receiver<Message>) -> Vec<Change> {
+    fn run(mut self, Inbox(inbox, waiting): &Inbox) -> Vec<Change> {
         let mut flushed = self.surroundings.clock.now().monotonic;
         let mut shown = flushed;
         self.tend();
@@ -233,7 +262,12 @@ impl Running {
             let wait = due.min(flush).saturating_sub(now).min(FLUSH_EVERY);
             match inbox.recv_timeout(wait) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(message) => self.take(message),
+                Ok(message) => {
+                    if let Message::Told(inputs) = &message {
+                        waiting.leave(inputs.len());
+                    }
+                    self.take(message);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.tend();
@@ -256,8 +290,8 @@ impl Running {
         let now = self.surroundings.clock.now();
         // OK because who asked may have stopped waiting.
         let _ = match message {
-            Message::Told(input) => {
-                self.enforcer.handle(now, input);
+            Message::Told(inputs) => {
+                inputs.into_iter().for_each(|input| self.enforcer.handle(now, input));
                 true
             }
             Message::Datagram(octets, source) => {
@@ -277,6 +311,11 @@ impl Running {
             }
             Message::Pending(reply) => {
                 reply.send((self.enforcer.pending(), self.enforcer.summary())).is_ok()
+            }
+            Message::Wired(switch, reply) => {
+                let wired =
+                    self.enforcer.ledger().wired(&switch).map(|(port, mac)| (port.to_owned(), mac));
+                reply.send(wired.collect()).is_ok()
             }
             Message::Stop => true,
         };
@@ -349,6 +388,10 @@ impl Running {
                 facts.push(("elapsed_ms", elapsed.as_millis().to_string()));
                 log.event(now, log::Event::SessionChanged, &facts);
             }
+            Event::Waits { matter, .. }
+                if self.enforcer.bounce(matter).is_some_and(|port| {
+                    self.surroundings.nudge.bounce(&matter.key.switch, port, matter.key.mac)
+                }) => {}
             Event::Waits { matter, until } => {
                 let mut facts = facts(matter, language);
                 let until = until.map_or_else(|| "-".to_owned(), Timestamp::rfc3339);

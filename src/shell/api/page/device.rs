@@ -363,7 +363,8 @@ fn facts(visit: &Visit<'_>, device: &Device) -> Markup {
 /// What may be done about it, by whom may.
 fn act(visit: &Visit<'_>, subject: &Subject<'_>, marked: bool, attached: bool) -> Markup {
     let say = |ja, en| visit.say(ja, en);
-    let Some(session) = visit.session.as_ref().filter(|it| it.role() >= ApiRole::Operate) else {
+    let Some(session) = visit.session.as_ref().filter(|it| it.role().permits(ApiRole::Operate))
+    else {
         return html! { section { h2 { (say("操作", "actions")) } p.quiet { (say("この役割では見るだけです。", "this role may only look")) } } };
     };
     html! {

@@ -57,11 +57,11 @@ pub(super) fn page(visit: &Visit<'_>, title: &str, main: &Markup) -> String {
 }
 
 fn role(visit: &Visit<'_>) -> &'static str {
-    use crate::plan::ApiRole::{Administer, Operate, Read};
+    use crate::plan::ApiRole::{Administer, Operate, Read, Sensor};
     match visit.session.as_ref().map(super::session::Session::role) {
         Some(Administer) => visit.say("管理", "administer"),
         Some(Operate) => visit.say("操作", "operate"),
-        Some(Read) | None => visit.say("閲覧", "read"),
+        Some(Read | Sensor) | None => visit.say("閲覧", "read"),
     }
 }
 

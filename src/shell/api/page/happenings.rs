@@ -83,7 +83,7 @@ pub(super) async fn plans(visit: &Visit<'_>) -> Result<String, Refusal> {
     let say = |ja, en| visit.say(ja, en);
     let list = visit.carry(Command::PlanList).await?;
     let list = list.as_array().cloned().unwrap_or_default();
-    let may = visit.session.as_ref().is_some_and(|it| it.role() >= ApiRole::Administer);
+    let may = visit.session.as_ref().is_some_and(|it| it.role().permits(ApiRole::Administer));
     let main = html! {
         h1 { (say("計画の世代", "plan generations")) }
         div.scroll { table {

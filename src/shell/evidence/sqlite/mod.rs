@@ -19,8 +19,8 @@ use conditions::Conditions;
 use seal::next_seal;
 
 use crate::record::{
-    Account, Appended, DIGEST_OCTETS, Digest, Head, Line, Query, Record, Seal, Session, Span,
-    Store, body, time_of,
+    Appended, DIGEST_OCTETS, Digest, Head, Line, Query, Record, Seal, Session, Span, Store,
+    Written, numbered, time_of,
 };
 use crate::shell::files;
 use crate::vocabulary::Timestamp;
@@ -143,29 +143,41 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Keeps lines, as [`Store::append`] does.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep<'a>(
+        &mut self,
+        lines: impl Iterator<Item = Written<'a>>,
+    ) -> rusqlite::Result<Appended> {
+        self.write(lines, None)
+    }
+
     /// Keeps lines that waited in a spool, and in the same step how many of that spool's epoch
     /// are thereby kept.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append_spooled(
+    pub fn keep_spooled<'a>(
         &mut self,
-        lines: &[Line],
-        epoch: i64,
+        lines: impl Iterator<Item = Written<'a>>,
+        epoch: u64,
         taken: u64,
     ) -> rusqlite::Result<Appended> {
-        self.write(lines, Some((epoch, taken.cast_signed())))
+        self.write(lines, Some((epoch.cast_signed(), taken.cast_signed())))
     }
 
     /// How many entries of a spool's epoch are kept already.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn spooled(&self, epoch: i64) -> rusqlite::Result<u64> {
-        let taken =
-            self.connection.query_row("SELECT taken FROM spool WHERE epoch = ?1", [epoch], |row| {
-                row.get::<_, i64>(0)
-            });
+    pub fn spooled(&self, epoch: u64) -> rusqlite::Result<u64> {
+        let taken = self.connection.query_row(
+            "SELECT taken FROM spool WHERE epoch = ?1",
+            [epoch.cast_signed()],
+            |row| row.get::<_, i64>(0),
+        );
         Ok(taken.optional()?.unwrap_or(0).cast_unsigned())
     }
 
@@ -243,7 +255,11 @@ impl Sqlite {
             .collect()
     }
 
-    fn write(&mut self, lines: &[Line], spool: Option<(i64, i64)>) -> rusqlite::Result<Appended> {
+    fn write<'a>(
+        &mut self,
+        lines: impl Iterator<Item = Written<'a>>,
+        spool: Option<(i64, i64)>,
+    ) -> rusqlite::Result<Appended> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut head = self.head;
@@ -252,16 +268,15 @@ impl Sqlite {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO record (sequence, time_ms, hash, body) VALUES (?1, ?2, ?3, ?4)",
             )?;
-            for line in lines {
-                let time = time_of(line);
-                if let Some(account) = Account::of(line) {
+            for Written { text, time, account } in lines {
+                if let Some(account) = account {
                     if is_copy(&transaction, &account, time)? {
                         repeated += 1;
                         continue;
                     }
                     take(&transaction, &account)?;
                 }
-                let body = body(line, head.sequence + 1);
+                let body = numbered(&text, head.sequence + 1);
                 head = head.after(body.as_bytes());
                 let sequence = head.sequence.cast_signed();
                 insert.execute(params![sequence, time.0, head.hash, body])?;
@@ -292,7 +307,7 @@ impl Store for Sqlite {
     }
 
     fn append(&mut self, lines: &[Line]) -> rusqlite::Result<Appended> {
-        self.write(lines, None)
+        self.write(lines.iter().map(Written::from), None)
     }
 
     fn search(&self, query: &Query) -> rusqlite::Result<Vec<Record>> {

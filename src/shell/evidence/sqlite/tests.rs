@@ -75,7 +75,7 @@ fn what_a_spool_held_is_taken_once() {
     let Held(mut store, _directory) = open();
     let lines = [contract::decision(0, 1, Some("A"))];
     assert_eq!(store.spooled(7).unwrap(), 0);
-    store.append_spooled(&lines, 7, 1).unwrap();
+    store.keep_spooled(lines.iter().map(Written::from), 7, 1).unwrap();
     assert_eq!((store.spooled(7).unwrap(), store.spooled(8).unwrap()), (1, 0));
 }
 

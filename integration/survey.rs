@@ -1,0 +1,564 @@
+//! The tables of switches: our manager at a real `snmpd`, net-snmp's tools at our simulated
+//! agent, and the service that names what is really plugged in.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sekisho::simulation::SnmpAgent;
+use sekisho::survey::{Access, Agent, Answer, Context, Question, Target};
+use sekisho::vocabulary::{Moment, Secret, Timestamp};
+use sekisho::wire::snmp::{Auth, MasterKeys, Oid, Privacy, Value as Cell};
+use tempfile::TempDir;
+
+use crate::city::{City, Server, printed, root, run, secret};
+use crate::operate::{json, page, refused};
+use crate::radclient::{ask, protected};
+
+const AUTH_WORD: &str = "authentication-word";
+const PRIVACY_WORD: &str = "privacy-word-2026";
+const COMMUNITY: &str = "not-public";
+
+/// A real agent that serves the tables of a file.
+struct Snmpd {
+    directory: TempDir,
+    child: Child,
+}
+
+impl Snmpd {
+    /// At an address and port, for a user of each name, hash and cipher.
+    fn start(address: &str, users: &[(&str, &str, &str)]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("tables"), "").unwrap();
+        let mut text = format!("agentaddress udp:{address}\nrwcommunity {COMMUNITY} default .1\n");
+        for (name, auth, privacy) in users {
+            writeln!(text, "createUser {name} {auth} {AUTH_WORD} {privacy} {PRIVACY_WORD}")
+                .unwrap();
+            writeln!(text, "rwuser {name} authpriv .1").unwrap();
+        }
+        for tree in ["1.3.6.1.2.1.31", "1.3.6.1.2.1.2", "1.3.6.1.2.1.17", "1.0.8802"] {
+            let script = root().join("integration/survey_agent.py");
+            let tables = at("tables");
+            writeln!(
+                text,
+                "pass_persist .{tree} /usr/bin/python3 {} {}",
+                script.display(),
+                tables.display()
+            )
+            .unwrap();
+        }
+        fs::write(at("snmpd.conf"), text).unwrap();
+        let child = Command::new("/usr/sbin/snmpd")
+            .args(["-f", "-Lo", "-C", "-I", "-ifTable,-ifXTable,-interfaces,-at"])
+            .arg("-c")
+            .arg(at("snmpd.conf"))
+            .arg("-p")
+            .arg(at("pid"))
+            .env("SNMP_PERSISTENT_DIR", at("persistent"))
+            .env("SNMPCONFPATH", directory.path())
+            .env("MIBS", "")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("snmpd must be installed");
+        let snmpd = Self { directory, child };
+        let end = Instant::now() + Duration::from_secs(20);
+        let get = ["-v2c", "-c", COMMUNITY, address, ".1.3.6.1.2.1.1.3.0"];
+        while !tool("snmpget", &get).contains("Timeticks") {
+            assert!(Instant::now() < end, "snmpd does not answer");
+        }
+        snmpd
+    }
+
+    fn tables(&self) -> PathBuf {
+        self.directory.path().join("tables")
+    }
+
+    /// Shows these rows from now on.
+    fn show(&self, rows: &str) {
+        let fresh = self.directory.path().join("fresh");
+        fs::write(&fresh, rows).unwrap();
+        fs::rename(fresh, self.tables()).unwrap();
+    }
+}
+
+impl Drop for Snmpd {
+    fn drop(&mut self) {
+        // OK when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What one of net-snmp's tools says.
+fn tool(name: &str, arguments: &[&str]) -> String {
+    let directory = std::env::temp_dir();
+    let mut command = Command::new(name);
+    command.args(["-On", "-t", "1", "-r", "1"]).args(arguments);
+    printed(&run(command.env("MIBS", "").env("SNMPCONFPATH", directory)))
+}
+
+fn word(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+fn keys(auth: Auth, privacy: Privacy) -> MasterKeys {
+    MasterKeys::new((auth, &word(AUTH_WORD)), Some((privacy, &word(PRIVACY_WORD)))).unwrap()
+}
+
+/// What our manager is answered by whoever listens at an address.
+fn asked(address: &str, access: Access, question: Question) -> Answer {
+    let target = Target { access, repetitions: 20, timeout: Duration::from_secs(2), retries: 2 };
+    let mut agent = Agent::new(target, &[3; 32]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let start = Instant::now();
+    let now = || Moment { monotonic: start.elapsed(), wall: Timestamp(0) };
+    assert!(agent.ask(now(), Context::Default, question));
+    let mut buffer = vec![0; 65_536];
+    loop {
+        if let Some(event) = agent.poll_event() {
+            return event.unwrap();
+        }
+        if let Some(octets) = agent.poll_transmit() {
+            socket.send_to(&octets, address).unwrap();
+        }
+        if let Ok((octets, _)) = socket.recv_from(&mut buffer) {
+            agent.handle(now(), &buffer[..octets]);
+        }
+        agent.handle_timeout(now());
+    }
+}
+
+const NET_SNMP_AUTHS: [(Auth, &str); 5] = [
+    (Auth::Sha1, "SHA"),
+    (Auth::Sha224, "SHA-224"),
+    (Auth::Sha256, "SHA-256"),
+    (Auth::Sha384, "SHA-384"),
+    (Auth::Sha512, "SHA-512"),
+];
+const NET_SNMP_PRIVACIES: [(Privacy, &str); 3] = [
+    (Privacy::Aes128, "AES"),
+    (Privacy::Aes256Blumenthal, "AES-256"),
+    (Privacy::Aes256Reeder, "AES-256-C"),
+];
+
+#[test]
+fn our_manager_and_a_real_agent_understand_each_other_in_every_family_of_keys() {
+    let names: Vec<(String, (Auth, &str), (Privacy, &str))> = NET_SNMP_AUTHS
+        .into_iter()
+        .flat_map(|auth| {
+            NET_SNMP_PRIVACIES.map(|privacy| (format!("u{}{}", auth.1, privacy.1), auth, privacy))
+        })
+        .collect();
+    let users: Vec<(&str, &str, &str)> =
+        names.iter().map(|(name, auth, privacy)| (name.as_str(), auth.1, privacy.1)).collect();
+    let address = "127.9.8.1:11610";
+    let snmpd = Snmpd::start(address, &users);
+    let mut rows = String::new();
+    for row in 1..=300 {
+        writeln!(
+            rows,
+            "1.3.6.1.2.1.17.4.3.1.2.0.18.226.0.{}.{} integer {row}",
+            row / 256,
+            row % 256
+        )
+        .unwrap();
+    }
+    snmpd.show(&rows);
+    let column: Oid = "1.3.6.1.2.1.17.4.3.1.2".parse().unwrap();
+    let expect = |answer: Answer, what: &str| {
+        let Answer::Columns(columns) = answer else { panic!("a walk was asked for") };
+        let numbers: Vec<_> = columns[0].iter().map(|(_, value)| value.clone()).collect();
+        let all: Vec<_> = (1..=300).map(Cell::Integer).collect();
+        assert_eq!(numbers, all, "{what}");
+    };
+    let access = Access::Community(word(COMMUNITY));
+    expect(asked(address, access, Question::Walk(vec![column.clone()])), "2c");
+    for (name, (auth, _), (privacy, _)) in &names {
+        let access = Access::User { name: name.clone(), keys: Arc::new(keys(*auth, *privacy)) };
+        expect(asked(address, access, Question::Walk(vec![column.clone()])), name);
+    }
+    // What is set is set.
+    let set: Oid = "1.3.6.1.2.1.2.2.1.7.5".parse().unwrap();
+    let binding = sekisho::wire::snmp::Binding { name: set.clone(), value: Cell::Integer(2) };
+    let access = Access::Community(word(COMMUNITY));
+    asked(address, access, Question::Set(vec![binding]));
+    let text = tool("snmpget", &["-v2c", "-c", COMMUNITY, address, &set.to_string()]);
+    assert!(text.contains("INTEGER: 2"), "{text}");
+}
+
+#[test]
+fn net_snmps_tools_read_our_agent_in_every_family_of_keys_and_are_told_what_is_wrong() {
+    let engine = b"\x80\x00\x1f\x88\x80simulated";
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let mut switch = SnmpAgent::new(engine);
+    switch.community = Some(COMMUNITY.as_bytes().to_vec());
+    for port in 1..=60_u32 {
+        let name = "1.3.6.1.2.1.31.1.1.1.1".parse::<Oid>().unwrap().child(&[port]);
+        switch.tree().insert(name, Cell::Octets(format!("0/{port}").into_bytes()));
+    }
+    let switch = Arc::new(std::sync::Mutex::new(switch));
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (own, end) = (Arc::clone(&switch), Arc::clone(&stop));
+    let thread = std::thread::spawn(move || {
+        let (mut buffer, start) = (vec![0; 65_536], Instant::now());
+        while !end.load(std::sync::atomic::Ordering::Relaxed) {
+            let Ok((octets, from)) = socket.recv_from(&mut buffer) else { continue };
+            let time = u32::try_from(start.elapsed().as_secs()).unwrap();
+            if let Some(answer) = own.lock().unwrap().answer(time, &buffer[..octets]) {
+                socket.send_to(&answer, from).unwrap();
+            }
+        }
+    });
+    let column = "1.3.6.1.2.1.31.1.1.1.1";
+    let walk = |options: &[&str]| {
+        let arguments: Vec<&str> =
+            options.iter().copied().chain([address.as_str(), column]).collect();
+        let text = tool("snmpbulkwalk", &arguments);
+        (text.lines().filter(|line| line.contains("STRING: \"0/")).count(), text)
+    };
+    let user = |auth, privacy, word| {
+        [
+            "-v3", "-l", "authPriv", "-u", "sekisho", "-a", auth, "-A", AUTH_WORD, "-x", privacy,
+            "-X", word,
+        ]
+    };
+    assert_eq!(walk(&["-v2c", "-c", COMMUNITY]).0, 60);
+    for (auth, auth_name) in NET_SNMP_AUTHS {
+        for (privacy, privacy_name) in NET_SNMP_PRIVACIES {
+            let local = keys(auth, privacy).localise(engine);
+            switch.lock().unwrap().user = Some((b"sekisho".to_vec(), local));
+            let (rows, text) = walk(&user(auth_name, privacy_name, PRIVACY_WORD));
+            assert_eq!(rows, 60, "{auth_name} {privacy_name}: {text}");
+        }
+    }
+    let wrong = walk(&user("SHA-224", "AES", PRIVACY_WORD)).1;
+    assert!(wrong.contains("Authentication failure"), "{wrong}");
+    let set = [address.as_str(), "1.3.6.1.2.1.2.2.1.7.5", "i", "2"];
+    let options = user("SHA-512", "AES-256-C", PRIVACY_WORD);
+    let text = tool("snmpset", &options.iter().copied().chain(set).collect::<Vec<_>>());
+    assert!(text.contains("INTEGER: 2"), "{text}");
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    thread.join().unwrap();
+}
+
+const SWITCH: &str = "ken-sw02";
+const ADDRESS: &str = "127.250.14.12";
+const PORT: u16 = 11_610;
+/// A registered printer, and how its switch asks for it.
+const PRINTER: &str = "E8-0F-5D-9C-B6-9B";
+const REQUEST: &str = "User-Name = \"e80f5d9cb69b\"\nUser-Password = \"e80f5d9cb69b\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nService-Type = Call-Check\nNAS-Port-Id = \"GigabitEthernet1/0/1\"";
+
+/// The city, one family of whose switches is asked for its tables.
+fn city() -> City {
+    let city = City::new();
+    city.edit("config/profiles/cisco-ibns.toml", |text| {
+        format!(
+            "{}\n[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = {PORT}\nrepetitions = 20\ntimeout_ms = 300\nretries = 1\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n",
+            without_snmp(text)
+        )
+    });
+    city.edit("config/server.toml", |text| {
+        format!(
+            "{}\n[survey]\nsweep_s = 10\nhint_s = 2\nageing_s = 1\ntraps = \"127.0.0.1:0\"\n",
+            without(text, "[survey]")
+        )
+    });
+    city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
+    city.write("secrets/snmp/switches.priv", PRIVACY_WORD.as_bytes(), 0o600);
+    city
+}
+
+fn without_snmp(text: &str) -> String {
+    without(text, "[snmp]")
+}
+
+/// A file without one of its tables.
+fn without(text: &str, table: &str) -> String {
+    let mut rest = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with('[') {
+            inside = line == table;
+        }
+        if !inside {
+            rest.push_str(line);
+            rest.push('\n');
+        }
+    }
+    rest
+}
+
+fn snmpd() -> Snmpd {
+    Snmpd::start(&format!("{ADDRESS}:{PORT}"), &[("sekisho", "SHA-256", "AES")])
+}
+
+/// The rows of a switch: an address a port, and who announces itself where.
+fn tables(stations: &[(u32, &str)], neighbours: &[(u32, &str, &str)]) -> String {
+    let mut rows = String::new();
+    for port in 1..=52 {
+        let index = 10_100 + port;
+        writeln!(rows, "1.3.6.1.2.1.31.1.1.1.1.{index} string GigabitEthernet1/0/{port}").unwrap();
+        writeln!(rows, "1.3.6.1.2.1.2.2.1.7.{index} integer 1").unwrap();
+        writeln!(rows, "1.3.6.1.2.1.2.2.1.8.{index} integer 1").unwrap();
+        writeln!(rows, "1.3.6.1.2.1.17.1.4.1.2.{port} integer {index}").unwrap();
+    }
+    writeln!(rows, "1.3.6.1.2.1.17.7.1.2.1.1.2.120 counter {}", stations.len()).unwrap();
+    for (port, mac) in stations {
+        let arcs = u64::from_str_radix(&mac.replace('-', ""), 16).unwrap().to_be_bytes()[2..]
+            .iter()
+            .map(u8::to_string)
+            .collect::<Vec<_>>()
+            .join(".");
+        writeln!(rows, "1.3.6.1.2.1.17.7.1.2.2.1.2.120.{arcs} integer {port}").unwrap();
+        writeln!(rows, "1.3.6.1.2.1.17.7.1.2.2.1.3.120.{arcs} integer 3").unwrap();
+    }
+    for (port, system, capabilities) in neighbours {
+        let index = format!("7.{port}.1");
+        writeln!(rows, "1.0.8802.1.1.2.1.4.1.1.4.{index} integer 7").unwrap();
+        writeln!(rows, "1.0.8802.1.1.2.1.4.1.1.5.{index} string {system}").unwrap();
+        writeln!(rows, "1.0.8802.1.1.2.1.4.1.1.9.{index} string {system}").unwrap();
+        writeln!(rows, "1.0.8802.1.1.2.1.4.1.1.12.{index} octet {capabilities} 00").unwrap();
+    }
+    rows
+}
+
+fn within(
+    server: &mut Server,
+    what: &str,
+    limit: Duration,
+    fits: impl Fn(&serde_json::Value) -> bool,
+) {
+    let start = Instant::now();
+    server.wait_for(what, fits);
+    assert!(start.elapsed() < limit, "{what} took {:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
+    let (city, snmpd) = (city(), snmpd());
+    snmpd.show(&tables(&[], &[(49, "ken-dist1", "28")]));
+    let mut server = city.serve();
+    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("Access-Accept"), "{printed}");
+    let status = json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    assert_eq!(
+        (&status["state"], &status["fault"]),
+        (&"fresh".into(), &serde_json::Value::Null),
+        "{status}"
+    );
+
+    // A stranger at port 2 beside the printer with its session at port 1; a hub at port 3.
+    let stranger = "02-00-5E-00-53-01";
+    let rows =
+        tables(&[(1, PRINTER), (2, stranger)], &[(49, "ken-dist1", "28"), (3, "home-hub", "20")]);
+    snmpd.show(&rows);
+    // Only the hints see the change in the size of the table; the next sweep may be 10 s away.
+    within(&mut server, "R17", Duration::from_secs(15), |line| {
+        line["event"] == "SNMP-stranger" && line["mac"] == stranger
+    });
+    let line = server.wait_for("R19", |line| line["event"] == "SNMP-neighbour");
+    assert_eq!(line["place"], "kenko/ken-sw02/GigabitEthernet1/0/3");
+    assert!(line["neighbour"].as_str().unwrap().contains("home-hub"), "{line}");
+    server.wait_for("an alert", |line| line["event"] == "ALERT-mac-without-session");
+    server.wait_for("an alert", |line| line["event"] == "ALERT-neighbour-undeclared");
+
+    let status = json(&city, &["switch", "status", SWITCH, "--json"]);
+    assert_eq!((&status["r17"], &status["r18"], &status["r19"]), (&1.into(), &0.into(), &1.into()));
+    assert_eq!(status["findings"][0]["subject"], stranger);
+    assert_eq!(status["stations"], 2);
+    let metrics = page(&city, "/metrics");
+    for line in [
+        "sekisho_fdb_minus_sessions{client=\"ken-sw02\"} 1",
+        "sekisho_rule_violations{rule=\"R19\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
+    assert!(metrics.contains("sekisho_snmp_sweep_timestamp_seconds{client=\"ken-sw02\"}"));
+    // Others of the family do not answer; that is said of them and delays nobody.
+    server.wait_for("an unread one", |line| {
+        line["event"] == "SNMP-unread" && line["name"] == "ken-sw03"
+    });
+    server.wait_for("the standing", |line| line["event"] == "SNMP-part");
+
+    // Both are gone.
+    snmpd.show(&tables(&[(1, PRINTER)], &[(49, "ken-dist1", "28")]));
+    server.wait_for("its end", |line| line["event"] == "SNMP-over" && line["subject"] == stranger);
+    server.wait_for("its end", |line| line["event"] == "SNMP-over" && line["rule"] == "R19");
+    let all = json(&city, &["switch", "status", "--json"]);
+    assert_eq!(all["fresh"], 1);
+    let text = refused(&city, &["switch", "sweep", "hon-sw01", "--lang", "en"]);
+    assert!(text.contains("[snmp]"), "{text}");
+    refused(&city, &["switch", "status", "no-such-switch"]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_wrong_passphrase_is_named_and_measures_nothing() {
+    let (city, snmpd) = (city(), snmpd());
+    snmpd.show(&tables(&[(2, "02-00-5E-00-53-01")], &[]));
+    city.write("secrets/snmp/switches.auth", b"another-word-altogether", 0o600);
+    let mut server = city.serve();
+    let unread =
+        server.wait_for("unread", |line| line["event"] == "SNMP-unread" && line["name"] == SWITCH);
+    assert_eq!(unread["fault"], "wrong-digest");
+    let status = json(&city, &["switch", "status", SWITCH, "--json"]);
+    assert_eq!(status["state"], "unread");
+    // The right one, after a reload.
+    city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
+    json(&city, &["reload", "--json"]);
+    server.wait_for("read", |line| line["event"] == "SNMP-read" && line["switch"] == SWITCH);
+    assert!(server.stop().success());
+}
+
+/// net-snmp's words for the user of the switches.
+const USER: [&str; 10] =
+    ["-v3", "-l", "authPriv", "-u", "sekisho", "-a", "SHA-256", "-A", AUTH_WORD, "-x"];
+
+fn user() -> Vec<&'static str> {
+    USER.into_iter().chain(["AES", "-X", PRIVACY_WORD]).collect()
+}
+
+fn notify(name: &str, from: &str, options: &[&str], to: &str) -> String {
+    let address = format!("--clientaddr={from}");
+    let trap = [to, "", ".1.3.6.1.6.3.1.1.5.4"];
+    let arguments: Vec<&str> =
+        [address.as_str()].into_iter().chain(options.iter().copied()).chain(trap).collect();
+    tool(name, &arguments)
+}
+
+fn count(city: &City, switch: &str, result: &str) -> u64 {
+    let head = format!("sekisho_snmp_traps_total{{client=\"{switch}\",result=\"{result}\"}} ");
+    let metrics = page(city, "/metrics");
+    let found = metrics.lines().find_map(|line| line.strip_prefix(&head));
+    found.map_or(0, |number| number.parse().unwrap())
+}
+
+fn wait(what: &str, ready: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !ready() {
+        assert!(Instant::now() < end, "no {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none() {
+    let (city, snmpd) = (city(), snmpd());
+    // Neither a sweep nor a look for changes comes in the meantime.
+    city.edit("config/server.toml", |text| {
+        text.replace("sweep_s = 10", "sweep_s = 3600").replace("hint_s = 2", "hint_s = 600")
+    });
+    snmpd.show(&tables(&[], &[]));
+    let mut server = city.serve();
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    let status = json(&city, &["switch", "status", "--json"]);
+    let to = status["traps"].as_str().unwrap().to_owned();
+    let agent = format!("{ADDRESS}:{PORT}");
+    let ask_engine = |object: &str| {
+        let name = format!(".1.3.6.1.6.3.10.2.1.{object}.0");
+        let options: Vec<&str> = user().into_iter().chain(["-Oqvx", &agent, &name]).collect();
+        tool("snmpget", &options).replace(['"', ' ', '\n'], "")
+    };
+    let engine = format!("0x{}", ask_engine("1"));
+    let clock = format!("{},{}", ask_engine("2"), ask_engine("3"));
+    let signed: Vec<&str> = user().into_iter().chain(["-e", &engine, "-Z", &clock]).collect();
+
+    let stranger = "02-00-5E-00-53-02";
+    snmpd.show(&tables(&[(2, stranger)], &[]));
+    let start = Instant::now();
+    notify("snmptrap", ADDRESS, &signed, &to);
+    server.wait_for("R17", |line| line["event"] == "SNMP-stranger" && line["mac"] == stranger);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    eprintln!("named {} ms after the trap", took.as_millis());
+    assert_eq!(count(&city, SWITCH, "link-up"), 1);
+
+    // The very same octets once more, caught on their way, and what is wrong in other ways.
+    let ear = UdpSocket::bind("127.0.0.1:0").unwrap();
+    ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    notify("snmptrap", ADDRESS, &signed, &ear.local_addr().unwrap().to_string());
+    let mut buffer = vec![0; 65_536];
+    let (octets, _) = ear.recv_from(&mut buffer).unwrap();
+    let switch = UdpSocket::bind((ADDRESS, 0)).unwrap();
+    for _ in 0..2 {
+        switch.send_to(&buffer[..octets], &to).unwrap();
+    }
+    wait("refusal of the copy", || count(&city, SWITCH, "replayed") == 1);
+    assert_eq!(count(&city, SWITCH, "link-up"), 2);
+    let old: Vec<&str> = user().into_iter().chain(["-e", &engine, "-Z", "0,1"]).collect();
+    notify("snmptrap", ADDRESS, &old, &to);
+    wait("refusal of the old", || count(&city, SWITCH, "not-in-time") == 1);
+    let mut wrong = signed.clone();
+    wrong[8] = "another-word-altogether";
+    notify("snmptrap", ADDRESS, &wrong, &to);
+    wait("refusal of the key", || count(&city, SWITCH, "not-authentic") == 1);
+    notify("snmptrap", "127.9.9.9", &signed, &to);
+    wait("refusal of the stranger", || count(&city, "unknown", "unknown-source") == 1);
+    notify("snmptrap", ADDRESS, &["-v2c", "-c", COMMUNITY], &to);
+    wait("refusal of the version", || count(&city, SWITCH, "other-version") == 1);
+    switch.send_to(b"\x30\x84\xff\xff\xff\xff", &to).unwrap();
+    wait("refusal of nonsense", || count(&city, SWITCH, "encoding") == 1);
+
+    // An inform is acknowledged, or net-snmp would complain; it too brings a sweep.
+    snmpd.show(&tables(&[], &[]));
+    let printed = notify("snmpinform", ADDRESS, &user(), &to);
+    assert!(!printed.contains("Timeout") && !printed.contains("snmpinform:"), "{printed}");
+    server.wait_for("its end", |line| line["event"] == "SNMP-over" && line["subject"] == stranger);
+    assert_eq!(count(&city, SWITCH, "link-up"), 3);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
+    let (city, snmpd) = (city(), snmpd());
+    city.edit("config/profiles/cisco-ibns.toml", |text| {
+        let lines = text.lines().map(|line| match line {
+            line if line.starts_with("means = ") => "means = [\"snmp-port-bounce\", \"session-timeout\"]",
+            line if line.starts_with("coa = ") => {
+                "coa = { port = 0, keys = [], mac = \"\", event_timestamp = false, message_authenticator = false, ack = [] }"
+            }
+            line => line,
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    });
+    snmpd.show(&tables(&[(1, PRINTER)], &[(49, "ken-dist1", "28")]));
+    let mut server = city.serve();
+    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("Access-Accept"), "{printed}");
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    let start = Instant::now();
+    json(&city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
+    let bounced = server.wait_for("the bounce", |line| line["event"] == "COA-bounced");
+    assert_eq!(bounced["place"], "kenko/ken-sw02/GigabitEthernet1/0/1");
+    eprintln!("down and up within {} ms", start.elapsed().as_millis());
+    let set = fs::read_to_string(snmpd.directory.path().join("tables.set")).unwrap();
+    let lines: Vec<&str> = set.lines().collect();
+    assert_eq!(
+        lines,
+        ["1.3.6.1.2.1.2.2.1.7.10101 integer 2", "1.3.6.1.2.1.2.2.1.7.10101 integer 1"],
+        "one port, down and up"
+    );
+    let metrics = page(&city, "/metrics");
+    let line = "sekisho_coa_total{kind=\"snmp-bounce\",result=\"ack\",switch=\"ken-sw02\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+
+    // Behind a bridge that announces itself nothing is bounced, whatever the plan says.
+    fs::remove_file(snmpd.directory.path().join("tables.set")).unwrap();
+    snmpd.show(&tables(&[(1, PRINTER)], &[(1, "somebody-s-switch", "20")]));
+    ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    json(&city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
+    let refused = server.wait_for("the refusal", |line| line["event"] == "COA-bounce-failed");
+    assert_eq!(refused["cause"], "uplink");
+    assert!(!snmpd.directory.path().join("tables.set").exists());
+    assert!(server.stop().success());
+}

@@ -1,0 +1,223 @@
+//! `sekisho sensor`: a mirror port watched by a process of its own, and the sensors of a city.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::Value;
+
+use super::arguments::{Words, shown};
+use super::{Console, DONE, WRONG, WRONG_USE};
+use super::{operate, site};
+use crate::plan::{Plan, SensorPlace};
+use crate::shell::control::Command as Ask;
+use crate::shell::files;
+use crate::shell::sensor::{Credentials, Running};
+use crate::shell::{Failure, FailureKind};
+use crate::vocabulary::{Language, Secret, Text};
+
+pub(super) fn define(language: Language) -> Command {
+    let words = Words(language);
+    let id = || {
+        Arg::new("id")
+            .value_name("ID")
+            .required(true)
+            .help(words.say("config/sensors.toml のセンサー", "a sensor of config/sensors.toml"))
+    };
+    let token = words
+        .path(
+            "token",
+            "FILE",
+            "トークンのファイル(sekisho secret token ID --role sensor で作る)",
+            "file of the token that `sekisho secret token ID --role sensor` makes",
+        )
+        .required(true);
+    let authority = words.path(
+        "authority",
+        "FILE",
+        "サーバー証明書を確かめる認証局の証明書(PEM)。server が https のとき必要",
+        "certificates (PEM) that prove the service; needed where `server` is https",
+    );
+    let run = words
+        .verb(
+            "run",
+            "ミラーポートを監視し、サーバーに報告する(CAP_NET_RAW が要る。SIGTERM で停止)",
+            "watch a mirror port and report to the service (needs CAP_NET_RAW; SIGTERM stops)",
+        )
+        .args([id(), token, authority]);
+    let check = words
+        .verb(
+            "check",
+            "センサーの設定を検査し、インターフェースを開いてみる",
+            "look for mistakes in a sensor's configuration and try to open its interface",
+        )
+        .arg(id());
+    let status = Command::new("status")
+        .about(words.say("このセンサーの状態を示す", "show what the sensor here is doing"));
+    let list = Command::new("list").about(
+        words.say("サーバーから見たセンサーの一覧", "show the sensors as the service sees them"),
+    );
+    words
+        .group(
+            "sensor",
+            "ミラーポートで持ち込み端末・中継・テザリングを見つける",
+            "find phones, relays and tethers on a mirror port",
+        )
+        .subcommands([
+            site::with_state(site::with_files(run, words), words),
+            site::with_files(check, words),
+            site::with_json(site::with_state(status, words), words),
+            site::with_json(site::with_state(list, words), words),
+        ])
+}
+
+pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
+    match matches.subcommand() {
+        Some(("run", inner)) => watch(inner, console),
+        Some(("check", inner)) => check(inner, console),
+        Some(("status", inner)) => status(inner, console),
+        Some(("list", inner)) => list(inner, console),
+        _ => WRONG_USE,
+    }
+}
+
+/// The plan, and the sensor that was named.
+fn place(matches: &ArgMatches, console: &mut Console) -> Result<(Plan, SensorPlace), u8> {
+    let plan = site::compile(&site::tree(matches), console)?;
+    let id = matches.get_one::<String>("id").map_or("", String::as_str);
+    match plan.sensors.expected(id).cloned() {
+        Some(place) => Ok((plan, place)),
+        None => {
+            let failure = Failure::new(FailureKind::SensorUnknown).fact("sensor", id);
+            console.complain(failure.message(console.language));
+            Err(WRONG)
+        }
+    }
+}
+
+fn watch(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let language = console.language;
+    let started = place(matches, console).and_then(|(plan, place)| {
+        let credentials = credentials(matches, &place, language).map_err(|complaint| {
+            console.complain(complaint);
+            WRONG
+        })?;
+        let state = site::path(matches, "state");
+        files::make_directory(&state, files::PRIVATE_DIRECTORY).map_err(|error| {
+            console.complain(error.text(language));
+            WRONG
+        })?;
+        let running = Running::start(&plan, &place, credentials, &state, std::io::stdout());
+        let running = running.and_then(|running| running.obey_signals().map(|()| running));
+        running.and_then(Running::run).map_err(|failure| {
+            console.complain(failure.message(language));
+            WRONG
+        })
+    });
+    started.map_or_else(|code| code, |()| DONE)
+}
+
+/// Reads token and authorities.
+fn credentials(
+    matches: &ArgMatches,
+    place: &SensorPlace,
+    language: Language,
+) -> Result<Credentials, String> {
+    let path = |name| matches.get_one::<PathBuf>(name);
+    let token = path("token").map_or_else(|| Ok(Vec::new()), |path| files::read(path));
+    let token = Secret::new(token.map_err(|error| error.text(language))?);
+    let mut anchors = Vec::new();
+    if let Some(path) = path("authority") {
+        let octets = files::read(path).map_err(|error| error.text(language))?;
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&octets).collect();
+        anchors = read.unwrap_or_default().iter().map(|it| it.to_vec()).collect();
+        if anchors.is_empty() {
+            let text = Text {
+                ja: "`{path}` に PEM の証明書がありません",
+                en: "`{path}` holds no certificate in PEM",
+            };
+            return Err(text.fill(language, &[("path", shown(path))]));
+        }
+    } else if place.server.tls {
+        let text = Text {
+            ja: "--authority で、サーバー証明書を確かめる認証局の証明書を指定してください",
+            en: "name by --authority the certificates that prove the service",
+        };
+        return Err(text.get(language).to_owned());
+    }
+    Ok(Credentials { token, anchors })
+}
+
+fn check(matches: &ArgMatches, console: &mut Console) -> u8 {
+    let place = match place(matches, console) {
+        Ok((_, place)) => place,
+        Err(code) => return code,
+    };
+    match crate::shell::mirror::Mirror::open(&place.interface) {
+        Ok(_) => {
+            let text = Text {
+                ja: "センサー {sensor}: インターフェース {interface} を開けました",
+                en: "sensor {sensor}: the interface {interface} can be opened",
+            };
+            let facts = [("sensor", place.id), ("interface", place.interface)];
+            console.line(text.fill(console.language, &facts));
+            DONE
+        }
+        Err(failure) => {
+            console.complain(failure.message(console.language));
+            WRONG
+        }
+    }
+}
+
+fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
+    operate::ask(matches, console, Ask::Status, |console, result| {
+        let fact =
+            |key: &'static str| (key, operate::shown(result.get(key).unwrap_or(&Value::Null)));
+        let keys = ["sensor", "interface", "since", "frames", "flawed", "dropped", "stations"];
+        let facts: Vec<_> = keys.into_iter().map(fact).collect();
+        let text = Text {
+            ja: "センサー {sensor}({interface}、{since} から): フレーム {frames}(読めないもの {flawed}、取りこぼし {dropped})、覚えている端末 {stations}",
+            en: "sensor {sensor} on {interface} since {since}: frames: {frames} (unreadable: {flawed}, lost: {dropped}), stations remembered: {stations}",
+        };
+        console.line(text.fill(console.language, &facts));
+        let facts: Vec<_> = ["acknowledged", "waiting", "lost"].into_iter().map(fact).collect();
+        let text = Text {
+            ja: "報告: 送信済み {acknowledged}、未送信 {waiting}、欠落 {lost}",
+            en: "observations: acknowledged: {acknowledged}, waiting: {waiting}, lost: {lost}",
+        };
+        console.line(text.fill(console.language, &facts));
+        if let Some(cause) = result.get("away").and_then(Value::as_str) {
+            let text = Text {
+                ja: "サーバーに届きません: {cause}",
+                en: "the service is not reached: {cause}",
+            };
+            console.line(text.fill(console.language, &[("cause", cause.to_owned())]));
+        }
+    })
+}
+
+fn list(matches: &ArgMatches, console: &mut Console) -> u8 {
+    operate::ask(matches, console, Ask::SensorList, |console, result| {
+        for sensor in result.as_array().into_iter().flatten() {
+            let fact =
+                |key: &'static str| (key, operate::shown(sensor.get(key).unwrap_or(&Value::Null)));
+            let keys = ["sensor", "site", "heard", "taken", "gaps", "frames", "dropped"];
+            let mut facts: Vec<_> = keys.into_iter().map(fact).collect();
+            let is = |key: &str| sensor.get(key).and_then(Value::as_bool).unwrap_or(false);
+            let state = match (is("enabled"), is("silent"), sensor["heard"].is_null()) {
+                (false, ..) => Text { ja: "不使用", en: "not enabled" },
+                (_, true, _) => Text { ja: "沈黙", en: "silent" },
+                (_, _, true) => Text { ja: "未着", en: "not heard of yet" },
+                (_, _, false) => Text { ja: "稼働", en: "reports" },
+            };
+            facts.push(("state", state.get(console.language).to_owned()));
+            let text = Text {
+                ja: "{sensor}({site}): {state}、最後の報告 {heard}、報告 {taken} 件(欠番 {gaps})、フレーム {frames}(取りこぼし {dropped})",
+                en: "{sensor} ({site}): {state}, heard of last: {heard}, observations: {taken} (missing: {gaps}), frames: {frames} (lost: {dropped})",
+            };
+            console.line(text.fill(console.language, &facts));
+        }
+    })
+}

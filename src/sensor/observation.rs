@@ -1,0 +1,198 @@
+//! What a sensor reports to the service: verdicts, signs and notices, numbered, as JSON.
+//!
+//! Numbers rise by one within one run of a sensor, so that what is lost shows as a gap and what
+//! comes twice is known again. Nothing of a frame's payload is in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{About, Event};
+use super::kind::{NoticeKind, VerdictKind};
+use super::sign::{Sign, SignKind};
+use crate::vocabulary::{Language, Text};
+
+/// Signs told with one verdict.
+const NOTES_MAX: usize = 16;
+
+/// How much an observation says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// An alarm.
+    Verdict,
+    /// Something seen that is no alarm by itself.
+    Sign,
+    /// Something to know.
+    Notice,
+}
+
+/// A sign as it is told with a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Its id.
+    pub id: String,
+    /// Whether it may raise a verdict alone.
+    pub hard: bool,
+    /// The number of its frame.
+    pub frame: u64,
+    /// The frame's time (RFC 3339).
+    pub time: String,
+    /// The sign in Japanese.
+    pub ja: String,
+    /// The sign in English.
+    pub en: String,
+}
+
+impl Note {
+    fn new(sign: &Sign) -> Self {
+        Self {
+            id: sign.kind.id().to_owned(),
+            hard: sign.hard,
+            frame: sign.frame,
+            time: sign.time.timestamp().rfc3339(),
+            ja: sign.text(Language::Japanese),
+            en: sign.text(Language::English),
+        }
+    }
+
+    /// The sign in words.
+    #[must_use]
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::Japanese => &self.ja,
+            Language::English => &self.en,
+        }
+    }
+}
+
+/// One observation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// Its number within the run.
+    pub sequence: u64,
+    /// How much it says.
+    pub level: Level,
+    /// What: the id of a verdict's, sign's or notice's kind.
+    pub kind: String,
+    /// The time of its frame (RFC 3339).
+    pub time: String,
+    /// The number of its frame within the run.
+    pub frame: u64,
+    /// By what the station is remembered: its MAC, or its address behind a gateway.
+    pub subject: String,
+    /// The MAC its frames carried.
+    pub mac: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// The VLAN it was seen in.
+    pub vlan: Option<u16>,
+    /// The score in tenths; 0 where there is none.
+    pub score_tenths: u32,
+    /// When the first of its signs was seen (RFC 3339).
+    pub first: String,
+    /// The signs, the heaviest first.
+    pub signs: Vec<Note>,
+}
+
+impl Observation {
+    /// An event as it is reported under a number.
+    #[must_use]
+    pub fn new(sequence: u64, event: &Event) -> Self {
+        let told = |level, kind: &str, about: &About, time: String, frame| Self {
+            sequence,
+            level,
+            kind: kind.to_owned(),
+            first: time.clone(),
+            time,
+            frame,
+            subject: about.subject.to_string(),
+            mac: about.mac.map(|mac| mac.to_string()),
+            addresses: about.addresses.iter().map(ToString::to_string).collect(),
+            vlan: about.vlan,
+            score_tenths: 0,
+            signs: Vec::new(),
+        };
+        match event {
+            Event::Verdict(verdict) => {
+                let time = verdict.time.timestamp().rfc3339();
+                let id = verdict.kind.id();
+                Self {
+                    score_tenths: verdict.score_tenths,
+                    first: verdict.first_sign().timestamp().rfc3339(),
+                    signs: verdict.signs.iter().take(NOTES_MAX).map(Note::new).collect(),
+                    ..told(Level::Verdict, id, &verdict.about, time, verdict.frame)
+                }
+            }
+            Event::Sign { about, sign } => {
+                let time = sign.time.timestamp().rfc3339();
+                Self {
+                    signs: vec![Note::new(sign)],
+                    ..told(Level::Sign, sign.kind.id(), about, time, sign.frame)
+                }
+            }
+            Event::Notice { kind, about, frame, time } => {
+                told(Level::Notice, kind.id(), about, time.timestamp().rfc3339(), *frame)
+            }
+        }
+    }
+
+    /// Whether one of its signs may raise a verdict alone.
+    #[must_use]
+    pub fn is_hard(&self) -> bool {
+        self.signs.iter().any(|sign| sign.hard)
+    }
+
+    /// What it claims, in words; `None` when this version knows no such kind.
+    #[must_use]
+    pub fn text(&self, language: Language) -> Option<String> {
+        let find = |all: &[(&str, Text)]| {
+            all.iter().find(|(id, _)| *id == self.kind).map(|(_, text)| *text)
+        };
+        let subject = ("subject", self.subject.clone());
+        match self.level {
+            Level::Verdict => {
+                VerdictKind::parse(&self.kind).map(|kind| kind.text().fill(language, &[subject]))
+            }
+            Level::Notice => {
+                let all: Vec<_> =
+                    NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())).collect();
+                find(&all).map(|text| text.fill(language, &[subject]))
+            }
+            Level::Sign => {
+                SignKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
+                self.signs.first().map(|sign| sign.text(language).to_owned())
+            }
+        }
+    }
+}
+
+/// What a sensor counts, since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pulse {
+    /// Frames looked at.
+    pub frames: u64,
+    /// Frames that could not be read.
+    pub flawed: u64,
+    /// Frames that the kernel or the interface let go before they were looked at.
+    pub dropped: u64,
+    /// Stations and connections let go for want of room.
+    pub evicted: u64,
+    /// Observations that were never numbered, since too many came at once.
+    pub lost: u64,
+    /// Stations remembered now.
+    pub stations: u64,
+}
+
+/// What a sensor sends at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Names the run that the numbers belong to.
+    pub run: String,
+    /// What it counts now.
+    pub pulse: Pulse,
+    /// In the order of their numbers.
+    pub observations: Vec<Observation>,
+}

@@ -1,0 +1,492 @@
+//! What sensors report: taken once, kept as evidence, and where the configuration says so turned
+//! into a mark, which live sessions then follow like any other.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::operators::subject_text;
+use super::{Input, Service};
+use crate::enforce::ladder::{Case, Step, Where, step};
+use crate::ledger::{Change, Key, Point};
+use crate::plan::{Plan, PortRole, Rung};
+use crate::sensor::{Level, Observation, Report};
+use crate::shell::control::Reply;
+use crate::shell::evidence::Kept;
+use crate::shell::store::{RUN_OCTETS_MAX, kind_id};
+use crate::shell::{Failure, FailureKind, log};
+use crate::vocabulary::{
+    EnvironmentIndex, Language, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape,
+};
+
+/// MACs whose session ended, waiting for one sensor to ask.
+const ENDED_MAX: usize = 4096;
+/// Octets of a text that a sensor wrote.
+const TEXT_OCTETS_MAX: usize = 2000;
+
+/// Who is where, and how the sensors do.
+#[derive(Debug, Default)]
+pub(super) struct Sensors {
+    /// The sessions of each address, with the environment entered.
+    live: BTreeMap<Mac, BTreeMap<Key, String>>,
+    states: BTreeMap<String, State>,
+}
+
+/// How one sensor does.
+#[derive(Debug)]
+struct State {
+    /// When it was heard last, on the monotonic clock, and by the wall clock.
+    heard: Duration,
+    heard_at: Option<Timestamp>,
+    silent: bool,
+    run: String,
+    /// The last number taken in this run, kept or still on its way to be.
+    head: u64,
+    gaps: u64,
+    last: Report,
+    ended: VecDeque<Mac>,
+}
+
+impl State {
+    fn new(now: Duration) -> Self {
+        Self {
+            heard: now,
+            heard_at: None,
+            silent: false,
+            run: String::new(),
+            head: 0,
+            gaps: 0,
+            last: Report {
+                run: String::new(),
+                pulse: crate::sensor::Pulse::default(),
+                observations: Vec::new(),
+            },
+            ended: VecDeque::new(),
+        }
+    }
+}
+
+/// A report whose lines are on their way to the evidence.
+#[derive(Debug)]
+pub struct Underway {
+    sensor: String,
+    run: String,
+    sequence: u64,
+    reply: Reply,
+    answer: oneshot::Sender<Reply>,
+}
+
+impl Sensors {
+    /// Takes in what became of attachments; says whose last session ended.
+    pub(super) fn follow(&mut self, changes: &[Change]) {
+        for (key, attachment) in changes {
+            match attachment {
+                Some(attachment) => {
+                    let sessions = self.live.entry(key.mac).or_default();
+                    sessions.insert(key.clone(), attachment.environment.clone());
+                }
+                None => {
+                    let Some(sessions) = self.live.get_mut(&key.mac) else { continue };
+                    sessions.remove(key);
+                    if sessions.is_empty() {
+                        self.live.remove(&key.mac);
+                        for state in self.states.values_mut() {
+                            if state.ended.len() >= ENDED_MAX {
+                                state.ended.pop_front();
+                            }
+                            state.ended.push_back(key.mac);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on with the sensors that a plan expects, and with no others.
+    fn expect(&mut self, plan: &Plan, now: Duration) {
+        let expected: BTreeSet<&str> = plan
+            .sensors
+            .sensors
+            .iter()
+            .filter(|sensor| sensor.enabled)
+            .map(|sensor| sensor.id.as_str())
+            .collect();
+        self.states.retain(|id, _| expected.contains(id.as_str()));
+        for id in expected {
+            self.states.entry(id.to_owned()).or_insert_with(|| State::new(now));
+        }
+    }
+}
+
+impl Service {
+    /// Takes a report; the answer goes out when all of it is kept.
+    pub(super) fn observe(
+        &mut self,
+        now: Timestamp,
+        sensor: &str,
+        report: Report,
+        language: Language,
+        answer: oneshot::Sender<Reply>,
+    ) {
+        match self.take_report(now, sensor, report) {
+            Ok((lines, underway)) => {
+                let reply = Reply::done(String::new(), underway.0);
+                let underway = Underway {
+                    sensor: sensor.to_owned(),
+                    run: underway.1,
+                    sequence: underway.2,
+                    reply,
+                    answer,
+                };
+                let Some(((event, facts), before)) = lines.split_last() else {
+                    let _ = underway.answer.send(underway.reply); // OK because who asked may be gone
+                    return;
+                };
+                for (event, facts) in before {
+                    self.log.event(now, *event, facts);
+                }
+                let sender = self.sender.clone();
+                let kept: Kept = Box::new(move |kept| {
+                    // OK because a service that is gone answers nobody.
+                    let _ = sender.send(Input::Observed(Box::new(underway), kept));
+                });
+                self.log.event_kept(now, *event, facts, kept);
+            }
+            Err(failure) => {
+                let _ = answer.send(Reply::failed(&failure, language)); // OK as above
+            }
+        }
+    }
+
+    /// The lines of a report are kept, or are not.
+    pub(super) fn observed(&mut self, now: Timestamp, underway: Underway, kept: bool) {
+        let Underway { sensor, run, sequence, mut reply, answer } = underway;
+        let stored = if kept {
+            self.store().and_then(|store| store.keep_sensor_head(&sensor, &run, sequence, now))
+        } else {
+            Err(Failure::new(FailureKind::ObservationUnkept))
+        };
+        if let Err(failure) = stored {
+            // It comes again, and is taken then.
+            let head = self.store().and_then(|store| store.sensor_head(&sensor, &run));
+            if let Some(state) = self.sensors.states.get_mut(&sensor).filter(|it| it.run == run) {
+                state.head = head.unwrap_or(0);
+            }
+            reply = Reply::failed(&failure, self.log.language());
+        }
+        let _ = answer.send(reply); // OK because who asked may be gone
+    }
+
+    /// What of a report is new, as lines; what is done about its verdicts is done.
+    #[expect(clippy::type_complexity, reason = "lines, and what the answer needs")]
+    fn take_report(
+        &mut self,
+        now: Timestamp,
+        sensor: &str,
+        report: Report,
+    ) -> Result<(Vec<(log::Event, Vec<(&'static str, String)>)>, (Value, String, u64)), Failure>
+    {
+        let plan = std::sync::Arc::clone(&self.snapshot.plan);
+        if plan.sensors.expected(sensor).is_none() {
+            return Err(Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor));
+        }
+        check(&report)?;
+        let monotonic = self.clock.now().monotonic;
+        self.sensors.expect(&plan, monotonic);
+        let stored = self.store()?.sensor_head(sensor, &report.run)?;
+        let Some(state) = self.sensors.states.get_mut(sensor) else {
+            return Err(Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor));
+        };
+        let mut lines = Vec::new();
+        let name = || ("sensor", sensor.to_owned());
+        if state.silent || state.heard_at.is_none() {
+            lines.push((log::Event::SensorBack, vec![name()]));
+        }
+        (state.heard, state.heard_at, state.silent) = (monotonic, Some(now), false);
+        if state.run != report.run {
+            (state.run, state.head) = (report.run.clone(), stored);
+        }
+        let dropped = report.pulse.dropped;
+        let before = if state.last.run == report.run { state.last.pulse.dropped } else { 0 };
+        if dropped > before {
+            let facts = vec![name(), ("count", (dropped - before).to_string())];
+            lines.push((log::Event::SensorFrames, facts));
+        }
+        let ended: Vec<String> = state.ended.drain(..).map(|mac| mac.to_string()).collect();
+        let mut head = state.head;
+        let fresh: Vec<Observation> =
+            report.observations.into_iter().filter(|it| it.sequence > head).collect();
+        let mut gaps = 0;
+        for observation in &fresh {
+            let missing = observation.sequence.saturating_sub(head + 1);
+            if missing > 0 {
+                gaps += missing;
+                let facts =
+                    vec![name(), ("count", missing.to_string()), ("first", (head + 1).to_string())];
+                lines.push((log::Event::SensorGap, facts));
+            }
+            head = observation.sequence;
+        }
+        state.head = head;
+        state.gaps += gaps;
+        state.last =
+            Report { run: report.run.clone(), pulse: report.pulse, observations: Vec::new() };
+        for observation in &fresh {
+            let line = self.told(now, &plan, sensor, observation);
+            lines.push(line);
+        }
+        let answer = json!({ "acknowledged": head, "ended": ended });
+        Ok((lines, (answer, report.run, head)))
+    }
+
+    /// An observation as a line; of a verdict also what was done about it.
+    fn told(
+        &mut self,
+        now: Timestamp,
+        plan: &Plan,
+        sensor: &str,
+        observation: &Observation,
+    ) -> (log::Event, Vec<(&'static str, String)>) {
+        let language = self.log.language();
+        let mac = observation.mac.as_deref().and_then(|mac| Mac::parse(mac).ok());
+        let mut facts = vec![
+            ("sensor", sensor.to_owned()),
+            ("sequence", observation.sequence.to_string()),
+            ("kind", escape(observation.kind.as_bytes())),
+            ("subject", escape(observation.subject.as_bytes())),
+            ("addresses", escape(observation.addresses.join(",").as_bytes())),
+            ("frame", observation.frame.to_string()),
+            ("frame_time", escape(observation.time.as_bytes())),
+            ("first_sign", escape(observation.first.as_bytes())),
+        ];
+        let known = observation.text(language);
+        let text =
+            known.unwrap_or_else(|| format!("{}: {}", observation.kind, observation.subject));
+        facts.push(("text", escape(text.as_bytes())));
+        facts.extend(mac.map(|mac| ("mac", mac.to_string())));
+        facts.extend(observation.vlan.map(|vlan| ("vlan", vlan.to_string())));
+        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
+        facts.extend(device.map(|device| ("asset", device.asset.clone())));
+        let environment = self.environment(plan, mac, observation.vlan);
+        let named = environment.and_then(|index| plan.environment(index));
+        facts.extend(named.map(|environment| ("environment", environment.id.clone())));
+        let event = match observation.level {
+            Level::Sign => log::Event::SensorSign,
+            Level::Notice => log::Event::SensorNotice,
+            Level::Verdict => {
+                let (action, place) = self.respond(now, plan, sensor, observation, environment);
+                facts.push(("action", action));
+                facts.push(("place", place));
+                let score = observation.score_tenths;
+                facts.push(("score", format!("{}.{}", score / 10, score % 10)));
+                facts.push(("hard", observation.is_hard().to_string()));
+                let signs: Vec<_> =
+                    observation.signs.iter().map(|sign| sign.text(language)).collect();
+                facts.push(("signs", escape(signs.join("; ").as_bytes())));
+                let frames: Vec<_> = observation
+                    .signs
+                    .iter()
+                    .map(|sign| format!("{} {} {}", sign.id, sign.frame, sign.time))
+                    .collect();
+                facts.push(("sign_frames", escape(frames.join("; ").as_bytes())));
+                log::Event::SensorVerdict
+            }
+        };
+        (event, facts)
+    }
+
+    /// The environment a verdict concerns: the device's own, else the one its session entered,
+    /// else that of the VLAN.
+    fn environment(
+        &self,
+        plan: &Plan,
+        mac: Option<Mac>,
+        vlan: Option<u16>,
+    ) -> Option<EnvironmentIndex> {
+        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
+        let session = || {
+            let sessions = self.sensors.live.get(&mac?)?;
+            sessions.values().next().and_then(|id| plan.environment_by_id(id))
+        };
+        let network = || plan.vlan_environment(VlanId::new(vlan?)?);
+        device.map(|device| device.environment).or_else(session).or_else(network)
+    }
+
+    /// Does what the ladder says; gives what that was, and where the device is.
+    fn respond(
+        &mut self,
+        now: Timestamp,
+        plan: &Plan,
+        sensor: &str,
+        observation: &Observation,
+        environment: Option<EnvironmentIndex>,
+    ) -> (String, String) {
+        // What is known by its address alone stands behind a gateway, whose port is not its own.
+        let mac = Mac::parse(&observation.subject).ok();
+        let key = mac.and_then(|mac| self.sensors.live.get(&mac)?.keys().next().cloned());
+        let place = key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let (Some(mac), limit) = (mac, plan.sensors.limit) else {
+            return (Step::NowhereKnown.id().to_owned(), place);
+        };
+        let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
+        let since = Timestamp(now.0.saturating_sub(window));
+        let known =
+            self.store().and_then(|store| Ok((store.marks_by_sensors(since)?, store.marks(now)?)));
+        let (recent, marks) = match known {
+            Ok(known) => known,
+            Err(failure) => {
+                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+                return (Step::OverLimit.id().to_owned(), place);
+            }
+        };
+        let asset = plan.device_by_mac(mac).and_then(|it| plan.device(it));
+        let device = asset.map_or(MarkSubject::Mac(mac), |it| MarkSubject::Asset(it.asset.clone()));
+        let port = key.as_ref().and_then(|key| match &key.point {
+            Point::Port(port) => Some(MarkSubject::Port(key.switch.clone(), port.clone())),
+            Point::Network(_) => None,
+        });
+        let first_sign = Timestamp::parse(&observation.first).unwrap_or(now);
+        let case = Case {
+            response: environment.and_then(|index| plan.sensors.response(index)),
+            limit,
+            hard: observation.is_hard(),
+            first_sign,
+            place: key.as_ref().map_or(Where::Unknown, |key| kind_of(plan, key)),
+            standing: standing(&marks, mac, &device, port.as_ref()),
+            recent,
+        };
+        let step = step(&case);
+        let (subject, kind) = match (step, port) {
+            (Step::Quarantine, _) => (device, MarkKind::Quarantine),
+            (Step::PortDown, Some(port)) => (port, MarkKind::Refuse),
+            _ => return (step.id().to_owned(), place),
+        };
+        let mark = Mark {
+            id: 0,
+            subject,
+            kind,
+            reason: format!("{} ({sensor} {})", observation.kind, observation.sequence),
+            by: format!("sensor {sensor}"),
+            since: now,
+            until: None,
+        };
+        let set = self.store().and_then(|store| store.add_mark(&mark));
+        match set.and_then(|mark| self.take_marks(now).map(|()| mark)) {
+            Ok(mark) => {
+                let facts = [
+                    ("mark", mark.id.to_string()),
+                    ("subject", subject_text(&mark.subject)),
+                    ("kind", kind_id(mark.kind).to_owned()),
+                    ("reason", mark.reason),
+                    ("by", mark.by),
+                ];
+                self.log.event(now, log::Event::MarkAdded, &facts);
+                (step.id().to_owned(), place)
+            }
+            Err(failure) => {
+                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+                (Step::OverLimit.id().to_owned(), place)
+            }
+        }
+    }
+
+    /// Looks for sensors that say nothing.
+    pub(super) fn watch_sensors(&mut self) {
+        let now = self.clock.now();
+        let plan = std::sync::Arc::clone(&self.snapshot.plan);
+        self.sensors.expect(&plan, now.monotonic);
+        for (id, state) in &mut self.sensors.states {
+            let Some(sensor) = plan.sensors.expected(id) else { continue };
+            let silence = now.monotonic.saturating_sub(state.heard);
+            if state.silent || silence < sensor.silent_after {
+                continue;
+            }
+            state.silent = true;
+            let minutes = (silence.as_secs() / 60).to_string();
+            let facts = [("sensor", id.clone()), ("minutes", minutes)];
+            self.log.event(now.wall, log::Event::SensorSilent, &facts);
+        }
+    }
+
+    /// The sensors and how they do.
+    pub(super) fn sensor_list(&self) -> Value {
+        let plan = &self.snapshot.plan;
+        let one = |sensor: &crate::plan::SensorPlace| {
+            let state = self.sensors.states.get(&sensor.id);
+            let pulse = state.map(|state| state.last.pulse).unwrap_or_default();
+            json!({
+                "sensor": sensor.id,
+                "enabled": sensor.enabled,
+                "site": plan.site(sensor.site).map(|site| site.id.clone()),
+                "heard": state.and_then(|it| it.heard_at).map(Timestamp::rfc3339),
+                "silent": state.is_some_and(|state| state.silent),
+                "taken": state.map_or(0, |state| state.head),
+                "gaps": state.map_or(0, |state| state.gaps),
+                "frames": pulse.frames,
+                "dropped": pulse.dropped,
+                "flawed": pulse.flawed,
+                "evicted": pulse.evicted,
+                "lost": pulse.lost,
+                "stations": pulse.stations,
+            })
+        };
+        plan.sensors.sensors.iter().map(one).collect()
+    }
+}
+
+/// Refuses a report that says too much in one place, or numbers that do not rise.
+fn check(report: &Report) -> Result<(), Failure> {
+    let malformed =
+        |cause: &str| Failure::new(FailureKind::ObservationMalformed).fact("cause", cause);
+    if report.run.is_empty() || report.run.len() > RUN_OCTETS_MAX {
+        return Err(malformed("run"));
+    }
+    let mut last = 0;
+    for observation in &report.observations {
+        if observation.sequence <= last || observation.sequence > i64::MAX.cast_unsigned() {
+            return Err(malformed("sequence"));
+        }
+        last = observation.sequence;
+        let texts =
+            [&observation.kind, &observation.subject, &observation.time, &observation.first];
+        let notes =
+            observation.signs.iter().flat_map(|sign| [&sign.id, &sign.time, &sign.ja, &sign.en]);
+        if texts.into_iter().chain(notes).any(|text| text.len() > TEXT_OCTETS_MAX) {
+            return Err(malformed("text"));
+        }
+    }
+    Ok(())
+}
+
+/// On what kind of place a session is.
+fn kind_of(plan: &Plan, key: &Key) -> Where {
+    let Point::Port(name) = &key.point else { return Where::Wireless };
+    let port = plan
+        .switch_by_id(&key.switch)
+        .and_then(|switch| plan.port(switch, plan.port_by_name(switch, name)?));
+    match port.map(|port| &port.role) {
+        Some(PortRole::Auth { .. }) => Where::Access,
+        Some(_) | None => Where::Uplink,
+    }
+}
+
+/// The gravest thing that stands against a device or its port, and since when.
+fn standing(
+    marks: &[Mark],
+    mac: Mac,
+    device: &MarkSubject,
+    port: Option<&MarkSubject>,
+) -> Option<(Rung, Timestamp)> {
+    let concerned = |mark: &&Mark| {
+        mark.subject == MarkSubject::Mac(mac)
+            || mark.subject == *device
+            || Some(&mark.subject) == port
+    };
+    let rung = |mark: &Mark| match mark.kind {
+        MarkKind::Quarantine => Rung::Quarantine,
+        MarkKind::Refuse => Rung::PortDown,
+    };
+    marks.iter().filter(concerned).map(|mark| (rung(mark), mark.since)).max_by_key(|it| it.0)
+}

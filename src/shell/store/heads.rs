@@ -1,0 +1,83 @@
+//! How far each run of a sensor was taken, so that nothing is taken twice.
+
+use rusqlite::params;
+
+use super::Store;
+use crate::shell::Failure;
+use crate::vocabulary::Timestamp;
+
+/// Runs of one sensor that are remembered: the one under way, and those whose last observations
+/// may still wait on its disk.
+const RUNS_MAX: i64 = 16;
+/// Longest name of a run, in octets.
+pub const RUN_OCTETS_MAX: usize = 64;
+
+/// The table, as a migration.
+pub(super) const MIGRATION: &str = "
+    CREATE TABLE sensor_head (
+        sensor TEXT NOT NULL,
+        run TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (sensor, run)
+    ) STRICT, WITHOUT ROWID;
+";
+
+impl Store {
+    /// The number up to which a run of a sensor was taken; 0 for none.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn sensor_head(&self, sensor: &str, run: &str) -> Result<u64, Failure> {
+        let head: Option<i64> = self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT max(sequence) FROM sensor_head WHERE sensor = ?1 AND run = ?2",
+                )?
+                .query_row(params![sensor, run], |row| row.get(0))
+        })?;
+        Ok(u64::try_from(head.unwrap_or(0)).unwrap_or(0))
+    }
+
+    /// A run of a sensor was taken up to this number.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_sensor_head(
+        &mut self,
+        sensor: &str,
+        run: &str,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+        self.run(|connection| {
+            connection.execute(
+                "INSERT OR REPLACE INTO sensor_head VALUES (?1, ?2, ?3, ?4)",
+                params![sensor, run, sequence, now.0],
+            )?;
+            connection.execute(
+                "DELETE FROM sensor_head WHERE sensor = ?1 AND run NOT IN (
+                     SELECT run FROM sensor_head WHERE sensor = ?1
+                     ORDER BY at_ms DESC LIMIT ?2)",
+                params![sensor, RUNS_MAX],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// How many marks sensors set since then, released ones included.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn marks_by_sensors(&self, since: Timestamp) -> Result<u64, Failure> {
+        let count: i64 = self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT count(*) FROM mark WHERE since_ms > ?1 AND substr(set_by, 1, 7) = 'sensor '",
+                )?
+                .query_row([since.0], |row| row.get(0))
+        })?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+}

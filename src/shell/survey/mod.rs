@@ -1,0 +1,470 @@
+//! The thread that asks switches for their tables and tells what should not be there.
+//!
+//! One thread for all switches: each has its own agent, its own question in flight and its own
+//! times, so that one that answers slowly, wrongly or endlessly delays nobody else. The thread
+//! decides nothing about anybody; what it finds is an event.
+
+mod bounce;
+mod target;
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::clock::Clock;
+use super::log::Log;
+use super::metrics::{CLIENT_UNKNOWN, Metrics};
+use super::service::Feed;
+use super::{Failure, FailureKind, random};
+use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
+use crate::survey::{Change, Judge, Listener, Notification, TrapFault, View};
+use crate::vocabulary::{Mac, Moment, Random};
+use crate::wire::snmp::MESSAGE_OCTETS_MAX;
+use bounce::Order;
+use target::{Cause, Ended, Target};
+
+/// Messages waiting for the thread.
+const QUEUE_MAX: usize = 16_384;
+/// How long a receiver waits before it looks for the end.
+const IDLE: Duration = Duration::from_millis(200);
+/// How long an operator waits for an answer of the thread.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Switches asked at once; the others wait a moment.
+const AT_ONCE_MAX: usize = 128;
+const MOMENT: Duration = Duration::from_millis(50);
+/// How long the end waits for a port to be up again.
+const STOP_MAX: Duration = Duration::from_secs(20);
+/// How often ages are shown, and how often the standing of the rules is put on record.
+const SHOW_EVERY: Duration = Duration::from_secs(5);
+const STANDING_EVERY: Duration = Duration::from_secs(3600);
+/// From what one sweep shows to the next that makes sure of it.
+const MAKE_SURE_AFTER: Duration = Duration::from_millis(500);
+
+/// Whom to ask, and by what.
+#[derive(Clone, Debug)]
+pub(in crate::shell) struct Settings {
+    pub(in crate::shell) plan: Arc<Plan>,
+    pub(in crate::shell) secrets: HashMap<ProfileIndex, SnmpSecrets>,
+}
+
+enum Message {
+    Replace(Settings),
+    Touched(String),
+    Datagram(Vec<u8>, SocketAddr),
+    Notified(Vec<u8>, SocketAddr),
+    Bounce(Order),
+    Status(Option<String>, Sender<Option<Value>>),
+    Sweep(String, Sender<bool>),
+    Stop,
+}
+
+/// Where others say that something happened at a switch. Never waits.
+#[derive(Clone)]
+pub(in crate::shell) struct Nudge(SyncSender<Message>);
+
+impl Nudge {
+    /// Somebody came or went at that switch: its tables are worth a look.
+    pub(in crate::shell) fn touched(&self, switch: &str) {
+        // OK because a sweep comes anyway.
+        let _ = self.0.try_send(Message::Touched(switch.to_owned()));
+    }
+}
+
+impl Nudge {
+    /// Has a port taken down and up again because of a device. Says whether the order was taken;
+    /// what becomes of it is an event.
+    pub(in crate::shell) fn bounce(&self, switch: &str, port: &str, mac: Mac) -> bool {
+        let order = Order { switch: switch.to_owned(), port: port.to_owned(), mac };
+        self.0.try_send(Message::Bounce(order)).is_ok()
+    }
+}
+
+/// What was said before the thread runs.
+pub(in crate::shell) struct Inbox(Receiver<Message>);
+
+/// A nudge and its other end.
+pub(in crate::shell) fn open() -> (Nudge, Inbox) {
+    let (queue, inbox) = sync_channel(QUEUE_MAX);
+    (Nudge(queue), Inbox(inbox))
+}
+
+/// What the thread needs of its surroundings.
+pub(in crate::shell) struct Surroundings {
+    pub(in crate::shell) clock: Clock,
+    pub(in crate::shell) log: Log,
+    pub(in crate::shell) metrics: Arc<Metrics>,
+    pub(in crate::shell) feed: Feed,
+}
+
+/// The running thread.
+pub(in crate::shell) struct Survey {
+    queue: SyncSender<Message>,
+    thread: JoinHandle<()>,
+    receivers: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Survey {
+    /// Starts the thread; whom to ask comes by [`Survey::replace`].
+    ///
+    /// # Errors
+    /// The machine refuses a socket or thread.
+    pub(in crate::shell) fn start(
+        nudge: &Nudge,
+        inbox: Inbox,
+        settings: Settings,
+        surroundings: Surroundings,
+    ) -> Result<Self, Failure> {
+        let refused =
+            |cause: std::io::Error| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
+        let stop = Arc::new(AtomicBool::new(false));
+        let four = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(refused)?;
+        // A machine without IPv6 has no switches there.
+        let six = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).ok();
+        let mut receivers = Vec::new();
+        for socket in [Some(&four), six.as_ref()].into_iter().flatten() {
+            socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let stop = Arc::clone(&stop);
+            let receiver = std::thread::Builder::new()
+                .name("tables".to_owned())
+                .spawn(move || receive(&ear, &queue, &stop, Message::Datagram))
+                .map_err(refused)?;
+            receivers.push(receiver);
+        }
+        let traps = settings.plan.server.survey.traps.map(UdpSocket::bind).transpose();
+        let traps = traps.map_err(refused)?;
+        if let Some(socket) = &traps {
+            socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let stop = Arc::clone(&stop);
+            let receiver = std::thread::Builder::new()
+                .name("traps".to_owned())
+                .spawn(move || receive(&ear, &queue, &stop, Message::Notified))
+                .map_err(refused)?;
+            receivers.push(receiver);
+        }
+        let mut random = Random::new(&random::seed()?);
+        let salt = u64::from_be_bytes(random.octets());
+        let now = surroundings.clock.now();
+        let listener = Listener::new(now, &settings.plan.server.node_name, salt);
+        let thread = std::thread::Builder::new()
+            .name("survey".to_owned())
+            .spawn(move || {
+                let judge = Judge::new(settings.plan.server.survey.ageing);
+                let mut running = Running {
+                    plan: Arc::clone(&settings.plan),
+                    judge,
+                    targets: Vec::new(),
+                    due: BTreeSet::new(),
+                    by_address: HashMap::new(),
+                    by_host: HashMap::new(),
+                    listener,
+                    sockets: (four, six),
+                    traps,
+                    random,
+                    surroundings,
+                    standing_at: Duration::ZERO,
+                    bounced: VecDeque::new(),
+                };
+                running.replace(&settings);
+                running.run(&inbox.0);
+            })
+            .map_err(refused)?;
+        Ok(Self { queue: nudge.0.clone(), thread, receivers, stop })
+    }
+
+    /// Goes on with another plan and other secrets.
+    pub(in crate::shell) fn replace(&self, settings: Settings) {
+        let _ = self.queue.send(Message::Replace(settings)); // OK: a thread that is gone told so
+    }
+
+    /// How one switch, or every switch, was read; `None` for one that is not known.
+    ///
+    /// # Errors
+    /// The thread does not answer.
+    pub(in crate::shell) fn status(&self, switch: Option<&str>) -> Result<Option<Value>, Failure> {
+        self.ask(|reply| Message::Status(switch.map(str::to_owned), reply))
+    }
+
+    /// Sweeps one switch now. Says whether it is one that is asked.
+    ///
+    /// # Errors
+    /// The thread does not answer.
+    pub(in crate::shell) fn sweep(&self, switch: &str) -> Result<bool, Failure> {
+        self.ask(|reply| Message::Sweep(switch.to_owned(), reply))
+    }
+
+    fn ask<T>(&self, message: impl FnOnce(Sender<T>) -> Message) -> Result<T, Failure> {
+        let gone = || Failure::new(FailureKind::StopFailed).fact("cause", "survey");
+        let (reply, answer) = channel();
+        self.queue.send(message(reply)).map_err(|_| gone())?;
+        answer.recv_timeout(ANSWER_TIMEOUT).map_err(|_| gone())
+    }
+
+    /// Ends the threads.
+    pub(in crate::shell) fn stop(self) {
+        let _ = self.queue.send(Message::Stop); // OK because a thread that is gone has stopped
+        let _ = self.thread.join(); // OK because it holds nothing
+        // Until then it had to hear, to bring up a port that it had taken down.
+        self.stop.store(true, Ordering::Relaxed);
+        for receiver in self.receivers {
+            let _ = receiver.join(); // OK because it holds nothing
+        }
+    }
+}
+
+fn receive(
+    socket: &UdpSocket,
+    queue: &SyncSender<Message>,
+    stop: &AtomicBool,
+    wrap: fn(Vec<u8>, SocketAddr) -> Message,
+) {
+    let mut buffer = vec![0; MESSAGE_OCTETS_MAX];
+    while !stop.load(Ordering::Relaxed) {
+        // An error is a timeout, or the ICMP message of a switch that does not listen.
+        if let Ok((octets, source)) = socket.recv_from(&mut buffer) {
+            let octets = buffer.get(..octets).unwrap_or_default().to_vec();
+            // OK because what is lost is asked again, and a flood must not wait.
+            let _ = queue.try_send(wrap(octets, source));
+        }
+    }
+}
+
+struct Running {
+    plan: Arc<Plan>,
+    judge: Judge,
+    targets: Vec<Target>,
+    /// When each target has something to do next.
+    due: BTreeSet<(Duration, usize)>,
+    by_address: HashMap<SocketAddr, usize>,
+    by_host: HashMap<IpAddr, usize>,
+    listener: Listener,
+    sockets: (UdpSocket, Option<UdpSocket>),
+    /// Where traps arrive.
+    traps: Option<UdpSocket>,
+    random: Random,
+    surroundings: Surroundings,
+    standing_at: Duration,
+    /// When which switch had a port bounced.
+    bounced: VecDeque<(Duration, String)>,
+}
+
+impl Running {
+    fn run(&mut self, inbox: &Receiver<Message>) {
+        let mut shown = Duration::ZERO;
+        let mut stopping = None;
+        loop {
+            let now = self.now();
+            if stopping.is_some_and(|until| until <= now.monotonic || !self.is_bouncing()) {
+                return;
+            }
+            let next = self.due.first().map_or(SHOW_EVERY, |(due, _)| *due);
+            let wait = next.saturating_sub(now.monotonic).min(SHOW_EVERY);
+            match inbox.recv_timeout(wait) {
+                Ok(Message::Stop) if self.is_bouncing() => {
+                    stopping = Some(self.now().monotonic + STOP_MAX);
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = self.now();
+            while let Some((due, place)) = self.due.first().copied()
+                && due <= now.monotonic
+            {
+                self.due.remove(&(due, place));
+                self.wake(now, place);
+            }
+            if shown + SHOW_EVERY <= now.monotonic {
+                shown = now.monotonic;
+                self.show(now);
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        self.surroundings.clock.now()
+    }
+
+    fn take(&mut self, message: Message) {
+        let now = self.now();
+        // OK because who asked may have stopped waiting.
+        let _ = match message {
+            Message::Replace(settings) => {
+                self.replace(&settings);
+                true
+            }
+            Message::Touched(switch) => {
+                self.hasten(now, &switch, Cause::Session);
+                true
+            }
+            Message::Datagram(octets, source) => {
+                if let Some(place) = self.by_address.get(&source).copied() {
+                    self.heard(now, place, &octets);
+                }
+                true
+            }
+            Message::Bounce(order) => {
+                self.order(now, order);
+                true
+            }
+            Message::Notified(octets, source) => {
+                self.notified(now, &octets, source);
+                true
+            }
+            Message::Status(switch, reply) => {
+                reply.send(self.status(now, switch.as_deref())).is_ok()
+            }
+            Message::Sweep(switch, reply) => {
+                reply.send(self.hasten(now, &switch, Cause::Operator)).is_ok()
+            }
+            Message::Stop => true,
+        };
+    }
+
+    /// Asks whom the plan says from now on; what was learned of the others is forgotten.
+    fn replace(&mut self, settings: &Settings) {
+        let now = self.now();
+        let mut before: BTreeMap<String, Target> =
+            self.targets.drain(..).map(|target| (target.id.clone(), target)).collect();
+        (self.due, self.by_address, self.by_host) = Default::default();
+        self.listener.forget();
+        let plan = Arc::clone(&settings.plan);
+        for (index, switch) in (0_u16..).zip(&plan.switches) {
+            let secrets = settings.secrets.get(&switch.profile);
+            let seed = self.random.octets();
+            let Some(mut target) = Target::of(&plan, index, secrets, &seed) else { continue };
+            match before.remove(&target.id) {
+                Some(old) => target.inherit(old),
+                None => target.first(now, plan.server.survey.sweep, self.random.octets()),
+            }
+            let place = self.targets.len();
+            self.by_address.insert(target.address, place);
+            self.by_host.insert(target.address.ip(), place);
+            self.targets.push(target);
+            self.schedule(place);
+        }
+        self.plan = plan;
+        let targets = &self.targets;
+        let asked = |id: &str| targets.iter().any(|target| target.id == id);
+        let changes = self.judge.keep(asked);
+        for id in before.keys() {
+            self.forget_metrics(id);
+        }
+        self.tell(now, &changes);
+        self.standing_at = Duration::ZERO;
+    }
+
+    /// Something is due at a target.
+    fn wake(&mut self, now: Moment, place: usize) {
+        let busy = self.targets.iter().filter(|target| target.is_busy()).count();
+        let random = self.random.octets();
+        let settings = &self.plan.server.survey;
+        let Some(target) = self.targets.get_mut(place) else { return };
+        if target.is_busy() && !target.must_bounce(now) {
+            target.handle_timeout(now);
+        } else if busy < AT_ONCE_MAX || target.must_bounce(now) {
+            target.begin(now, settings, random);
+        } else {
+            target.postpone(now.monotonic + MOMENT);
+        }
+        self.tend(now, place);
+    }
+
+    fn heard(&mut self, now: Moment, place: usize, octets: &[u8]) {
+        let Some(target) = self.targets.get_mut(place) else { return };
+        if let Some(reason) = target.handle(now, octets) {
+            let labels = [target.id.as_str(), reason.id()];
+            self.surroundings.metrics.snmp_ignored.with_label_values(&labels).inc();
+        }
+        self.tend(now, place);
+    }
+
+    /// Something came to the port of traps.
+    fn notified(&mut self, now: Moment, octets: &[u8], source: SocketAddr) {
+        let place = self.by_host.get(&source.ip().to_canonical()).copied();
+        let target = place.and_then(|place| self.targets.get(place));
+        let sender = target.map(|target| target.sender(now));
+        let heard = self.listener.handle(now, octets, sender);
+        let switch = target.map_or(CLIENT_UNKNOWN, |target| target.id.as_str()).to_owned();
+        let result = heard.outcome.map_or_else(TrapFault::id, Notification::id);
+        self.surroundings.metrics.snmp_traps.with_label_values(&[switch.as_str(), result]).inc();
+        if let (Some(socket), Some(reply)) = (&self.traps, heard.reply) {
+            let _ = socket.send_to(&reply, source); // OK because who hears nothing asks again
+        }
+        if heard.outcome.is_ok() {
+            self.hasten(now, &switch, Cause::Trap);
+        }
+    }
+
+    /// Sends what is to be sent, takes what has ended, and sets the next time.
+    fn tend(&mut self, now: Moment, place: usize) {
+        let Some(target) = self.targets.get_mut(place) else { return };
+        let ended = target.advance(now);
+        if let Some(octets) = target.poll_transmit() {
+            let socket = match (target.address, &self.sockets) {
+                (SocketAddr::V4(_), (four, _)) => Some(four),
+                (SocketAddr::V6(_), (_, six)) => six.as_ref(),
+            };
+            // OK because what cannot be sent is as good as lost, and silence is dealt with.
+            let _ = socket.map(|socket| socket.send_to(&octets, target.address));
+        }
+        match ended {
+            None => {}
+            Some(Ended::Bounced(order, result)) => self.bounced(now, &order, result),
+            Some(Ended::View(view, began)) => self.viewed(now, place, began, *view),
+            Some(Ended::Failed(fault)) => self.failed(now, place, fault),
+        }
+        self.schedule(place);
+    }
+
+    fn schedule(&mut self, place: usize) {
+        if let Some(target) = self.targets.get_mut(place) {
+            self.due.remove(&(target.scheduled, place));
+            target.scheduled = target.next();
+            self.due.insert((target.scheduled, place));
+        }
+    }
+
+    fn viewed(&mut self, now: Moment, place: usize, began: Moment, view: View) {
+        let Some(target) = self.targets.get_mut(place) else { return };
+        let Some(sessions) = self.surroundings.feed.wired(&target.id) else {
+            return self.failed(now, place, None);
+        };
+        let changes = self.judge.viewed(began, &self.plan, target.index, view, sessions);
+        if self.judge.is_in_doubt(&target.id) {
+            target.hasten(now.monotonic + MAKE_SURE_AFTER);
+        }
+        let back = target.succeeded();
+        let id = target.id.clone();
+        if back {
+            self.tell_back(now, &id);
+        }
+        self.tell(now, &changes);
+        self.show_target(place);
+    }
+
+    fn hasten(&mut self, now: Moment, switch: &str, cause: Cause) -> bool {
+        let found = self.targets.iter().position(|target| target.id == switch);
+        let Some(place) = found else { return false };
+        if let Some(target) = self.targets.get_mut(place) {
+            target.hasten_for(now, cause);
+        }
+        self.schedule(place);
+        true
+    }
+
+    fn tell(&self, now: Moment, changes: &[Change]) {
+        for change in changes {
+            self.tell_change(now, change);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Views of the shapes that families of switches serve.
+
+use super::super::{Station, StpState};
+use super::{number, pair, set, view, words};
+use crate::plan::Forwarding;
+use crate::simulation::SnmpAgent;
+use crate::vocabulary::{Mac, VlanId};
+use crate::wire::snmp::Value;
+
+const PC: [u32; 6] = [0x00, 0x12, 0xe2, 0, 0, 1];
+const PHONE: [u32; 6] = [0x00, 0x12, 0xe2, 0, 0, 2];
+
+fn mac(arcs: [u32; 6]) -> Mac {
+    Mac::new(arcs.map(|arc| u8::try_from(arc).unwrap())).unwrap()
+}
+
+/// Ports 1 to 4: bridge port n is ifIndex 100 + n is `0/n`.
+fn base(switch: &mut SnmpAgent, context: &[u8]) {
+    for port in 1..=4_u32 {
+        let index = [100 + port];
+        let shown = i64::from(100 + port);
+        set(switch, b"", "1.3.6.1.2.1.31.1.1.1.1", &index, words(&format!("0/{port}")));
+        set(switch, b"", "1.3.6.1.2.1.2.2.1.7", &index, number(1));
+        set(switch, b"", "1.3.6.1.2.1.2.2.1.8", &index, number(if port == 4 { 2 } else { 1 }));
+        set(switch, context, "1.3.6.1.2.1.17.1.4.1.2", &[port], number(shown));
+        set(switch, context, "1.3.6.1.2.1.17.2.15.1.3", &[port], number(5));
+    }
+    set(switch, b"", "1.3.6.1.2.1.1.5.0", &[], words("hon-sw01"));
+    set(switch, b"", "1.0.8802.1.1.2.1.3.1.0", &[], number(4));
+    set(switch, b"", "1.0.8802.1.1.2.1.3.2.0", &[], Value::Octets(vec![0, 0x12, 0xe2, 9, 9, 9]));
+}
+
+fn station(port: &str, arcs: [u32; 6], vlan: Option<u16>) -> Station {
+    Station { port: port.to_owned(), mac: mac(arcs), vlan: vlan.and_then(VlanId::new) }
+}
+
+#[test]
+fn q_bridge_names_the_port_in_three_steps_and_the_vlan_by_its_table() {
+    let (mut switch, mut agent) = pair();
+    base(&mut switch, b"");
+    // Table 7 is of VLAN 110.
+    set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.4.2.1.3", &[0, 110], Value::Gauge32(7));
+    let row = |arcs: [u32; 6]| [vec![7], arcs.to_vec()].concat();
+    for (arcs, port, status) in [(PC, 1, 3), (PHONE, 2, 3), ([0, 0x12, 0xe2, 9, 9, 9], 3, 4)] {
+        set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.2", &row(arcs), number(port));
+        set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.3", &row(arcs), number(status));
+    }
+    // A group's address, a port that is nobody's, and the port that means "not known".
+    for (arcs, port) in
+        [([1, 0, 0x5e, 0, 0, 1], 1), ([0, 0, 0, 0, 0, 3], 9), ([0, 0, 0, 0, 0, 4], 0)]
+    {
+        set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.2", &row(arcs), number(port));
+    }
+    let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
+    let expected = [station("0/1", PC, Some(110)), station("0/2", PHONE, Some(110))];
+    assert_eq!(view.stations, expected);
+    assert_eq!(view.unplaced, 1);
+    assert_eq!((view.system.as_str(), view.interfaces.len()), ("hon-sw01", 4));
+    let (one, four) = (view.interfaces["0/1"], view.interfaces["0/4"]);
+    assert_eq!((one.index, one.enabled, one.up), (101, Some(true), Some(true)));
+    assert_eq!((four.up, one.spanning_tree), (Some(false), Some(StpState::Forwarding)));
+}
+
+#[test]
+fn where_the_newer_table_is_empty_the_older_one_is_read() {
+    let (mut switch, mut agent) = pair();
+    base(&mut switch, b"");
+    set(&mut switch, b"", "1.3.6.1.2.1.17.4.3.1.2", &PC, number(3));
+    for forwarding in [Forwarding::QBridge, Forwarding::Bridge] {
+        let view = view(&mut switch, &mut agent, forwarding, &[]);
+        assert_eq!(view.stations, [station("0/3", PC, None)]);
+    }
+}
+
+#[test]
+fn each_vlan_of_its_own_context_is_swept() {
+    let (mut switch, mut agent) = pair();
+    for (vlan, arcs) in [(110, PC), (120, PHONE)] {
+        let context = format!("vlan-{vlan}").into_bytes();
+        base(&mut switch, &context);
+        set(&mut switch, &context, "1.3.6.1.2.1.17.4.3.1.2", &arcs, number(2));
+    }
+    let view = view(&mut switch, &mut agent, Forwarding::VlanContexts, &[110, 120, 130]);
+    let expected = [station("0/2", PC, Some(110)), station("0/2", PHONE, Some(120))];
+    assert_eq!(view.stations, expected);
+}
+
+#[test]
+fn neighbours_are_named_by_the_port_they_are_at() {
+    let (mut switch, mut agent) = pair();
+    base(&mut switch, b"");
+    // Local port 1 calls itself `0/3`; port 2 says nothing, and is bridge port 2.
+    set(&mut switch, b"", "1.0.8802.1.1.2.1.3.7.1.3", &[1], words("0/3"));
+    let mut say = |column: &str, local: u32, value: Value| {
+        let name = format!("1.0.8802.1.1.2.1.4.1.1.{column}");
+        set(&mut switch, b"", &name, &[77, local, 1], value);
+    };
+    say("4", 1, number(4));
+    say("5", 1, Value::Octets(vec![0, 0x12, 0xe2, 7, 7, 7]));
+    say("6", 1, number(5));
+    say("7", 1, words("1/0/1"));
+    say("9", 1, words("hon-dist1.city.example"));
+    say("12", 1, Value::Octets(vec![0x28, 0]));
+    say("4", 2, number(7));
+    say("5", 2, words("desk\nphone"));
+    say("12", 2, Value::Octets(vec![0x24, 0]));
+    let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
+    let [phone, above] = view.neighbours.as_slice() else { panic!("{:?}", view.neighbours) };
+    assert_eq!((above.port.as_str(), above.chassis.as_str()), ("0/3", "00-12-E2-07-07-07"));
+    assert_eq!((above.remote_port.as_str(), above.bridge, above.router), ("1/0/1", true, true));
+    assert_eq!(above.system, "hon-dist1.city.example");
+    assert_eq!((phone.port.as_str(), phone.chassis.as_str()), ("0/2", "desk·phone"));
+    assert!(phone.bridge && phone.telephone && !phone.router && !phone.access_point);
+    assert_eq!(view.chassis, "00-12-E2-09-09-09");
+}
+
+#[test]
+fn the_controlled_port_is_read_where_there_is_one() {
+    let (mut switch, mut agent) = pair();
+    base(&mut switch, b"");
+    set(&mut switch, b"", "1.0.8802.1.1.1.1.2.1.1.5", &[101], number(1));
+    set(&mut switch, b"", "1.0.8802.1.1.1.1.2.1.1.5", &[102], number(2));
+    let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
+    let authorised = |port: &str| view.interfaces[port].authorised;
+    assert_eq!(
+        [authorised("0/1"), authorised("0/2"), authorised("0/3")],
+        [Some(true), Some(false), None]
+    );
+}
