@@ -155,7 +155,7 @@ const NET_SNMP_PRIVACIES: [(Privacy, &str); 3] = [
 
 #[test]
 fn our_manager_and_a_real_agent_understand_each_other_in_every_family_of_keys() {
-    let names: Vec<(String, (Auth, &str), (Privacy, &str))> = NET_SNMP_AUTHS
+    let names: Vec<_> = NET_SNMP_AUTHS
         .into_iter()
         .flat_map(|auth| {
             NET_SNMP_PRIVACIES.map(|privacy| (format!("u{}{}", auth.1, privacy.1), auth, privacy))
