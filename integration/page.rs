@@ -185,7 +185,9 @@ fn city() -> City {
         line.as_object().unwrap().clone()
     };
     let lines: Vec<Line> = (0..RECORDS).map(line).collect();
-    lines.chunks(4096).for_each(|lines| drop(store.append(lines).unwrap()));
+    for lines in lines.chunks(4096) {
+        store.append(lines).unwrap();
+    }
     city
 }
 
