@@ -197,7 +197,15 @@ fn a_real_prometheus_answers_every_panel_and_no_rule_breaks() {
         }
     }
     assert!(asked > 35, "{asked}");
-    let rules = prometheus.ask("/api/v1/rules", None);
+    let until = Instant::now() + PATIENCE;
+    let rules = loop {
+        let rules = prometheus.ask("/api/v1/rules", None);
+        if !rules.to_string().contains("\"health\":\"unknown\"") {
+            break rules;
+        }
+        assert!(Instant::now() < until, "a rule was never evaluated: {rules:#}");
+        std::thread::sleep(Duration::from_millis(500));
+    };
     let groups = rules["data"]["groups"].as_array().unwrap();
     let all: Vec<&Value> = groups.iter().flat_map(|it| it["rules"].as_array().unwrap()).collect();
     assert_eq!(all.len(), alerts().len() + 3);

@@ -553,7 +553,7 @@ fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
         "one port, down and up"
     );
     let metrics = page(&city, "/metrics");
-    let line = "sekisho_coa_total{kind=\"snmp-bounce\",result=\"ack\",switch=\"ken-sw02\"} 1";
+    let line = "sekisho_coa_total{client=\"ken-sw02\",kind=\"snmp-bounce\",result=\"ack\"} 1";
     assert!(metrics.contains(line), "{metrics}");
 
     // Behind a bridge that announces itself nothing is bounced, whatever the plan says.
