@@ -25,6 +25,9 @@ impl Severity {
     }
 }
 
+/// An event with its facts.
+pub type Said = (Event, Vec<(&'static str, String)>);
+
 registry! {
     /// What the service itself reports; decisions have ids of their own.
     Event {

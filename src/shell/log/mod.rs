@@ -6,7 +6,7 @@
 
 mod event;
 
-pub use event::{Event, Severity};
+pub use event::{Event, Said, Severity};
 
 use std::io::Write;
 use std::sync::Arc;
@@ -124,7 +124,13 @@ impl Log {
         facts: &[(&'static str, String)],
         kept: Kept,
     ) {
-        self.keep(event_line(&self.shared, now, event, facts), kept);
+        self.keep(vec![event_line(&self.shared, now, event, facts)], kept);
+    }
+
+    /// The same of several events, which stay together: all are durable, or will come again.
+    pub fn events_kept(&self, now: Timestamp, said: &[Said], kept: Kept) {
+        let line = |(event, facts): &Said| event_line(&self.shared, now, *event, facts);
+        self.keep(said.iter().map(line).collect(), kept);
     }
 
     /// Reports something, but does not hand it in as evidence: the line that may be kept is given back.
@@ -160,11 +166,12 @@ impl Log {
     /// Reports an account and is told when it is durable, or that it will not be. Without
     /// evidence it never is.
     pub fn account(&self, now: Timestamp, event: &str, fields: Value, kept: Kept) {
-        self.keep(self.line(now, event, Severity::Info, fields), kept);
+        self.keep(vec![self.line(now, event, Severity::Info, fields)], kept);
     }
 
-    fn keep(&self, line: Line, kept: Kept) {
-        let batch = Arc::new(vec![Told::line(Arc::new(line))]);
+    fn keep(&self, lines: Vec<Line>, kept: Kept) {
+        let lines = lines.into_iter().map(|line| Told::line(Arc::new(line)));
+        let batch = Arc::new(lines.collect());
         self.print(&batch);
         match &self.evidence {
             Some(evidence) => evidence.keep_and_tell(batch, kept),
