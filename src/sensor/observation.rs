@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{About, Event};
 use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::Language;
 
 /// Signs told with one verdict.
 const NOTES_MAX: usize = 16;
@@ -146,18 +146,14 @@ impl Observation {
     /// What it claims, in words; `None` when this version knows no such kind.
     #[must_use]
     pub fn text(&self, language: Language) -> Option<String> {
-        let find = |all: &[(&str, Text)]| {
-            all.iter().find(|(id, _)| *id == self.kind).map(|(_, text)| *text)
-        };
         let subject = ("subject", self.subject.clone());
         match self.level {
             Level::Verdict => {
                 VerdictKind::parse(&self.kind).map(|kind| kind.text().fill(language, &[subject]))
             }
             Level::Notice => {
-                let all: Vec<_> =
-                    NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())).collect();
-                find(&all).map(|text| text.fill(language, &[subject]))
+                let kind = NoticeKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
+                Some(kind.text().fill(language, &[subject]))
             }
             Level::Sign => {
                 SignKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
