@@ -196,6 +196,8 @@ impl Service {
     /// # Errors
     /// A worker ended by a fault, or shutdown did not finish.
     pub fn run(mut self) -> Result<(), Failure> {
+        // Not before signals are obeyed: who has read it may ask for the end.
+        self.tell_started();
         notify::ready();
         let mut faulty = None;
         let mut looked = self.clock.now().monotonic;

@@ -198,13 +198,17 @@ impl Service {
         service.log_findings(now.wall, &findings);
         service.in_force(&candidate);
         service.metrics.reload_success.set(i64::from(events.is_empty()));
-        let facts = [
-            ("generation", generation.to_string()),
-            ("addresses", shown(&service.addresses)),
-            ("accounting", shown(&service.accounting)),
-        ];
-        service.log.event(now.wall, log::Event::Started, &facts);
         Ok(service)
+    }
+
+    /// Says that it answers from now on.
+    pub(super) fn tell_started(&self) {
+        let facts = [
+            ("generation", self.snapshot.generation.to_string()),
+            ("addresses", shown(&self.addresses)),
+            ("accounting", shown(&self.accounting)),
+        ];
+        self.log.event(self.clock.now().wall, log::Event::Started, &facts);
     }
 }
 

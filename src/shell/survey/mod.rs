@@ -12,9 +12,9 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub(in crate::shell) struct Settings {
 
 enum Message {
     Replace(Settings),
-    Touched(String),
+    Touched(BTreeSet<String>),
     Datagram(Vec<u8>, SocketAddr),
     Notified(Vec<u8>, SocketAddr),
     Bounce(Order),
@@ -73,20 +73,33 @@ enum Message {
 
 /// Where others say that something happened at a switch. Never waits.
 #[derive(Clone)]
-pub(in crate::shell) struct Nudge(SyncSender<Message>);
+pub(in crate::shell) struct Nudge {
+    queue: SyncSender<Message>,
+    /// The switches that are asked at all.
+    asked: Arc<RwLock<BTreeSet<String>>>,
+}
 
 impl Nudge {
-    /// Somebody came or went at that switch: its tables are worth a look.
-    pub(in crate::shell) fn touched(&self, switch: &str) {
-        // OK because a sweep comes anyway.
-        let _ = self.0.try_send(Message::Touched(switch.to_owned()));
+    /// Somebody came or went at those switches: their tables are worth a look.
+    pub(in crate::shell) fn touched<'a>(&self, switches: impl Iterator<Item = &'a str>) {
+        // OK because the set is only ever replaced whole.
+        let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_empty() {
+            return;
+        }
+        let touched: BTreeSet<String> =
+            switches.filter_map(|switch| asked.get(switch)).cloned().collect();
+        if !touched.is_empty() {
+            // OK because a sweep comes anyway.
+            let _ = self.queue.try_send(Message::Touched(touched));
+        }
     }
 
     /// Has a port taken down and up again because of a device. Says whether the order was taken;
     /// what becomes of it is an event.
     pub(in crate::shell) fn bounce(&self, switch: &str, port: &str, mac: Mac) -> bool {
         let order = Order { switch: switch.to_owned(), port: port.to_owned(), mac };
-        self.0.try_send(Message::Bounce(order)).is_ok()
+        self.queue.try_send(Message::Bounce(order)).is_ok()
     }
 }
 
@@ -96,7 +109,7 @@ pub(in crate::shell) struct Inbox(Receiver<Message>);
 /// A nudge and its other end.
 pub(in crate::shell) fn open() -> (Nudge, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
-    (Nudge(queue), Inbox(inbox))
+    (Nudge { queue, asked: Arc::default() }, Inbox(inbox))
 }
 
 /// What the thread needs of its surroundings.
@@ -138,7 +151,7 @@ impl Survey {
         let traps = traps.map_err(refused)?;
         let listen = |name: &str, socket: &UdpSocket, wrap: Wrap| {
             socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
-            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.queue.clone());
             let stop = Arc::clone(&stop);
             std::thread::Builder::new()
                 .name(name.to_owned())
@@ -153,6 +166,7 @@ impl Survey {
         for (name, socket, wrap) in others {
             receivers.extend(socket.map(|socket| listen(name, socket, wrap)).transpose()?);
         }
+        let asked = Arc::clone(&nudge.asked);
         let mut random = Random::new(&random::seed()?);
         let salt = u64::from_be_bytes(random.octets());
         let now = surroundings.clock.now();
@@ -164,6 +178,7 @@ impl Survey {
                 let left = Left::open(surroundings.state.clone());
                 let mut running = Running {
                     plan: Arc::clone(&settings.plan),
+                    asked,
                     judge,
                     targets: Vec::new(),
                     due: BTreeSet::new(),
@@ -184,7 +199,7 @@ impl Survey {
                 running.run(&inbox.0);
             })
             .map_err(refused)?;
-        Ok(Self { queue: nudge.0.clone(), thread, receivers, stop })
+        Ok(Self { queue: nudge.queue.clone(), thread, receivers, stop })
     }
 
     /// Goes on with another plan and other secrets.
@@ -244,6 +259,7 @@ fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, stop: &AtomicBool, w
 
 struct Running {
     plan: Arc<Plan>,
+    asked: Arc<RwLock<BTreeSet<String>>>,
     judge: Judge,
     targets: Vec<Target>,
     /// When each target has something to do next.
@@ -312,8 +328,10 @@ impl Running {
                 self.replace(&settings);
                 true
             }
-            Message::Touched(switch) => {
-                self.hasten(now, &switch, Cause::Session);
+            Message::Touched(switches) => {
+                for switch in switches {
+                    self.hasten(now, &switch, Cause::Session);
+                }
                 true
             }
             Message::Datagram(octets, source) => {
@@ -367,6 +385,8 @@ impl Running {
         }
         self.plan = plan;
         self.judge.age_by(self.plan.server.survey.ageing);
+        let ids = self.targets.iter().map(|target| target.id.clone()).collect();
+        *self.asked.write().unwrap_or_else(PoisonError::into_inner) = ids;
         let targets = &self.targets;
         let asked = |id: &str| targets.iter().any(|target| target.id == id);
         let changes = self.judge.keep(asked);
