@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -208,6 +209,26 @@ fn the_end_is_clean_and_said() {
     server.signal("INT");
     server.wait_for("the end", |line| line["event"] == "SYS-stopped");
     assert!(server.ended().success());
+}
+
+/// Processor time a process has used, in ticks of the kernel: utime and stime of proc(5).
+fn processor_ticks(id: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn a_service_that_nobody_asks_rests() {
+    let city = City::new();
+    let server = city.serve();
+    // Longer than every thread's first wait.
+    std::thread::sleep(Duration::from_secs(7));
+    let before = processor_ticks(server.id());
+    std::thread::sleep(Duration::from_secs(3));
+    let used = processor_ticks(server.id()) - before;
+    assert!(used < 30, "{used} hundredths of a second in three seconds");
+    assert!(server.stop().success());
 }
 
 /// The name of the change that a refusal asks to accept.

@@ -61,9 +61,7 @@ pub(in crate::shell) struct Feed {
 impl Feed {
     /// Hands them in; when there is no room they are lost, and counted.
     pub(in crate::shell) fn tell(&self, inputs: Vec<ledger::Input>) {
-        for switch in inputs.iter().filter_map(ledger::Input::moves) {
-            self.nudge.touched(switch);
-        }
+        self.nudge.touched(inputs.iter().filter_map(ledger::Input::moves));
         let count = inputs.len();
         if !self.waiting.enter(count, TOLD_MAX)
             || self.queue.try_send(Message::Told(inputs)).is_err()

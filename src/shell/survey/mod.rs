@@ -10,9 +10,9 @@ mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(in crate::shell) struct Settings {
 
 enum Message {
     Replace(Settings),
-    Touched(String),
+    Touched(BTreeSet<String>),
     Datagram(Vec<u8>, SocketAddr),
     Notified(Vec<u8>, SocketAddr),
     Bounce(Order),
@@ -67,13 +67,26 @@ enum Message {
 
 /// Where others say that something happened at a switch. Never waits.
 #[derive(Clone)]
-pub(in crate::shell) struct Nudge(SyncSender<Message>);
+pub(in crate::shell) struct Nudge {
+    queue: SyncSender<Message>,
+    /// The switches that are asked at all.
+    asked: Arc<RwLock<BTreeSet<String>>>,
+}
 
 impl Nudge {
-    /// Somebody came or went at that switch: its tables are worth a look.
-    pub(in crate::shell) fn touched(&self, switch: &str) {
-        // OK because a sweep comes anyway.
-        let _ = self.0.try_send(Message::Touched(switch.to_owned()));
+    /// Somebody came or went at those switches: their tables are worth a look.
+    pub(in crate::shell) fn touched<'a>(&self, switches: impl Iterator<Item = &'a str>) {
+        // OK because the set is only ever replaced whole.
+        let asked = self.asked.read().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_empty() {
+            return;
+        }
+        let touched: BTreeSet<String> =
+            switches.filter_map(|switch| asked.get(switch)).cloned().collect();
+        if !touched.is_empty() {
+            // OK because a sweep comes anyway.
+            let _ = self.queue.try_send(Message::Touched(touched));
+        }
     }
 }
 
@@ -82,7 +95,7 @@ impl Nudge {
     /// what becomes of it is an event.
     pub(in crate::shell) fn bounce(&self, switch: &str, port: &str, mac: Mac) -> bool {
         let order = Order { switch: switch.to_owned(), port: port.to_owned(), mac };
-        self.0.try_send(Message::Bounce(order)).is_ok()
+        self.queue.try_send(Message::Bounce(order)).is_ok()
     }
 }
 
@@ -92,7 +105,7 @@ pub(in crate::shell) struct Inbox(Receiver<Message>);
 /// A nudge and its other end.
 pub(in crate::shell) fn open() -> (Nudge, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
-    (Nudge(queue), Inbox(inbox))
+    (Nudge { queue, asked: Arc::default() }, Inbox(inbox))
 }
 
 /// What the thread needs of its surroundings.
@@ -131,7 +144,7 @@ impl Survey {
         let mut receivers = Vec::new();
         for socket in [Some(&four), six.as_ref()].into_iter().flatten() {
             socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
-            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.queue.clone());
             let stop = Arc::clone(&stop);
             let receiver = std::thread::Builder::new()
                 .name("tables".to_owned())
@@ -143,7 +156,7 @@ impl Survey {
         let traps = traps.map_err(refused)?;
         if let Some(socket) = &traps {
             socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
-            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.0.clone());
+            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.queue.clone());
             let stop = Arc::clone(&stop);
             let receiver = std::thread::Builder::new()
                 .name("traps".to_owned())
@@ -151,6 +164,7 @@ impl Survey {
                 .map_err(refused)?;
             receivers.push(receiver);
         }
+        let asked = Arc::clone(&nudge.asked);
         let mut random = Random::new(&random::seed()?);
         let salt = u64::from_be_bytes(random.octets());
         let now = surroundings.clock.now();
@@ -161,6 +175,7 @@ impl Survey {
                 let judge = Judge::new(settings.plan.server.survey.ageing);
                 let mut running = Running {
                     plan: Arc::clone(&settings.plan),
+                    asked,
                     judge,
                     targets: Vec::new(),
                     due: BTreeSet::new(),
@@ -178,7 +193,7 @@ impl Survey {
                 running.run(&inbox.0);
             })
             .map_err(refused)?;
-        Ok(Self { queue: nudge.0.clone(), thread, receivers, stop })
+        Ok(Self { queue: nudge.queue.clone(), thread, receivers, stop })
     }
 
     /// Goes on with another plan and other secrets.
@@ -240,6 +255,7 @@ fn receive(
 
 struct Running {
     plan: Arc<Plan>,
+    asked: Arc<RwLock<BTreeSet<String>>>,
     judge: Judge,
     targets: Vec<Target>,
     /// When each target has something to do next.
@@ -266,7 +282,7 @@ impl Running {
             if stopping.is_some_and(|until| until <= now.monotonic || !self.is_bouncing()) {
                 return;
             }
-            let next = self.due.first().map_or(SHOW_EVERY, |(due, _)| *due);
+            let next = self.due.first().map_or(Duration::MAX, |(due, _)| *due);
             let wait = next.saturating_sub(now.monotonic).min(SHOW_EVERY);
             match inbox.recv_timeout(wait) {
                 Ok(Message::Stop) if self.is_bouncing() => {
@@ -302,8 +318,10 @@ impl Running {
                 self.replace(&settings);
                 true
             }
-            Message::Touched(switch) => {
-                self.hasten(now, &switch, Cause::Session);
+            Message::Touched(switches) => {
+                for switch in switches {
+                    self.hasten(now, &switch, Cause::Session);
+                }
                 true
             }
             Message::Datagram(octets, source) => {
@@ -353,6 +371,8 @@ impl Running {
             self.schedule(place);
         }
         self.plan = plan;
+        let ids = self.targets.iter().map(|target| target.id.clone()).collect();
+        *self.asked.write().unwrap_or_else(PoisonError::into_inner) = ids;
         let targets = &self.targets;
         let asked = |id: &str| targets.iter().any(|target| target.id == id);
         let changes = self.judge.keep(asked);
