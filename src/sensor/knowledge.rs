@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use super::separation::Separation;
 pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
 
@@ -127,6 +128,8 @@ pub struct Knowledge {
     pub gateways_learnt: bool,
     /// The VLAN of frames that carry no tag, where it is told.
     pub untagged: Option<u16>,
+    /// Which environments are kept apart, and what may pass between them.
+    pub separation: Separation,
     roles: HashMap<Subject, Roles>,
     pub(super) settings: HashMap<u16, Setting>,
     pub(super) prefixes: HashMap<u16, Vec<IpNetwork>>,
@@ -143,6 +146,7 @@ impl Knowledge {
             planned: false,
             gateways_learnt: true,
             untagged: None,
+            separation: Separation::default(),
             roles: HashMap::new(),
             settings: HashMap::new(),
             prefixes: HashMap::new(),

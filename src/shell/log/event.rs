@@ -179,6 +179,12 @@ registry! {
             ["兆候 {kind}: {text}({subject}、センサー {sensor})", "sign {kind}: {text} ({subject}, sensor {sensor})"]
         SensorNotice "SENSOR-notice"
             ["[{kind}] {text}(センサー {sensor})", "[{kind}] {text} (sensor {sensor})"]
+        SeparationWire "SENSOR-separation-wire"
+            ["R02: {text}(フレーム {frames}、センサー {sensor})", "R02: {text} (frames {frames}, sensor {sensor})"]
+        SeparationFlow "SENSOR-separation-flow"
+            ["R04: {text}(フレーム {frames}、センサー {sensor})", "R04: {text} (frames {frames}, sensor {sensor})"]
+        SeparationDevice "SENSOR-separation-device"
+            ["R18: {text}(フレーム {frames}、センサー {sensor})", "R18: {text} (frames {frames}, sensor {sensor})"]
         SensorGap "SENSOR-gap"
             ["センサー {sensor} の報告が {count} 件欠けています({first} から)", "{count} observations of the sensor {sensor} are missing, from {first}"]
         SensorFrames "SENSOR-frames-lost"
@@ -265,6 +271,9 @@ impl Event {
             | Self::SurveyTwoPlaces
             | Self::SurveyNeighbour
             | Self::SensorVerdict
+            | Self::SeparationWire
+            | Self::SeparationFlow
+            | Self::SeparationDevice
             | Self::SensorRefused
             | Self::SensorSilent
             | Self::WorkerFailed

@@ -231,6 +231,16 @@ impl Running {
             ];
             self.log.event(clock::now(), log::Event::SensorSaw, &facts);
         }
+        if let Event::Breach(breach) = event {
+            let facts = [
+                ("kind", observation.kind.clone()),
+                ("mac", observation.mac.clone().unwrap_or_default()),
+                ("text", breach.text(self.log.language())),
+                ("frame", observation.frame.to_string()),
+                ("sequence", observation.sequence.to_string()),
+            ];
+            self.log.event(clock::now(), log::Event::SensorSaw, &facts);
+        }
         // OK because the number of one that does not fit is missing from now on, which is how the
         // service hears of it.
         let _ = self.observations.try_send(observation);

@@ -144,6 +144,7 @@ mod tests {
             score_tenths: 0,
             first: "2026-11-26T00:00:00.000Z".to_owned(),
             signs: Vec::new(),
+            environments: Vec::new(),
         }
     }
 

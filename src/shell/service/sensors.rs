@@ -12,7 +12,7 @@ use super::{Input, Service};
 use crate::enforce::ladder::{Case, Step, Where, step};
 use crate::ledger::{Change, Key, Point};
 use crate::plan::{Plan, PortRole, Rung, SensorPlace};
-use crate::sensor::{Level, Observation, Pulse, Report};
+use crate::sensor::{BreachKind, Level, Observation, Pulse, Report};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
@@ -300,6 +300,17 @@ impl Service {
         let event = match observation.level {
             Level::Sign => log::Event::SensorSign,
             Level::Notice => log::Event::SensorNotice,
+            Level::Breach => {
+                let named = escape(observation.environments.join(",").as_bytes());
+                facts.push(("environments", named));
+                let frames: Vec<_> = observation
+                    .signs
+                    .iter()
+                    .map(|seen| format!("{} {}", seen.frame, seen.time))
+                    .collect();
+                facts.push(("frames", escape(frames.join("; ").as_bytes())));
+                self.breached(observation)
+            }
             Level::Verdict => {
                 let (action, place) = self.respond(now, plan, sensor, observation, environment);
                 facts.push(("action", action));
@@ -320,6 +331,18 @@ impl Service {
             }
         };
         (event, facts)
+    }
+
+    /// Counts a breach of the separation; gives its event.
+    fn breached(&self, observation: &Observation) -> log::Event {
+        let kind = BreachKind::parse(&observation.kind);
+        let counted = kind.map_or("unknown", BreachKind::id);
+        self.metrics.separation_breaches.with_label_values(&[counted]).inc();
+        match kind {
+            Some(BreachKind::Flow) => log::Event::SeparationFlow,
+            Some(BreachKind::Device | BreachKind::Port) => log::Event::SeparationDevice,
+            Some(BreachKind::Address | BreachKind::Vlan) | None => log::Event::SeparationWire,
+        }
     }
 
     /// The environment a verdict concerns: the device's own, else the one its session entered,
@@ -458,9 +481,10 @@ fn check(report: &Report) -> Result<(), Failure> {
         last = observation.sequence;
         let texts =
             [&observation.kind, &observation.subject, &observation.time, &observation.first];
+        let texts = texts.into_iter().chain(&observation.environments);
         let notes =
             observation.signs.iter().flat_map(|sign| [&sign.id, &sign.time, &sign.ja, &sign.en]);
-        if texts.into_iter().chain(notes).any(|text| text.len() > TEXT_OCTETS_MAX) {
+        if texts.chain(notes).any(|text| text.len() > TEXT_OCTETS_MAX) {
             return Err(malformed("text"));
         }
     }
