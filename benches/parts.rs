@@ -110,6 +110,7 @@ fn city(devices: u32, told: &mut Map<String, Value>) -> City {
         tokens: Vec::new(),
         peers: Default::default(),
         snmp: Default::default(),
+        tripwire: None,
         alerts: Default::default(),
     };
     City { plan, credentials, roster }

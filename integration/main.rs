@@ -31,4 +31,5 @@ mod sessions;
 mod storm;
 mod survey;
 mod sensor;
+mod tripwire;
 mod report;

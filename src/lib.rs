@@ -24,6 +24,7 @@ pub mod proof;
 pub mod render;
 pub mod record;
 pub mod sensor;
+pub mod tripwire;
 pub mod report;
 pub mod alert;
 pub mod eap;

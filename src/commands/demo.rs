@@ -216,6 +216,7 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
         server_end: server.issued.not_after,
         alerts: Default::default(),
         snmp: Default::default(),
+        tripwire: None,
         authorities: (0_u8..).zip(&plan.authorities).map(|(index, _)| material(index)).collect(),
     })
 }

@@ -41,6 +41,7 @@ mod switch;
 mod undo;
 mod who;
 mod storm;
+mod tripwire;
 
 pub use console::Console;
 
@@ -97,6 +98,7 @@ const VERBS: &[Verb] = &[
     Verb { define: analyze::define, run: analyze::run },
     Verb { define: evaluate::define, run: evaluate::run },
     Verb { define: sensor::define, run: sensor::run },
+    Verb { define: tripwire::define, run: tripwire::run },
     Verb { define: authenticator::define, run: authenticator::run },
     Verb { define: init::define, run: init::run },
     Verb { define: certificate::define, run: certificate::run },

@@ -25,27 +25,14 @@ pub(super) fn define(language: Language) -> Command {
             .required(true)
             .help(words.say("config/sensors.toml のセンサー", "a sensor of config/sensors.toml"))
     };
-    let token = words
-        .path(
-            "token",
-            "FILE",
-            "トークンのファイル(sekisho secret token ID --role sensor で作る)",
-            "file of the token that `sekisho secret token ID --role sensor` makes",
-        )
-        .required(true);
-    let authority = words.path(
-        "authority",
-        "FILE",
-        "サーバー証明書を確かめる認証局の証明書(PEM)。server が https のとき必要",
-        "certificates (PEM) that prove the service; needed where `server` is https",
-    );
     let run = words
         .verb(
             "run",
             "ミラーポートを監視し、サーバーに報告する(CAP_NET_RAW が要る。SIGTERM で停止)",
             "watch a mirror port and report to the service (needs CAP_NET_RAW; SIGTERM stops)",
         )
-        .args([id(), token, authority]);
+        .arg(id());
+    let run = with_credentials(run, words);
     let check = words
         .verb(
             "check",
@@ -70,6 +57,25 @@ pub(super) fn define(language: Language) -> Command {
             site::with_json(site::with_state(status, words), words),
             site::with_json(site::with_state(list, words), words),
         ])
+}
+
+/// Adds `--token` and `--authority`.
+pub(super) fn with_credentials(command: Command, words: Words) -> Command {
+    let token = words
+        .path(
+            "token",
+            "FILE",
+            "トークンのファイル(sekisho secret token ID --role sensor で作る)",
+            "file of the token that `sekisho secret token ID --role sensor` makes",
+        )
+        .required(true);
+    let authority = words.path(
+        "authority",
+        "FILE",
+        "サーバー証明書を確かめる認証局の証明書(PEM)。server が https のとき必要",
+        "certificates (PEM) that prove the service; needed where `server` is https",
+    );
+    command.args([token, authority])
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -99,10 +105,11 @@ fn place(matches: &ArgMatches, console: &mut Console) -> Result<(Plan, SensorPla
 fn watch(matches: &ArgMatches, console: &mut Console) -> u8 {
     let language = console.language;
     let started = place(matches, console).and_then(|(plan, place)| {
-        let credentials = credentials(matches, &place, language).map_err(|complaint| {
-            console.complain(complaint);
-            WRONG
-        })?;
+        let credentials =
+            credentials(matches, place.server.tls, language).map_err(|complaint| {
+                console.complain(complaint);
+                WRONG
+            })?;
         let state = site::path(matches, "state");
         files::make_directory(&state, files::PRIVATE_DIRECTORY).map_err(|error| {
             console.complain(error.text(language));
@@ -119,9 +126,9 @@ fn watch(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 /// Reads token and authorities.
-fn credentials(
+pub(super) fn credentials(
     matches: &ArgMatches,
-    place: &SensorPlace,
+    tls: bool,
     language: Language,
 ) -> Result<Credentials, String> {
     let path = |name| matches.get_one::<PathBuf>(name);
@@ -139,7 +146,7 @@ fn credentials(
             };
             return Err(text.fill(language, &[("path", shown(path))]));
         }
-    } else if place.server.tls {
+    } else if tls {
         let text = Text {
             ja: "--authority で、サーバー証明書を確かめる認証局の証明書を指定してください",
             en: "name by --authority the certificates that prove the service",

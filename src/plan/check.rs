@@ -216,6 +216,7 @@ mod tests {
             detections: Detections::default(),
             calendar: Calendar::default(),
             sensors: Sensors::default(),
+            tripwire: None,
             lookup: crate::plan::model::Lookup::default(),
         };
         check(&plan.link(), &sink, now);

@@ -5,7 +5,7 @@ use super::names::Names;
 use super::sources::{concerns, is_profile, is_site};
 use super::{
     Finding, FindingKind, Plan, Sources, alerts, calendar, detections, environment, flow,
-    inventory, policy, profile, sensors, server, topology,
+    inventory, policy, profile, sensors, server, topology, tripwire,
 };
 use crate::vocabulary::Timestamp;
 
@@ -43,6 +43,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
     let detections = detections::read(sources, sink, &names);
     let calendar = calendar::read(sources, sink);
     let sensors = sensors::read(sources, sink, &names);
+    let tripwire = tripwire::read(sources, sink, &names, &sensors);
     unknown_files(sources, sink);
     let plan = Plan {
         content_hash: sources.content_hash(),
@@ -70,6 +71,7 @@ fn assemble(sources: &Sources, sink: &Sink, now: Timestamp) -> Option<Plan> {
         detections,
         calendar,
         sensors,
+        tripwire,
         lookup: super::model::Lookup::default(),
     };
     let plan = plan.link();
@@ -92,6 +94,7 @@ fn unknown_files(sources: &Sources, sink: &Sink) {
                 | "detections.toml"
                 | "calendar.toml"
                 | "sensors.toml"
+                | "tripwire.toml"
                 | "inventory.csv"
         ) || is_profile(path)
             || !concerns(path)

@@ -4,7 +4,7 @@
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
 //! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token` and `.pem`, `detection/NAME.pem`, for a
 //! receiver of alerts `alert/ID.pem`, `.token` and `.password`, and for SNMP `snmp/NAME.auth`,
-//! `.priv` and `.community`. A file that is absent is a warning here, since a plan can be checked
+//! `.priv` and `.community`, and for the tripwire `tripwire/key`. A file that is absent is a warning here, since a plan can be checked
 //! on a machine without secrets; `serve` refuses it.
 
 mod alerts;
@@ -13,12 +13,14 @@ mod clients;
 mod peers;
 mod snmp;
 mod tokens;
+mod tripwire;
 
 pub use alerts::AlertSecrets;
 pub(crate) use clients::SECRET_CHARACTERS_MIN;
 pub use peers::{PeerCertificate, Peers};
 pub use snmp::SnmpSecrets;
 pub use tokens::{ApiRole, ApiToken};
+pub use tripwire::{TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS};
 #[cfg(test)]
 mod tests;
 
@@ -75,6 +77,8 @@ pub struct Credentials {
     pub alerts: BTreeMap<String, AlertSecrets>,
     /// By profile, for those whose switches can be asked for their tables.
     pub snmp: HashMap<ProfileIndex, SnmpSecrets>,
+    /// What the labels of the tripwire are derived from, where it is in use.
+    pub tripwire: Option<Secret>,
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
@@ -95,6 +99,7 @@ pub fn credentials(
     let peers = peers::read(plan, files, now, &sink);
     let alerts = alerts::read(plan, files, &sink);
     let snmp = snmp::read(plan, files, &sink);
+    let tripwire = tripwire::read(plan, files, &sink);
     let complete = || {
         let server = server?;
         Some(Credentials {
@@ -107,6 +112,7 @@ pub fn credentials(
             peers,
             alerts,
             snmp,
+            tripwire,
         })
     };
     let credentials = if sink.has_errors() { None } else { complete() };
@@ -148,6 +154,7 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
             Some(("detection", name)) => name.strip_suffix(".pem").is_some_and(|it| !it.is_empty()),
             Some(("snmp", name)) => named(name, &[".auth", ".priv", ".community"], &snmp),
             Some(("alert", name)) => named(name, &[".pem", ".token", ".password"], &receiver),
+            Some(("tripwire", name)) => name == "key",
             Some(_) | None => path == CHAIN || path == KEY,
         };
         if !known {

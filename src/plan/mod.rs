@@ -24,6 +24,7 @@ mod policy;
 mod profile;
 pub(crate) mod read;
 mod sensors;
+mod tripwire;
 mod server;
 mod sources;
 mod step;
@@ -37,7 +38,8 @@ pub use compile::{Compiled, compile};
 pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
     AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials,
-    PeerCertificate, Peers, SnmpSecrets, alert_secrets, credentials,
+    PeerCertificate, Peers, SnmpSecrets, TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS, alert_secrets,
+    credentials,
 };
 pub use detections::{DetectionRule, Detections, Message};
 pub use environment::{
@@ -71,3 +73,4 @@ pub use topology::{
     Interface, Link, LinkEnd, Port, PortRole, Relay, RelayClass, Ring, RingIndex, Route, Site,
     Switch, SwitchRole, Transmission, WirelessNetwork,
 };
+pub use tripwire::Tripwire;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
@@ -11,7 +12,7 @@ use super::{
     Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Detections, Device,
     Edition, Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant,
     Link, Pair, Port, PortRole, Profile, ProfileIndex, Relay, Ring, Rule, Sensors, Server, Site,
-    Switch, Vlan,
+    Switch, Tripwire, Vlan,
 };
 use crate::vocabulary::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
@@ -106,6 +107,8 @@ pub struct Plan {
     pub calendar: Calendar,
     /// Where mirror ports are watched, and what a verdict may do by itself.
     pub sensors: Sensors,
+    /// The public zone whose names only the city's PCs know; `None` where nothing is written.
+    pub tripwire: Option<Tripwire>,
     pub(super) lookup: Lookup,
 }
 
@@ -425,9 +428,31 @@ impl Plan {
             detections: Detections::default(),
             calendar: Calendar::default(),
             sensors: Sensors::default(),
+            tripwire: None,
             lookup: Lookup::default(),
         };
         plan.link()
+    }
+
+    /// The tripwire, where it is in use.
+    #[must_use]
+    pub fn tripwire(&self) -> Option<&Tripwire> {
+        self.tripwire.as_ref().filter(|tripwire| tripwire.enabled)
+    }
+
+    /// How long whoever reports under this name may be silent; `None` when nobody should.
+    #[must_use]
+    pub fn reporter(&self, id: &str) -> Option<Duration> {
+        let tripwire = self.tripwire().filter(|tripwire| tripwire.id == id);
+        let sensor = || self.sensors.expected(id).map(|sensor| sensor.silent_after);
+        tripwire.map(|tripwire| tripwire.silent_after).or_else(sensor)
+    }
+
+    /// The names of those who should report.
+    pub fn reporters(&self) -> impl Iterator<Item = &str> {
+        let sensors = self.sensors.sensors.iter().filter(|sensor| sensor.enabled);
+        let tripwire = self.tripwire().map(|tripwire| tripwire.id.as_str());
+        sensors.map(|sensor| sensor.id.as_str()).chain(tripwire)
     }
 
     /// Fills the lookups from the lists.

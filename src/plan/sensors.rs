@@ -66,6 +66,30 @@ pub struct Report {
     pub to: Host,
 }
 
+impl Report {
+    /// Reads `https://radius.city.example:9813`.
+    #[must_use]
+    pub fn parse(url: &str) -> Option<Self> {
+        let (tls, to, path) = web_address(url)?;
+        (path == "/").then_some(Self { tls, to })
+    }
+
+    /// As [`Report::parse`] reads it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let Host { name, port } = &self.to;
+        let name = if name.contains(':') { format!("[{name}]") } else { name.clone() };
+        format!("{scheme}://{name}:{port}")
+    }
+
+    /// Whether nobody on the way can read a token that is sent there.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.tls || self.to.name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+}
+
 /// Where a mirror stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Vantage {
@@ -229,17 +253,16 @@ fn interface(text: &Located<String>, table: &Table<'_>) -> Option<String> {
 
 /// `https://radius.city.example:9813`; in the clear only to this machine itself, since the token
 /// would be read on the way.
-fn server(text: &Located<String>, table: &Table<'_>) -> Option<Report> {
-    let Some((tls, to, _)) = web_address(&text.value).filter(|(.., path)| path == "/") else {
+pub(super) fn server(text: &Located<String>, table: &Table<'_>) -> Option<Report> {
+    let Some(report) = Report::parse(&text.value) else {
         table.push(text.finding(FindingKind::AlertUrl).fact("value", &text.value));
         return None;
     };
-    let own = to.name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    if !tls && !own {
+    if !report.is_private() {
         table.push(text.finding(FindingKind::SensorInClear).fact("value", &text.value));
         return None;
     }
-    Some(Report { tls, to })
+    Some(report)
 }
 
 fn ladder(table: &Table<'_>, names: &Names) -> Option<(Located<String>, Response)> {

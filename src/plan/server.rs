@@ -225,7 +225,7 @@ fn eap(eap: &Table<'_>) -> Option<EapSettings> {
 
 /// A DNS name, lower-cased. Supplicants compare it with the names in the certificate, so that
 /// neither an address nor a root dot would ever match.
-fn dns_name(text: &Located<String>, table: &Table<'_>) -> Option<String> {
+pub(super) fn dns_name(text: &Located<String>, table: &Table<'_>) -> Option<String> {
     let name = text.value.to_ascii_lowercase();
     let address = name.parse::<IpAddr>().is_ok();
     if address || name.ends_with('.') || DnsName::try_from(name.as_str()).is_err() {

@@ -27,6 +27,8 @@ registry! {
             ["端末であるはずの {subject} が Web サーバーになっています", "{subject}, registered as a client, is a web server"]
         StackMix "stack-mix"
             ["{subject} の背後に複数の OS があります", "several operating systems stand behind {subject}"]
+        Tripwire "tripwire"
+            ["{subject} は庁外への道をもっています(トリップワイヤーが反応)", "{subject} has a way out of its own: it hit the tripwire"]
         AddrLeak "addr-leak"
             ["{subject} からこの LAN のものでないアドレスが出ています", "{subject} sends from addresses that are none of this LAN"]
     }
@@ -51,6 +53,7 @@ impl VerdictKind {
             Self::RogueRa | Self::RogueDhcp => &["2b", "3b", "3c"],
             Self::Proxy => &["4a", "5a"],
             Self::HttpServer => &["5a"],
+            Self::Tripwire => &["1b", "3a"],
             Self::StackMix => &["2a", "2b", "4a"],
             Self::AddrLeak => &["2a", "2b", "3b", "3c"],
         }

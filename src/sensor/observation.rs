@@ -9,10 +9,15 @@ use super::breach::{Breach, BreachKind, Evidence};
 use super::event::{About, Event};
 use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
-use crate::vocabulary::Language;
+use crate::vocabulary::{Language, Text};
 
 /// Signs told with one verdict.
 const NOTES_MAX: usize = 16;
+/// The sign of the tripwire.
+const TRIPPED: Text = Text {
+    ja: "この端末だけが知る名前が {network} から問い合わせられました({by})",
+    en: "the name that only this device knows was asked for from {network} ({by})",
+};
 
 /// How much an observation says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +31,8 @@ pub enum Level {
     Sign,
     /// Something to know.
     Notice,
+    /// A label of the tripwire was asked for outside; its responder alone reports this.
+    Hit,
 }
 
 /// A sign as it is told with a verdict.
@@ -166,6 +173,51 @@ impl Observation {
         }
     }
 
+    /// A label that was asked for outside: by hash, from where and by what, `dns` or `http`.
+    #[must_use]
+    pub fn hit(sequence: u64, label: String, network: String, by: &str, time: String) -> Self {
+        Self {
+            sequence,
+            level: Level::Hit,
+            kind: by.to_owned(),
+            first: time.clone(),
+            time,
+            frame: 0,
+            subject: label,
+            mac: None,
+            addresses: vec![network],
+            vlan: None,
+            score_tenths: 0,
+            signs: Vec::new(),
+            environments: Vec::new(),
+        }
+    }
+
+    /// The verdict that a hit is, once it is known whose label was asked for. It is hard: no label
+    /// can be guessed.
+    #[must_use]
+    pub fn tripped(&self, subject: String, mac: Option<String>) -> Self {
+        let network = self.addresses.first().cloned().unwrap_or_default();
+        let facts = [("network", network), ("by", self.kind.clone())];
+        let text = |language| TRIPPED.fill(language, &facts);
+        let note = Note {
+            id: "tripwire.hit".to_owned(),
+            hard: true,
+            frame: self.frame,
+            time: self.time.clone(),
+            ja: text(Language::Japanese),
+            en: text(Language::English),
+        };
+        Self {
+            level: Level::Verdict,
+            kind: VerdictKind::Tripwire.id().to_owned(),
+            subject,
+            mac,
+            signs: vec![note],
+            ..self.clone()
+        }
+    }
+
     /// Whether one of its signs may raise a verdict alone.
     #[must_use]
     pub fn is_hard(&self) -> bool {
@@ -188,12 +240,18 @@ impl Observation {
                 BreachKind::parse(&self.kind)?;
                 self.signs.first().map(|seen| seen.text(language).to_owned())
             }
+            Level::Hit => None,
             Level::Sign => {
                 SignKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
                 self.signs.first().map(|sign| sign.text(language).to_owned())
             }
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a sensor counts, since it began.
@@ -212,6 +270,9 @@ pub struct Pulse {
     pub lost: u64,
     /// Stations remembered now.
     pub stations: u64,
+    /// Names asked of the tripwire that are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub misses: u64,
 }
 
 /// What a sensor sends at once.

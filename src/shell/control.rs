@@ -179,6 +179,15 @@ pub enum Command {
     },
     /// The sensors and how they do.
     SensorList,
+    /// Take the labels of a device back, until they change.
+    TripwireRevoke {
+        /// An asset number.
+        asset: String,
+        /// Why.
+        reason: String,
+    },
+    /// The labels that were taken back.
+    TripwireRevoked,
 }
 
 /// The acceptance of one change, and of no other.
@@ -245,6 +254,8 @@ impl Command {
             Self::EnforceApprove { .. } => "enforce-approve",
             Self::Observe { .. } => "observe",
             Self::SensorList => "sensor-list",
+            Self::TripwireRevoke { .. } => "tripwire-revoke",
+            Self::TripwireRevoked => "tripwire-revoked",
         }
     }
 
@@ -259,6 +270,7 @@ impl Command {
             | Self::Quarantine { .. }
             | Self::Release { .. }
             | Self::Disconnect { .. }
+            | Self::TripwireRevoke { .. }
             | Self::EnforceApprove { .. } => true,
             Self::Status
             | Self::PlanList
@@ -274,6 +286,7 @@ impl Command {
             | Self::SwitchSweep { .. }
             | Self::Observe { .. }
             | Self::SensorList
+            | Self::TripwireRevoked
             | Self::EnforceList => false,
         }
     }

@@ -175,6 +175,14 @@ registry! {
             ["センサー `{sensor}` は config/sensors.toml にないか、enabled = false です", "the sensor `{sensor}` is not in config/sensors.toml, or is not enabled there"]
         SensorRunning "sensor.running"
             ["`{path}` を使うセンサーがすでに動いています", "a sensor that uses `{path}` is already running"]
+        TripwireAbsent "tripwire.absent"
+            ["トリップワイヤーは設定されていません。config/tripwire.toml を書き、enabled = true にしてください", "no tripwire is configured; write config/tripwire.toml and let `enabled` be true"]
+        TripwireKeyWrong "tripwire.key-wrong"
+            ["`{path}` は {want} バイトの鍵ではありません", "`{path}` is no key of {want} octets"]
+        TripwireDeviceWithout "tripwire.no-label"
+            ["`{asset}` にはラベルがありません(台帳にないか、環境が対象外か、exclude にあります)", "`{asset}` has no label: it is not in the inventory, of another environment, or excluded"]
+        TripwireFileWrong "tripwire.file-wrong"
+            ["`{path}` を応答に使えません: {cause}。sekisho tripwire export で作り直してください", "`{path}` cannot be used: {cause}; make it anew by sekisho tripwire export"]
         ObservationMalformed "sensor.malformed"
             ["センサーの報告を読み取れません: {cause}", "cannot read what the sensor reports: {cause}"]
         ObservationUnkept "sensor.unkept"

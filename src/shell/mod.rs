@@ -42,6 +42,7 @@ mod sparse;
 pub mod store;
 pub mod storm;
 mod tls;
+pub mod tripwire;
 mod told;
 mod survey;
 pub mod workers;

@@ -6,6 +6,7 @@
 
 mod attachments;
 mod heads;
+mod revocations;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
 pub use heads::RUN_OCTETS_MAX;
+pub use revocations::Revoked;
 
 use super::archive;
 use super::files::{self, FileCause};
@@ -39,7 +41,7 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,6 +86,7 @@ const MIGRATIONS: [&str; 4] = [
 ",
     attachments::MIGRATION,
     heads::MIGRATION,
+    revocations::MIGRATION,
 ];
 
 /// An accepted plan as the store remembers it.

@@ -45,6 +45,7 @@ fn credentials(plan: &Plan, authority: &Authority) -> Credentials {
         server_end: server.issued.not_after,
         alerts: Default::default(),
         snmp: Default::default(),
+        tripwire: None,
         authorities: (0..plan.authorities.len())
             .map(|number| AuthorityMaterial {
                 index: crate::plan::AuthorityIndex(u8::try_from(number).unwrap()),

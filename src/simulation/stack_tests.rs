@@ -62,6 +62,7 @@ impl Stack {
             server_end: server.issued.not_after,
             alerts: Default::default(),
             snmp: Default::default(),
+            tripwire: None,
             authorities: vec![AuthorityMaterial {
                 index: AuthorityIndex(0),
                 certificates_der: vec![authority.certificate_der().to_vec()],

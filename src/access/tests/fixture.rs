@@ -115,6 +115,7 @@ impl Desk {
             server_end: server.issued.not_after,
             alerts: Default::default(),
             snmp: Default::default(),
+            tripwire: None,
             authorities: vec![AuthorityMaterial {
                 index: AuthorityIndex(0),
                 certificates_der: vec![authority.certificate_der().to_vec()],

@@ -350,3 +350,23 @@ fn a_receiver_without_its_secrets_is_left_out_and_nothing_else() {
     assert_eq!(secrets["chat"].word, Some(file("token-of-the-chat")));
     assert_eq!(secrets["chat"].anchors.len(), 1);
 }
+
+#[test]
+fn a_tripwire_without_a_good_key_is_told_of_and_one_that_is_off_needs_none() {
+    let mut sources = crate::plan::tests::shipped();
+    let off = crate::plan::compile(&sources, NOW).plan.unwrap();
+    let path = "config/tripwire.toml";
+    crate::plan::tests::edit(&mut sources, path, "\nenabled = false", "\nenabled = true");
+    let on = crate::plan::compile(&sources, NOW).plan.unwrap();
+    let told = |plan: &Plan, octets: Option<usize>| {
+        let key = octets.map(|octets| (TRIPWIRE_KEY.to_owned(), Secret::new(vec![7; octets])));
+        let (files, sink) = (BTreeMap::from_iter(key), Sink::default());
+        let read = tripwire::read(plan, &files, &sink).is_some();
+        unknown_files(plan, &files, &sink);
+        (read, sink.into_findings().iter().map(|it| it.kind.id()).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&off, None), (false, vec![]));
+    assert_eq!(told(&on, None), (false, vec!["tripwire.key-absent"]));
+    assert_eq!(told(&on, Some(31)), (false, vec!["tripwire.key-unusable"]));
+    assert_eq!(told(&on, Some(TRIPWIRE_KEY_OCTETS)), (true, vec![]));
+}

@@ -378,6 +378,21 @@ findings! {
     SensorLadder Error "sensor.ladder"
         ["again が first より弱い対応です。", "`again` does less than `first`"]
         ["again には first と同じか、より強い対応(alert < quarantine < port-down)を書いてください。", "let `again` be the same as `first` or more (alert < quarantine < port-down)"]
+    TripwireZone Error "tripwire.zone"
+        ["`{value}` はトリップワイヤーのゾーンに使えません(二つ以上のラベルで {max} 文字以内)。", "`{value}` cannot be the zone of the tripwire (two labels or more, at most {max} characters)"]
+        ["市が持つドメインの下に専用のゾーンを a.lan.city.example のように書いてください。", "write a zone of its own below a domain of the city, as a.lan.city.example"]
+    TripwireNameServer Error "tripwire.name-server-inside"
+        ["ネームサーバー `{value}` がゾーン自身の中にあります。", "the name server `{value}` lies inside the zone itself"]
+        ["ゾーンの外の名前を書いてください。ゾーンの中には PC のラベルだけを置きます。", "write a name outside the zone, which holds nothing but labels of PCs"]
+    TripwireSameAnswer Error "tripwire.same-answer"
+        ["庁内と公開側の答えが同じアドレス `{value}` です。", "inside and outside are answered with the same address `{value}`"]
+        ["inside には庁内の Web サーバー、outside には応答サーバーの公開アドレスを書いてください。", "write a web server of the inside as `inside`, and the responder's public address as `outside`"]
+    TripwireKeyAbsent Warning "tripwire.key-absent"
+        ["`{path}` がないため、トリップワイヤーが反応しても PC を特定できません。", "no PC can be named when the tripwire is hit: `{path}` is missing"]
+        ["`sekisho tripwire key` で作って reload してください。", "make it by `sekisho tripwire key` and reload"]
+    TripwireKeyUnusable Warning "tripwire.key-unusable"
+        ["`{path}` は {length} バイトで、{want} バイトではないため使えません。", "`{path}` has {length} octets instead of {want} and cannot be used"]
+        ["`sekisho tripwire key` で作ったものに戻すか、削除して作り直してください(ラベルはすべて変わります)。", "bring back what `sekisho tripwire key` made, or delete it and make another (which changes every label)"]
     AlertMailbox Error "alert.bad-mail-address"
         ["`{value}` はメールアドレスとして読めません。", "`{value}` is no mail address"]
         ["kansei@city.example のように書いてください。", "write it as security@city.example"]

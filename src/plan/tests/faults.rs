@@ -163,6 +163,26 @@ const FAULTS: &[Case] = &[
     ("sensors.toml", "first = \"quarantine\"", "§first = \"shoot\"", "file.not-a-choice", "response[0].first"),
     ("sensors.toml", "again = \"port-down\"", "§again = \"alert\"", "sensor.ladder", "response[0].again"),
     ("sensors.toml", "\nverdicts = \"hard\"", "\n§verdicts = \"soft\"", "file.not-a-choice", "response[0].verdicts"),
+    // tripwire.toml
+    ("tripwire.toml", "enabled = false\n\n", "§enabled = 0\n\n", "file.wrong-type", "enabled"),
+    ("tripwire.toml", "id = \"tripwire\"", "§id = \"honcho-mirror\"", "file.duplicate", "id"),
+    ("tripwire.toml", "\"a.lan.city.example\"\nname", "§\"a.lan.city.example.\"\nname", "file.bad-dns-name", "zone"),
+    ("tripwire.toml", "\"a.lan.city.example\"\nname", "§\"lan\"\nname", "tripwire.zone", "zone"),
+    ("tripwire.toml", "\"tripwire.city.example\"", "§\"ns.a.lan.city.example\"", "tripwire.name-server-inside", "name_servers[0]"),
+    ("tripwire.toml", "[\"tripwire.city.example\"]", "§[]", "file.empty-value", "name_servers"),
+    ("tripwire.toml", "[\"A\", \"B\"]", "§[\"A\", \"Z\"]", "file.unknown-reference", "environments[1]"),
+    ("tripwire.toml", "[\"A\", \"B\"]", "§[]", "file.empty-value", "environments"),
+    ("tripwire.toml", "exclude = []", "§exclude = [\"S-9999\"]", "file.unknown-reference", "exclude[0]"),
+    ("tripwire.toml", "\"10.1.0.80\"", "§\"10.1.0\"", "file.bad-address", "inside[0]"),
+    ("tripwire.toml", "\"192.0.2.80\"", "§\"10.1.0.80\"", "tripwire.same-answer", "outside"),
+    ("tripwire.toml", "own_networks = []", "§own_networks = [\"203.0.113.1/24\"]", "file.host-bits", "own_networks[0]"),
+    ("tripwire.toml", "\"0.0.0.0:53\"", "§\"53\"", "file.bad-socket-address", "dns[0]"),
+    ("tripwire.toml", "\"0.0.0.0:80\"", "§\"*:80\"", "file.bad-socket-address", "http[0]"),
+    ("tripwire.toml", "https://radius.city.example:9813", "§http://radius.city.example:9813", "sensor.token-in-clear", "server"),
+    ("tripwire.toml", "rotation_days = 30", "§rotation_days = 0", "file.out-of-range", "rotation_days"),
+    ("tripwire.toml", "\nttl_s = 30", "\n§ttl_s = 301", "file.out-of-range", "ttl_s"),
+    ("tripwire.toml", "negative_ttl_s = 30", "§negative_ttl_s = 0", "file.out-of-range", "negative_ttl_s"),
+    ("tripwire.toml", "silent_minutes = 10", "silent_minutes = 10\n§silent_minuts = 1", "file.unknown-key", "silent_minuts"),
     // calendar.toml
     ("calendar.toml", "begin = \"07:00\"", "§begin = \"7:00\"", "calendar.bad-time", "hours[0].begin"),
     ("calendar.toml", "end = \"21:00\"", "§end = \"07:00\"", "calendar.bad-time", "hours[0].end"),
@@ -227,6 +247,7 @@ fn no_kind_of_finding_is_left_untried() {
         "detection.",
         "snmp.",
         "sensor.",
+        "tripwire.",
     ];
     // One is shown by the shipped files, the other needs a proof.
     // Those about secrets are tried beside their readers.
@@ -236,6 +257,8 @@ fn no_kind_of_finding_is_left_untried() {
         FindingKind::AlertSecretAbsent,
         FindingKind::AlertSecretUnusable,
         FindingKind::DetectionSenderAbsent,
+        FindingKind::TripwireKeyAbsent,
+        FindingKind::TripwireKeyUnusable,
     ];
     for kind in FindingKind::ALL {
         let tried = FAULTS.iter().any(|(_, _, _, id, _)| *id == kind.id());
@@ -262,6 +285,7 @@ fn files_that_may_be_absent_are_and_others_are_missed_once() {
         ("alerts.toml", 0),
         ("calendar.toml", 0),
         ("sensors.toml", 0),
+        ("tripwire.toml", 0),
         ("server.toml", 1),
         ("environments.toml", 1),
         ("policy.toml", 1),

@@ -66,7 +66,8 @@ fn found(sources: &Sources, now: Timestamp) -> Vec<Finding> {
     alerts::read(sources, &sink, &names);
     detections::read(sources, &sink, &names);
     calendar::read(sources, &sink);
-    sensors::read(sources, &sink, &names);
+    let sensors = sensors::read(sources, &sink, &names);
+    tripwire::read(sources, &sink, &names, &sensors);
     sink.into_findings()
 }
 
@@ -182,6 +183,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
         detections: Default::default(),
         calendar: Calendar::default(),
         sensors: Sensors::default(),
+        tripwire: None,
         lookup: model::Lookup::default(),
     };
     plan.link()

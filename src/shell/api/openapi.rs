@@ -188,7 +188,10 @@ fn observations() -> Value {
     ]);
     let mut observation = object(&[
         ("sequence", &count),
-        ("level", &json!({ "type": "string", "enum": ["verdict", "breach", "sign", "notice"] })),
+        (
+            "level",
+            &json!({ "type": "string", "enum": ["verdict", "breach", "sign", "notice", "hit"] }),
+        ),
         ("kind", &text),
         ("time", &text),
         ("frame", &count),
@@ -202,7 +205,7 @@ fn observations() -> Value {
     ]);
     // Of a breach alone.
     allow(&mut observation, "environments", array(text.clone()));
-    let pulse = object(&[
+    let mut pulse = object(&[
         ("frames", &count),
         ("flawed", &count),
         ("dropped", &count),
@@ -210,6 +213,8 @@ fn observations() -> Value {
         ("lost", &count),
         ("stations", &count),
     ]);
+    // Of the tripwire alone.
+    allow(&mut pulse, "misses", count.clone());
     let run = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
     object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))])
 }

@@ -382,6 +382,8 @@ impl Running {
             | Command::Quarantine { .. }
             | Command::Observe { .. }
             | Command::SensorList
+            | Command::TripwireRevoke { .. }
+            | Command::TripwireRevoked
             | Command::Release { .. }
             | Command::Disconnect { .. }
             | Command::EnforceList

@@ -185,6 +185,22 @@ registry! {
             ["R04: {text}(フレーム {frames}、センサー {sensor})", "R04: {text} (frames {frames}, sensor {sensor})"]
         SeparationDevice "SENSOR-separation-device"
             ["R18: {text}(フレーム {frames}、センサー {sensor})", "R18: {text} (frames {frames}, sensor {sensor})"]
+        TripwireStarted "TRIPWIRE-started"
+            ["トリップワイヤーの応答を始めました(DNS {dns}、HTTP {http}、ラベル {labels} 件、未送信 {waiting} 件)", "the tripwire answers: DNS on {dns}, HTTP on {http}, {labels} labels, {waiting} hits to send"]
+        TripwireHit "TRIPWIRE-hit"
+            ["ラベル {label} が {network} から問い合わせられました({by})", "the label {label} was asked for from {network} ({by})"]
+        TripwireRead "TRIPWIRE-read"
+            ["ラベルのファイルを読み直しました({labels} 件)", "read the file of labels anew: {labels} in force"]
+        TripwireUnread "TRIPWIRE-unread"
+            ["ラベルのファイルを使えないため、前のまま続けます: {cause}", "the file of labels cannot be used, going on with the one before: {cause}"]
+        TripwireUnknown "TRIPWIRE-unknown"
+            ["{network} から問い合わせられたラベル {label} は、有効などの端末のものでもありません({why}、{sensor})", "the label {label}, asked for from {network}, is that of no device in force ({why}, {sensor})"]
+        TripwireOwn "TRIPWIRE-own"
+            ["{asset} のラベルが市自身のネットワーク {network} から問い合わせられました。庁内の DNS にゾーンを置いてください。判定はしません", "the label of {asset} was asked for from {network}, one of the city's own: let the inside DNS hold the zone; it raises no verdict"]
+        TripwireRevokedHit "TRIPWIRE-revoked-hit"
+            ["取り消し済みのラベルが {network} から問い合わせられました({asset}、{reason})。判定はしません", "a revoked label was asked for from {network} ({asset}: {reason}); it raises no verdict"]
+        TripwireRevoked "OPS-tripwire-revoked"
+            ["{by} が {asset} のラベルを取り消しました({until} まで): {reason}", "{by} revoked the label of {asset}, until {until}: {reason}"]
         SensorGap "SENSOR-gap"
             ["センサー {sensor} の報告が {count} 件欠けています({first} から)", "{count} observations of the sensor {sensor} are missing, from {first}"]
         SensorFrames "SENSOR-frames-lost"
@@ -233,6 +249,10 @@ impl Event {
             | Self::SensorSign
             | Self::SensorNotice
             | Self::SensorBack
+            | Self::TripwireStarted
+            | Self::TripwireRead
+            | Self::TripwireUnknown
+            | Self::TripwireRevokedHit
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -254,6 +274,9 @@ impl Event {
             | Self::SurveyUnread
             | Self::IncidentOpened
             | Self::SensorSaw
+            | Self::TripwireHit
+            | Self::TripwireOwn
+            | Self::TripwireRevoked
             | Self::SensorDropped
             | Self::SensorLineAway
             | Self::SensorGap
@@ -275,6 +298,7 @@ impl Event {
             | Self::SeparationFlow
             | Self::SeparationDevice
             | Self::SensorRefused
+            | Self::TripwireUnread
             | Self::SensorSilent
             | Self::WorkerFailed
             | Self::SocketFailed

@@ -122,6 +122,8 @@ metrics! {
             ["スイッチの表が示す、規則 R17〜R19 への違反の数", "What breaks rules R17 to R19 at present."]
         separation_breaches: IntCounterVec "sekisho_separation_breaches_total" ["kind"]
             ["センサーが見た、環境の分離の破れ", "Breaches of the separation of environments that sensors saw."]
+        tripwire_hits: IntCounterVec "sekisho_tripwire_hits_total" ["result"]
+            ["トリップワイヤーの反応。named 端末を特定、revoked 取り消し済み、own 市自身のネットワークから、unknown 有効なラベルでない", "Hits of the tripwire: named (a PC), revoked, own (from the city's own networks), or unknown (no label in force)."]
         detections: IntCounterVec "sekisho_detections_total" ["result"]
             ["他製品の管理コンソールから届いた電文の扱い", "Messages of other products' consoles, by what became of them."]
         alerts: IntCounterVec "sekisho_alerts_total" ["kind"]

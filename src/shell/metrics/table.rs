@@ -59,8 +59,8 @@ pub const LABELS: &[(&str, Text)] = &[
     (
         "result",
         Text {
-            ja: "結果。応答の種類、CoA の結果、アカウンティングの扱い、送達の成否",
-            en: "what came of it: kind of reply, answer to a CoA, what became of an account or a delivery",
+            ja: "結果。応答の種類、CoA の結果、アカウンティングの扱い、送達の成否、トリップワイヤーの反応",
+            en: "what came of it: kind of reply, answer to a CoA, what became of an account, a delivery or a hit of the tripwire",
         },
     ),
     ("role", Text { ja: "server または authority", en: "server or authority" }),

@@ -4,8 +4,8 @@
 //! capability either. One thread reads frames and judges them, one brings what was seen to the
 //! service, and what cannot be brought waits on disk.
 
-mod courier;
-mod outbox;
+pub(super) mod courier;
+pub(super) mod outbox;
 
 use std::io::Write;
 use std::path::Path;
@@ -25,7 +25,7 @@ use super::control::{self, Command, Reply};
 use super::log::{self, Log};
 use super::mirror::Mirror;
 use super::{Failure, FailureKind, clock, notify, privileges, random};
-use crate::plan::{Plan, SensorPlace};
+use crate::plan::{Plan, Report as Destination, SensorPlace};
 use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
 use crate::vocabulary::{Mac, Secret, Text, Timestamp, VlanId, hex};
 use courier::{Courier, Shared};
@@ -88,7 +88,7 @@ impl Running {
         }
         let mirror = Mirror::open(&place.interface)?;
         privileges::give_up()?;
-        let trust = trust_of(place, &credentials)?;
+        let trust = trust_of(&place.server, &credentials)?;
         let language = plan.server.language;
         let outbox = Outbox::open(state, OUTBOX_OCTETS).map_err(|cause| {
             let failure = Failure::new(FailureKind::FileUnwritable);
@@ -270,16 +270,17 @@ impl Running {
             evicted: self.sensor.evicted(),
             lost: self.unnumbered + counters.events_lost,
             stations: self.sensor.stations() as u64,
+            misses: 0,
         };
         *self.shared.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
     }
 }
 
-fn trust_of(
-    place: &SensorPlace,
+pub(super) fn trust_of(
+    server: &Destination,
     credentials: &Credentials,
 ) -> Result<Option<Arc<ClientConfig>>, Failure> {
-    if !place.server.tls {
+    if !server.tls {
         return Ok(None);
     }
     let trust = trust(&credentials.anchors).map_err(|cause| {

@@ -14,6 +14,7 @@ mod outlook;
 mod sensors;
 mod sessions;
 mod start;
+mod tripwire;
 mod weakening;
 
 pub use candidate::{Directories, Material, Refused};
@@ -103,6 +104,8 @@ pub struct Service {
     survey: Survey,
     /// What sensors report, and who is where.
     sensors: sensors::Sensors,
+    /// Whose labels the tripwire's responder tells of.
+    tripwire: tripwire::Labels,
     /// What the last snapshot set going among live sessions.
     followed: Summary,
     addresses: Vec<SocketAddr>,
@@ -370,6 +373,7 @@ impl Service {
         let next = snapshot(0, candidate, marks, &learned, Some(&self.snapshot))?;
         let generation = number(self.store.as_mut())?;
         self.hand_out(Arc::new(next.with_generation(generation)))?;
+        self.tripwire = tripwire::Labels::new(&candidate.credentials);
         self.log.set_generation(generation);
         self.follow(now);
         Ok(())

@@ -78,6 +78,10 @@ impl Service {
             Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
             Command::SensorList => Ok(self.sensor_list()),
+            Command::TripwireRevoke { asset, reason } => {
+                self.tripwire_revoke(now, asset, reason, by)
+            }
+            Command::TripwireRevoked => self.tripwire_revoked(),
             // Reports come by another way, which waits until they are kept.
             Command::Observe { .. } => Err(Failure::new(FailureKind::NotHere)),
             Command::EnforceApprove { number, reason } => {

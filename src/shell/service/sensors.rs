@@ -31,24 +31,24 @@ const TEXT_OCTETS_MAX: usize = 2000;
 #[derive(Debug, Default)]
 pub(super) struct Sensors {
     /// The sessions of each address, with the environment entered.
-    live: BTreeMap<Mac, BTreeMap<Key, String>>,
-    states: BTreeMap<String, State>,
+    pub(super) live: BTreeMap<Mac, BTreeMap<Key, String>>,
+    pub(super) states: BTreeMap<String, State>,
 }
 
 /// How one sensor does.
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     /// When it was heard last, on the monotonic clock, and by the wall clock.
     heard: Duration,
-    heard_at: Option<Timestamp>,
-    silent: bool,
+    pub(super) heard_at: Option<Timestamp>,
+    pub(super) silent: bool,
     /// The run under way; empty when it is to be read anew how far it was kept.
     run: String,
     /// The last number taken in this run, kept or still on its way to be.
-    head: u64,
-    gaps: u64,
+    pub(super) head: u64,
+    pub(super) gaps: u64,
     /// What it counted at its last report.
-    pulse: Pulse,
+    pub(super) pulse: Pulse,
     ended: VecDeque<Mac>,
 }
 
@@ -144,13 +144,7 @@ impl Sensors {
 
     /// Goes on with the sensors that a plan expects, and with no others.
     fn expect(&mut self, plan: &Plan, now: Duration) {
-        let expected: BTreeSet<&str> = plan
-            .sensors
-            .sensors
-            .iter()
-            .filter(|sensor| sensor.enabled)
-            .map(|sensor| sensor.id.as_str())
-            .collect();
+        let expected: BTreeSet<&str> = plan.reporters().collect();
         self.states.retain(|id, _| expected.contains(id.as_str()));
         for id in expected {
             self.states.entry(id.to_owned()).or_insert_with(|| State::new(now));
@@ -226,10 +220,11 @@ impl Service {
     ) -> Result<(Vec<Said>, Taken), Failure> {
         let plan = Arc::clone(&self.snapshot.plan);
         let unknown = || Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor);
-        if plan.sensors.expected(sensor).is_none() {
+        if plan.reporter(sensor).is_none() {
             return Err(unknown());
         }
         check(&report)?;
+        check_source(&plan, sensor, &report)?;
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
@@ -267,7 +262,7 @@ impl Service {
     }
 
     /// An observation as a line; of a verdict also what was done about it.
-    fn told(
+    pub(super) fn told(
         &mut self,
         now: Timestamp,
         plan: &Plan,
@@ -300,6 +295,7 @@ impl Service {
         let event = match observation.level {
             Level::Sign => log::Event::SensorSign,
             Level::Notice => log::Event::SensorNotice,
+            Level::Hit => return self.tripped(now, plan, sensor, observation),
             Level::Breach => {
                 let named = escape(observation.environments.join(",").as_bytes());
                 facts.push(("environments", named));
@@ -428,9 +424,9 @@ impl Service {
         let plan = Arc::clone(&self.snapshot.plan);
         self.sensors.expect(&plan, now.monotonic);
         for (id, state) in &mut self.sensors.states {
-            let Some(sensor) = plan.sensors.expected(id) else { continue };
+            let Some(silent_after) = plan.reporter(id) else { continue };
             let silence = now.monotonic.saturating_sub(state.heard);
-            if state.silent || silence < sensor.silent_after {
+            if state.silent || silence < silent_after {
                 continue;
             }
             state.silent = true;
@@ -462,7 +458,9 @@ impl Service {
                 "stations": pulse.stations,
             })
         };
-        plan.sensors.sensors.iter().map(one).collect()
+        let mut list: Vec<Value> = plan.sensors.sensors.iter().map(one).collect();
+        list.extend(plan.tripwire().map(|wire| self.tripwire_state(wire)));
+        Value::Array(list)
     }
 }
 
@@ -489,6 +487,17 @@ fn check(report: &Report) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Hits come from the tripwire's responder alone, and nothing else does: who takes over the one in
+/// the DMZ can claim nothing about frames, and a sensor nothing about labels.
+fn check_source(plan: &Plan, sensor: &str, report: &Report) -> Result<(), Failure> {
+    let responder = plan.tripwire().is_some_and(|wire| wire.id == sensor);
+    let fits = |it: &Observation| (it.level == Level::Hit) == responder;
+    if report.observations.iter().all(fits) {
+        return Ok(());
+    }
+    Err(Failure::new(FailureKind::ObservationMalformed).fact("cause", "level"))
 }
 
 /// On what kind of place a session is.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::candidate::{Material, Refused, Start, choose, snapshot};
 use super::outlook::{self, pages, report};
 use super::sessions::{self, Sessions};
-use super::{Input, Service, detections, sensors};
+use super::{Input, Service, detections, sensors, tripwire};
 use crate::access::{Access, Accounting, worker_of};
 use crate::enforce::Summary;
 use crate::ledger::{Attachment, Change};
@@ -173,6 +173,7 @@ impl Service {
             sessions,
             survey,
             sensors,
+            tripwire: tripwire::Labels::new(&candidate.credentials),
             followed: Summary::default(),
             addresses,
             metrics_address,
