@@ -246,6 +246,20 @@ fn a_sensors_reports_are_taken_once_kept_and_its_gaps_and_silence_told() {
             && line["action"] == "no-session"
     });
     server.wait_for("its alert", |line| line["event"] == "ALERT-rogue");
+    // Two environments on one wire.
+    let mut breach = report("z", 1..=1);
+    let seen = &mut breach["observations"][0];
+    (seen["level"], seen["kind"]) = (json!("breach"), json!("separation.address"));
+    seen["environments"] = json!(["C", "A"]);
+    assert_eq!(send(&base, breach).1["acknowledged"], 1);
+    server.wait_for("a breach", |line| {
+        line["event"] == "SENSOR-separation-wire"
+            && line["environments"] == "C,A"
+            && line["frames"] == "7 2026-11-26T00:00:00.000Z"
+    });
+    server.wait_for("its alert", |line| {
+        line["event"] == "ALERT-separation-broken" && line["environments"] == json!(["A", "C"])
+    });
     // The same again says nothing new; a number that is missing does.
     assert_eq!(send(&base, report("a", 1..=2)).1["acknowledged"], 2);
     assert_eq!(send(&base, report("a", 4..=5)).1["acknowledged"], 5);

@@ -142,6 +142,30 @@ fn the_plan_of_the_city_says_who_may_give_addresses() {
 }
 
 #[test]
+fn two_environments_on_one_wire_are_told_with_their_frames() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut stray = datagram(SERVER, Ipv4Addr::new(10, 1, 4, 5), (5000, 5001), 64, b"x");
+    stray[..6].copy_from_slice(&PHONE);
+    stray[30..34].copy_from_slice(&[10, 3, 4, 6]);
+    let file = write(directory.path(), "stray.pcap", &pcap(&[stray]));
+    let planned = ["analyze", &file, "--config", "config", "--topology", "topology"];
+    let quiet = sekisho(&planned);
+    assert_eq!(quiet.status.code(), Some(0), "nobody says whose VLAN it is");
+    let found = sekisho(&[&planned[..], &["--untagged-vlan", "130", "--json"]].concat());
+    assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+    let breach: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(
+        (&breach["level"], &breach["kind"]),
+        (&"breach".into(), &"separation.address".into())
+    );
+    assert_eq!((&breach["environment"], &breach["other"]), (&"C".into(), &"A".into()));
+    assert_eq!((&breach["verdict_frame"], &breach["vlan"]), (&1.into(), &130.into()));
+    assert_eq!(breach["verdict_time"], "2023-11-14T22:13:20.000Z");
+    let told = sekisho(&[&planned[..], &["--untagged-vlan", "130", "--lang", "ja"]].concat());
+    assert!(text(&told.stdout).contains("A のアドレス 10.1.4.5"), "{}", text(&told.stdout));
+}
+
+#[test]
 fn wrong_captures_are_told_by_name_place_and_remedy() {
     let directory = tempfile::tempdir().unwrap();
     let whole = pcap(&phone());

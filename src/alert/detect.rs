@@ -72,6 +72,9 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SNMP-two-places", AlertKind::AddressDoubled, "mac"),
     ("SNMP-neighbour", AlertKind::NeighbourUndeclared, "place"),
     ("SNMP-unread", AlertKind::SwitchUnread, "name"),
+    ("SENSOR-separation-wire", AlertKind::Separation, "subject"),
+    ("SENSOR-separation-flow", AlertKind::Separation, "subject"),
+    ("SENSOR-separation-device", AlertKind::Separation, "subject"),
     ("SENSOR-silent", AlertKind::SensorSilent, "sensor"),
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
@@ -207,6 +210,8 @@ impl Alerter {
             }
             if line.contains_key("place") {
                 alert.environments = self.concerned(&line);
+            } else if let Some(named) = text(&line, "environments") {
+                alert.environments = named.split(',').map(str::to_owned).collect();
             }
             self.limiter.raise(now.monotonic, alert);
         }

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, WRONG_USE, site};
 use crate::plan::Plan;
-use crate::sensor::{About, Event, Knowledge, NoticeKind, Sensor, Sign, Vantage, Verdict, Watched};
+use crate::sensor::{
+    About, Breach, Event, Knowledge, NoticeKind, Sensor, Sign, Vantage, Verdict, Watched,
+};
 use crate::shell::Failure;
 use crate::shell::capture::Capture;
 use crate::shell::service::Directories;
@@ -17,8 +19,8 @@ use crate::vocabulary::{Language, Text};
 pub(super) fn define(language: Language) -> Command {
     let words = Words(language);
     let about = words.say(
-        "キャプチャーファイルから、テザリング・中継・不正な DHCP/RA・プロキシーなどを見つける(終了コード: 0 判定なし、1 判定あり、2 使い方の誤り・読めないファイル)",
-        "find tethers, relays, rogue DHCP or RA, proxies and the like in captures (exit 0 no verdict, 1 verdicts, 2 wrong use or an unreadable file)",
+        "キャプチャーファイルから、テザリング・中継・不正な DHCP/RA・プロキシー・環境間の分離の破れなどを見つける(終了コード: 0 判定なし、1 判定あり、2 使い方の誤り・読めないファイル)",
+        "find tethers, relays, rogue DHCP or RA, proxies, breaches of the separation and the like in captures (exit 0 no verdict, 1 verdicts, 2 wrong use or an unreadable file)",
     );
     let captures = Arg::new("capture")
         .value_name("CAPTURE")
@@ -51,13 +53,21 @@ pub(super) fn define(language: Language) -> Command {
         "拠点・スイッチ・リンクのディレクトリ(計画と突き合わせる場合)",
         "directory of sites, switches and links, to compare with the plan",
     );
+    let untagged = words
+        .text(
+            "untagged-vlan",
+            "VLAN",
+            "タグのないフレームの VLAN(計画と突き合わせる場合)",
+            "the VLAN of frames without a tag, to compare with the plan",
+        )
+        .value_parser(value_parser!(u16).range(1..=4094));
     let watch = words.flag(
         "watch",
         "判定に至らない監視対象と参考事項も示す",
         "show the watch list and notices as well",
     );
     let command = Command::new("analyze").about(about).arg_required_else_help(true);
-    let command = command.args([captures, vantage, config, topology, watch]);
+    let command = command.args([captures, vantage, config, topology, untagged, watch]);
     command.arg(words.flag("json", "JSON を1行に1件ずつ出力する", "print JSON, one object a line"))
 }
 
@@ -84,9 +94,10 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let (json, watch) = (matches.get_flag("json"), matches.get_flag("watch"));
     let (mut verdicts, mut unreadable) = (0_u64, false);
     for path in matches.get_many::<PathBuf>("capture").into_iter().flatten() {
-        let knowledge = plan
+        let mut knowledge = plan
             .as_ref()
             .map_or_else(|| Knowledge::none(vantage), |plan| Knowledge::of_plan(plan, vantage));
+        knowledge.untagged = matches.get_one::<u16>("untagged-vlan").copied();
         let mut reading = Reading {
             file: shown(path),
             plan: plan.as_ref(),
@@ -131,6 +142,7 @@ impl Reading<'_> {
             while let Some(event) = sensor.poll_event() {
                 match event {
                     Event::Verdict(verdict) => self.verdict(&verdict),
+                    Event::Breach(breach) => self.breach(&breach),
                     Event::Notice { kind, about, .. } => self.notice(kind, &about),
                     Event::Sign { .. } => {}
                 }
@@ -185,6 +197,31 @@ impl Reading<'_> {
         self.console.line(text.fill(language, &facts));
         self.place(&verdict.about);
         self.signs(&verdict.signs);
+    }
+
+    fn breach(&mut self, breach: &Breach) {
+        self.verdicts += 1;
+        let language = self.console.language;
+        if self.json {
+            let value = breach_json(&self.file, breach, self.plan, language);
+            self.console.line(value);
+            return;
+        }
+        self.console.line(format!("! [{}] {}", breach.kind.id(), breach.text(language)));
+        self.place(&breach.about);
+        for seen in &breach.evidence {
+            let facts = [
+                ("frame", seen.frame.to_string()),
+                ("time", seen.time.timestamp().rfc3339()),
+                ("vlan", seen.vlan.to_string()),
+                ("address", seen.address.map_or_else(|| "-".to_owned(), |it| it.to_string())),
+            ];
+            let text = Text {
+                ja: "      フレーム {frame}({time}): VLAN {vlan}、送信元 {address}",
+                en: "      frame {frame} ({time}): VLAN {vlan}, source {address}",
+            };
+            self.console.line(text.fill(language, &facts));
+        }
     }
 
     fn place(&mut self, about: &About) {
@@ -309,6 +346,23 @@ fn signs_json(signs: &[Sign], language: Language) -> Value {
         })
     };
     signs.iter().map(one).collect()
+}
+
+/// A breach of the separation as one JSON object.
+fn breach_json(file: &str, breach: &Breach, plan: Option<&Plan>, language: Language) -> Value {
+    let mut value = about_json(file, &breach.about, plan);
+    let ((first, since), (last, time)) = (breach.first(), breach.last());
+    let [home, other] = &breach.environments;
+    value.insert("level".to_owned(), json!("breach"));
+    value.insert("kind".to_owned(), json!(breach.kind.id()));
+    value.insert("environment".to_owned(), json!(home));
+    value.insert("other".to_owned(), json!(other));
+    value.insert("first_frame".to_owned(), json!(first));
+    value.insert("first_time".to_owned(), json!(since.timestamp().rfc3339()));
+    value.insert("verdict_frame".to_owned(), json!(last));
+    value.insert("verdict_time".to_owned(), json!(time.timestamp().rfc3339()));
+    value.insert("text".to_owned(), json!(breach.text(language)));
+    Value::Object(value)
 }
 
 /// A verdict as one JSON object.

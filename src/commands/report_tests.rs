@@ -211,6 +211,31 @@ fn a_report_says_what_the_records_and_the_plan_say() {
 }
 
 #[test]
+fn what_sensors_saw_breaks_the_rules_that_the_plan_keeps() {
+    let mut evidence = Evidence::of_a_quarter();
+    let signs = |evidence: &Evidence| {
+        let found = evidence.json(&["--quarter", QUARTER]);
+        let rules = found["rules"].as_array().unwrap().clone();
+        ["R02", "R04", "R18"].map(|id| {
+            let row = rules.iter().find(|row| row["rule"] == id).unwrap();
+            (row["sign"].as_str().unwrap().to_owned(), row["records"].clone())
+        })
+    };
+    let [wire, flow, place] = signs(&evidence);
+    assert_eq!((wire.0.as_str(), flow.0.as_str(), place.0.as_str()), ("○", "○", "－"));
+    let day = at("2026-08-04T09:00:00+09:00");
+    let lines: Vec<Line> = ["wire", "flow", "device"]
+        .iter()
+        .map(|what| event(day, &format!("SENSOR-separation-{what}"), json!({ "sensor": "m" })))
+        .collect();
+    evidence.store.append(&lines).unwrap();
+    evidence.seal("2026-10-05");
+    for ((sign, records), number) in signs(&evidence).into_iter().zip(13..) {
+        assert_eq!((sign.as_str(), records), ("×", json!([number])));
+    }
+}
+
+#[test]
 fn a_quarter_begins_and_ends_at_midnight_in_japan() {
     let mut evidence = Evidence::new();
     let lines: Vec<Line> = (1..)

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::breach::Breach;
 use super::capture::CaptureTime;
 use super::kind::{NoticeKind, VerdictKind};
 use super::knowledge::Subject;
@@ -72,6 +73,8 @@ pub enum Event {
     },
     /// The signs came to a verdict.
     Verdict(Verdict),
+    /// The wire shows two environments that the plan keeps apart.
+    Breach(Breach),
     /// Something to know that is no alarm.
     Notice {
         /// What it is.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
-use crate::plan::VantageWord;
+use super::separation::Separation;
+pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
 
 /// A station, by its MAC where the link shows one, else by its address.
@@ -23,28 +24,6 @@ impl fmt::Display for Subject {
         match self {
             Self::Mac(mac) => mac.fmt(f),
             Self::Ip(address) => address.fmt(f),
-        }
-    }
-}
-
-/// Where the mirror stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Vantage {
-    /// Before the first router: every MAC but a gateway's is on an access port.
-    Edge,
-    /// Above a router: hops are ordinary.
-    Core,
-    /// Unknown: nothing is concluded from hops until enough stations agree.
-    #[default]
-    Learn,
-}
-
-impl From<VantageWord> for Vantage {
-    fn from(word: VantageWord) -> Self {
-        match word {
-            VantageWord::Edge => Self::Edge,
-            VantageWord::Core => Self::Core,
-            VantageWord::Learn => Self::Learn,
         }
     }
 }
@@ -149,6 +128,8 @@ pub struct Knowledge {
     pub gateways_learnt: bool,
     /// The VLAN of frames that carry no tag, where it is told.
     pub untagged: Option<u16>,
+    /// Which environments are kept apart, and what may pass between them.
+    pub separation: Separation,
     roles: HashMap<Subject, Roles>,
     pub(super) settings: HashMap<u16, Setting>,
     pub(super) prefixes: HashMap<u16, Vec<IpNetwork>>,
@@ -165,6 +146,7 @@ impl Knowledge {
             planned: false,
             gateways_learnt: true,
             untagged: None,
+            separation: Separation::default(),
             roles: HashMap::new(),
             settings: HashMap::new(),
             prefixes: HashMap::new(),

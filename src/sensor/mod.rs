@@ -6,11 +6,13 @@
 //!
 //! A frame is read by [`dissect`], looked at by [`watch`], becomes a [`sign`] where it shows
 //! something, and [`judge`] weighs the signs of a station: one hard sign, or two independent
-//! families. [`evaluation`] measures all of it on labelled captures.
+//! families. Where the wire shows two environments that the plan keeps apart, that is a [`breach`],
+//! which needs no weighing. [`evaluation`] measures all of it on labelled captures.
 //!
 //! Five of thirteen forms of the attack never put a frame on the wire (a phone nobody joined, a
 //! PC that also joins a hotspot, a tether over USB): nothing here claims to see those.
 
+mod breach;
 mod capture;
 mod dissect;
 pub mod evaluation;
@@ -23,6 +25,7 @@ mod maker;
 mod observation;
 mod phone;
 mod planned;
+mod separation;
 mod shelf;
 mod sign;
 mod station;
@@ -31,6 +34,7 @@ mod tether;
 mod tests;
 mod watch;
 
+pub use breach::{Breach, BreachKind, Evidence};
 pub use capture::{CaptureTime, Captured, LinkType};
 pub use dissect::{Protocol, Protocols};
 pub use event::{About, Event, Verdict, Watched};
@@ -38,5 +42,6 @@ pub use judge::{FAMILIES_MIN, SCORE_TENTHS_MIN, WATCH_TENTHS_MIN, WINDOW_S};
 pub use kind::{NoticeKind, VerdictKind};
 pub use knowledge::{Knowledge, PortKind, Role, Roles, Setting, Subject, Vantage};
 pub use observation::{Level, Note, Observation, Pulse, Report};
+pub use separation::Separation;
 pub use sign::{Family, Sign, SignKind};
 pub use watch::{Counters, Sensor};

@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::breach::{Breach, BreachKind, Evidence};
 use super::event::{About, Event};
 use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::Language;
 
 /// Signs told with one verdict.
 const NOTES_MAX: usize = 16;
@@ -19,6 +20,8 @@ const NOTES_MAX: usize = 16;
 pub enum Level {
     /// An alarm.
     Verdict,
+    /// Two environments that the plan keeps apart.
+    Breach,
     /// Something seen that is no alarm by itself.
     Sign,
     /// Something to know.
@@ -44,6 +47,17 @@ pub struct Note {
 }
 
 impl Note {
+    fn seen(breach: &Breach, seen: &Evidence) -> Self {
+        Self {
+            id: breach.kind.id().to_owned(),
+            hard: true,
+            frame: seen.frame,
+            time: seen.time.timestamp().rfc3339(),
+            ja: breach.text(Language::Japanese),
+            en: breach.text(Language::English),
+        }
+    }
+
     fn new(sign: &Sign) -> Self {
         Self {
             id: sign.kind.id().to_owned(),
@@ -73,7 +87,7 @@ pub struct Observation {
     pub sequence: u64,
     /// How much it says.
     pub level: Level,
-    /// What: the id of a verdict's, sign's or notice's kind.
+    /// What: the id of a verdict's, breach's, sign's or notice's kind.
     pub kind: String,
     /// The time of its frame (RFC 3339).
     pub time: String,
@@ -91,8 +105,11 @@ pub struct Observation {
     pub score_tenths: u32,
     /// When the first of its signs was seen (RFC 3339).
     pub first: String,
-    /// The signs, the heaviest first.
+    /// The signs, the heaviest first; of a breach the frames that show it.
     pub signs: Vec<Note>,
+    /// The environments of a breach: the VLAN's own, and the one that should not be there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
 }
 
 impl Observation {
@@ -112,6 +129,7 @@ impl Observation {
             vlan: about.vlan,
             score_tenths: 0,
             signs: Vec::new(),
+            environments: Vec::new(),
         };
         match event {
             Event::Verdict(verdict) => {
@@ -122,6 +140,17 @@ impl Observation {
                     first: verdict.first_sign().timestamp().rfc3339(),
                     signs: verdict.signs.iter().take(NOTES_MAX).map(Note::new).collect(),
                     ..told(Level::Verdict, id, &verdict.about, time, verdict.frame)
+                }
+            }
+            Event::Breach(breach) => {
+                let (frame, time) = breach.last();
+                let (id, time) = (breach.kind.id(), time.timestamp().rfc3339());
+                let shown = breach.evidence.iter().take(NOTES_MAX);
+                Self {
+                    first: breach.first().1.timestamp().rfc3339(),
+                    signs: shown.map(|seen| Note::seen(breach, seen)).collect(),
+                    environments: breach.environments.to_vec(),
+                    ..told(Level::Breach, id, &breach.about, time, frame)
                 }
             }
             Event::Sign { about, sign } => {
@@ -146,18 +175,18 @@ impl Observation {
     /// What it claims, in words; `None` when this version knows no such kind.
     #[must_use]
     pub fn text(&self, language: Language) -> Option<String> {
-        let find = |all: &[(&str, Text)]| {
-            all.iter().find(|(id, _)| *id == self.kind).map(|(_, text)| *text)
-        };
         let subject = ("subject", self.subject.clone());
         match self.level {
             Level::Verdict => {
                 VerdictKind::parse(&self.kind).map(|kind| kind.text().fill(language, &[subject]))
             }
             Level::Notice => {
-                let all: Vec<_> =
-                    NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())).collect();
-                find(&all).map(|text| text.fill(language, &[subject]))
+                let kind = NoticeKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
+                Some(kind.text().fill(language, &[subject]))
+            }
+            Level::Breach => {
+                BreachKind::parse(&self.kind)?;
+                self.signs.first().map(|seen| seen.text(language).to_owned())
             }
             Level::Sign => {
                 SignKind::ALL.iter().find(|kind| kind.id() == self.kind)?;

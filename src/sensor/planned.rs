@@ -1,6 +1,7 @@
 //! What the sensor learns from a plan.
 
 use super::knowledge::{Knowledge, Role, Setting, Subject, Vantage};
+use super::separation::Separation;
 use crate::plan::{Guideline, MacAdmission, Plan};
 
 impl Knowledge {
@@ -13,6 +14,7 @@ impl Knowledge {
         knowledge.planned = true;
         knowledge.gateways_learnt = plan.gateways.is_empty();
         knowledge.setting = Setting::PLAIN;
+        knowledge.separation = Separation::of_plan(plan);
         for device in &plan.devices {
             let role = match plan.class(device.class).map(|class| class.mac) {
                 Some(MacAdmission::Never) => Role::Client,
@@ -24,7 +26,10 @@ impl Knowledge {
         }
         for gateway in &plan.gateways {
             for interface in &gateway.interfaces {
-                knowledge.add(Subject::Ip(interface.address.ip()), Role::Router);
+                let addresses = std::iter::once(interface.address).chain(interface.address6);
+                for address in addresses {
+                    knowledge.add(Subject::Ip(address.ip()), Role::Router);
+                }
             }
         }
         for relay in &plan.relays {

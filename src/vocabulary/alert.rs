@@ -107,6 +107,8 @@ registry! {
             ["{address} からの要求を信用できません({reason})。共有鍵を確認してください", "requests from {address} cannot be trusted ({reason}); check the shared secret"]
         Rogue "ALERT-rogue"
             ["{text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "{text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        Separation "ALERT-separation-broken"
+            ["環境の分離が破れています: {text}(フレーム {frames}、センサー {sensor})", "the separation of environments is broken: {text} (frames {frames}, sensor {sensor})"]
         SensorSilent "ALERT-sensor-silent"
             ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
         Service "ALERT-service"
@@ -148,6 +150,7 @@ impl AlertKind {
             | Self::BackupFailed
             | Self::ReloadRefused
             | Self::Rogue
+            | Self::Separation
             | Self::SensorSilent
             | Self::Service
             | Self::Missed => AlertSeverity::Error,
@@ -185,6 +188,7 @@ impl AlertKind {
             | Self::Weakened
             | Self::SecretMismatch
             | Self::Rogue
+            | Self::Separation
             | Self::SensorSilent
             | Self::Service
             | Self::Missed => None,

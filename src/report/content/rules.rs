@@ -89,7 +89,13 @@ fn measured(
             let records = records.chain(basis.broken.iter().map(|broken| broken.sequence));
             Some((standing, text.fill(language, &facts), records.collect()))
         }
-        "R17" | "R18" | "R19" => survey(basis, rule, language),
+        "R02" => wire(basis, rule, "SENSOR-separation-wire", language),
+        "R04" => wire(basis, rule, "SENSOR-separation-flow", language),
+        "R18" => match wire(basis, rule, "SENSOR-separation-device", language) {
+            Some(broken) => Some(broken),
+            None => survey(basis, rule, language),
+        },
+        "R17" | "R19" => survey(basis, rule, language),
         "R25" => management(basis, language),
         "R22" => {
             let unseen = tally.devices.iter().filter(|seen| seen.count.times == 0).count();
@@ -112,7 +118,8 @@ fn measured(
     }
 }
 
-/// By which version switches are asked, and what else was found; nothing where none is asked.
+/// R25: by which version the plan has switches asked, and what else was found; nothing where none
+/// is asked. By what else a switch may be managed the plan does not say.
 fn management(basis: &Basis<'_>, language: Language) -> Option<(Standing, String, Vec<u64>)> {
     let snmp = |switch: &Switch| basis.plan.profile(switch.profile).and_then(|it| it.snmp.as_ref());
     let private = |snmp: &Snmp| matches!(snmp.access, SnmpAccess::User { privacy: Some(_), .. });
@@ -135,6 +142,27 @@ fn management(basis: &Basis<'_>, language: Language) -> Option<(Standing, String
     ];
     let standing = if held { Standing::Held } else { Standing::Limited };
     Some((standing, text.fill(language, &facts), Vec::new()))
+}
+
+/// What sensors saw on the wire against a rule; nothing where they saw nothing, since a mirror
+/// shows a breach and never its absence: then the rule stands as it is proven or surveyed.
+fn wire(
+    basis: &Basis<'_>,
+    rule: &str,
+    event: &str,
+    language: Language,
+) -> Option<(Standing, String, Vec<u64>)> {
+    let found = basis.tally.count(event);
+    if found.times == 0 {
+        return None;
+    }
+    let planned = basis.findings.iter().filter(|it| concerns(rule, it)).count();
+    let text = Text {
+        ja: "センサーがこの期間に {found} 回の違反を見ました(計画の指摘 {planned} 件)。",
+        en: "breaches that sensors saw in the period: {found}; findings of the plan: {planned}.",
+    };
+    let facts = [("found", found.times.to_string()), ("planned", planned.to_string())];
+    Some((Standing::Broken, text.fill(language, &facts), found.records()))
 }
 
 /// What switches' tables showed; nothing where none were read.
@@ -180,8 +208,8 @@ fn survey(
 fn rules(basis: &Basis<'_>, language: Language) -> Table {
     let title = Text { ja: "規則 R01–R25", en: "Rules R01 to R25" };
     let note = Text {
-        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R17–R19(SNMP でスイッチの表を読んだ場合)・R21・R22 はこの期間の証跡によります。証跡の番号は、計画についてはそれを受け入れた記録です。",
-        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R17 to R19 (where the tables of switches are read by SNMP), R21 and R22 are by the records of the period. The evidence for the plan is the record of its acceptance.",
+        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R17–R19(SNMP でスイッチの表を読んだ場合)・R21・R22 はこの期間の証跡によります。R02・R04・R18 は、センサーがこの期間に違反を見ていれば不適合です。R25 は計画に書かれた SNMP の版と管理アドレスによります(SNMP で読むスイッチがなく指摘もなければ未測定)。ほかの管理手段は分かりません。証跡の番号は、計画についてはそれを受け入れた記録です。",
+        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R17 to R19 (where the tables of switches are read by SNMP), R21 and R22 are by the records of the period; R02, R04 and R18 are broken when a sensor saw a breach in it. R25 is by the version of SNMP and the management addresses of the plan (not measured where no switch is asked by SNMP and nothing is found); other means of management are not seen. The evidence for the plan is the record of its acceptance.",
     };
     let mut table = Table::new(
         "rules",

@@ -173,7 +173,7 @@ impl<'a> Trial<'a> {
                     self.signs.push((about, sign));
                 }
                 Event::Verdict(verdict) => self.verdicts.push(verdict),
-                Event::Notice { .. } => {}
+                Event::Breach(_) | Event::Notice { .. } => {}
             }
         }
     }

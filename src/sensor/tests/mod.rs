@@ -4,6 +4,7 @@ mod frames;
 mod hostile;
 mod judging;
 mod quiet;
+mod separation;
 mod signs;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ pub(super) struct Seen {
     pub signs: Vec<(About, Sign)>,
     pub verdicts: Vec<Verdict>,
     pub notices: Vec<NoticeKind>,
+    pub breaches: Vec<Breach>,
 }
 
 impl Seen {
@@ -37,6 +39,7 @@ pub(super) fn run(knowledge: Knowledge, frames: &[Frame]) -> Seen {
         signs: Vec::new(),
         verdicts: Vec::new(),
         notices: Vec::new(),
+        breaches: Vec::new(),
     };
     feed(&mut seen, frames);
     seen
@@ -51,6 +54,7 @@ pub(super) fn feed(seen: &mut Seen, frames: &[Frame]) {
             match event {
                 Event::Sign { about, sign } => seen.signs.push((about, sign)),
                 Event::Verdict(verdict) => seen.verdicts.push(verdict),
+                Event::Breach(breach) => seen.breaches.push(breach),
                 Event::Notice { kind, .. } => seen.notices.push(kind),
             }
         }

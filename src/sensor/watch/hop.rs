@@ -42,6 +42,13 @@ pub(super) struct Carrier {
     destinations: Vec<IpAddr>,
 }
 
+impl Carrier {
+    /// Whether it carries more addresses than a station has.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.sources.len() > STATION_ADDRESSES_MAX
+    }
+}
+
 /// The hops of stations at one place, by hop count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Baseline {

@@ -7,6 +7,7 @@ mod dhcp;
 mod hop;
 mod link;
 mod names;
+mod separation;
 mod servers;
 mod sighting;
 mod stream;
@@ -25,6 +26,7 @@ use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
 use crate::vocabulary::Mac;
 use hop::{Baseline, Carrier};
+use separation::Breaches;
 use servers::{SERVERS_MAX, Server};
 use sighting::{At, PORTS_MAX};
 use stream::{Flow, FlowKey};
@@ -49,6 +51,8 @@ pub struct Counters {
     pub flawed: u64,
     /// Events lost because nobody took them.
     pub events_lost: u64,
+    /// Stations beyond those told of one breach.
+    pub breaches_held: u64,
 }
 
 /// The frame under hand, and where it was seen.
@@ -121,8 +125,9 @@ pub struct Sensor {
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<(IpAddr, u16), Server>,
     ports_of: Shelf<Mac, At>,
-    macs_at: Shelf<At, Vec<Mac>>,
+    macs_at: Shelf<At, Vec<(Mac, Option<u16>)>>,
     baselines: HashMap<Option<u16>, Baseline>,
+    breaches: Breaches,
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
     events: VecDeque<Event>,
@@ -144,6 +149,7 @@ impl Sensor {
             ports_of: Shelf::new(CARRIERS_MAX),
             macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
+            breaches: Breaches::default(),
             port_alarm: false,
             events: VecDeque::new(),
             protocols: Protocols::default(),
@@ -174,7 +180,10 @@ impl Sensor {
     fn content(&mut self, at: &Context, frame: &Dissection<'_>) {
         match &frame.content {
             Content::Ip(ip) => self.packet(at, ip),
-            Content::Arp { sender } => self.arp(at, *sender),
+            Content::Arp { sender } => {
+                self.arp(at, *sender);
+                self.keep_apart_arp(at, *sender);
+            }
             Content::Control(control) => self.control(at, *control),
             Content::Eapol | Content::Other => {}
             Content::Flawed(_) => self.counters.flawed += 1,
@@ -191,6 +200,7 @@ impl Sensor {
             return;
         }
         self.hops(at, ip);
+        self.keep_apart(at, ip);
         match &ip.transport {
             Transport::Tcp(tcp) => {
                 self.protocols.add(Protocol::Tcp);
@@ -232,6 +242,7 @@ impl Sensor {
         for vlan in vlans {
             self.end_session(vlan, Subject::Mac(mac));
         }
+        self.breaches.forget(mac);
     }
 
     /// The protocols recognised so far.
@@ -250,7 +261,7 @@ impl Sensor {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         let stations: u64 = self.places.values().map(Shelf::evicted).sum();
-        stations + self.flows.evicted() + self.carriers.evicted()
+        stations + self.flows.evicted() + self.carriers.evicted() + self.breaches.evicted()
     }
 
     /// Stations remembered now.

@@ -39,18 +39,24 @@ impl Sensor {
         self.ports_of.insert(mac, port);
         if let Some(before) = before.filter(|before| *before != port) {
             if let Some(macs) = self.macs_at.get_mut(&before) {
-                macs.retain(|other| *other != mac);
+                macs.retain(|(other, _)| *other != mac);
             }
             self.raise(&at, Subject::Mac(mac), Draft::new(SignKind::MacMoved));
         }
         let macs = self.macs_at.get_or(port, Vec::new);
-        if !macs.contains(&mac) && macs.len() < PORT_MACS_MAX {
-            macs.push(mac);
+        macs.retain(|(other, _)| *other != mac);
+        let beside =
+            macs.iter().find_map(|(other, at)| Some((*other, at.filter(|at| vlan != Some(*at))?)));
+        if macs.len() < PORT_MACS_MAX {
+            macs.push((mac, vlan));
         }
         let count = macs.len();
         if count > allowed {
             let draft = Draft::new(SignKind::SeveralMacs).fact("count", count);
             self.raise(&at, Subject::Mac(mac), draft);
+        }
+        if let (Some(vlan), Some(beside)) = (vlan, beside) {
+            self.shared_port(&at, (mac, vlan), beside);
         }
     }
 }

@@ -153,6 +153,13 @@ fn schemas() -> Value {
     })
 }
 
+/// A property that may be absent.
+fn allow(schema: &mut Value, name: &str, of: Value) {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.insert(name.to_owned(), of);
+    }
+}
+
 /// What a sensor sends.
 fn observations() -> Value {
     let text = json!({ "type": "string", "minLength": 1, "maxLength": 2000 });
@@ -179,9 +186,9 @@ fn observations() -> Value {
         ("ja", &text),
         ("en", &text),
     ]);
-    let observation = object(&[
+    let mut observation = object(&[
         ("sequence", &count),
-        ("level", &json!({ "type": "string", "enum": ["verdict", "sign", "notice"] })),
+        ("level", &json!({ "type": "string", "enum": ["verdict", "breach", "sign", "notice"] })),
         ("kind", &text),
         ("time", &text),
         ("frame", &count),
@@ -193,6 +200,8 @@ fn observations() -> Value {
         ("first", &text),
         ("signs", &array(note)),
     ]);
+    // Of a breach alone.
+    allow(&mut observation, "environments", array(text.clone()));
     let pulse = object(&[
         ("frames", &count),
         ("flawed", &count),

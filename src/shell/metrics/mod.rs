@@ -120,6 +120,8 @@ metrics! {
             ["端末用ポートで、認証した接続が無いのに見えている MAC アドレスの数", "Addresses at edge ports without a session."]
         rule_violations: IntGaugeVec "sekisho_rule_violations" ["rule"]
             ["スイッチの表が示す、規則 R17〜R19 への違反の数", "What breaks rules R17 to R19 at present."]
+        separation_breaches: IntCounterVec "sekisho_separation_breaches_total" ["kind"]
+            ["センサーが見た、環境の分離の破れ", "Breaches of the separation of environments that sensors saw."]
         detections: IntCounterVec "sekisho_detections_total" ["result"]
             ["他製品の管理コンソールから届いた電文の扱い", "Messages of other products' consoles, by what became of them."]
         alerts: IntCounterVec "sekisho_alerts_total" ["kind"]

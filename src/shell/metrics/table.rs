@@ -28,8 +28,8 @@ pub const LABELS: &[(&str, Text)] = &[
     (
         "kind",
         Text {
-            ja: "種類。要求の種類、CoA の手段、アカウンティングの種類、警報の ID、印の種類",
-            en: "kind: of request, of CoA, of account, id of an alert, kind of mark",
+            ja: "種類。要求の種類、CoA の手段、アカウンティングの種類、警報の ID、印の種類、分離の破れの種類",
+            en: "kind: of request, of CoA, of account, id of an alert, kind of mark, of breach of the separation",
         },
     ),
     (

@@ -27,7 +27,7 @@ use super::mirror::Mirror;
 use super::{Failure, FailureKind, clock, notify, privileges, random};
 use crate::plan::{Plan, SensorPlace};
 use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
-use crate::vocabulary::{Mac, Secret, Text, Timestamp, hex};
+use crate::vocabulary::{Mac, Secret, Text, Timestamp, VlanId, hex};
 use courier::{Courier, Shared};
 use outbox::{OUTBOX_OCTETS, Outbox};
 
@@ -94,6 +94,7 @@ impl Running {
             let failure = Failure::new(FailureKind::FileUnwritable);
             failure.fact("path", state.join(outbox::OUTBOX_FILE).display()).fact("cause", cause)
         })?;
+        let waiting = outbox.waiting();
         let (log, writer) = Log::start(&place.id, language, output)?;
         let shared = Arc::<Shared>::default();
         let (observations, taken) = sync_channel(QUEUE_MAX);
@@ -123,12 +124,12 @@ impl Running {
         let since = clock::now();
         let carry = status(place, since, &shared);
         runtime.spawn(control::serve(listener, carry));
-        let mut knowledge = Knowledge::of_plan(plan, place.vantage.into());
-        knowledge.untagged = place.untagged.map(crate::vocabulary::VlanId::get);
+        let mut knowledge = Knowledge::of_plan(plan, place.vantage);
+        knowledge.untagged = place.untagged.map(VlanId::get);
         let facts = [
             ("sensor", place.id.clone()),
             ("interface", place.interface.clone()),
-            ("waiting", shared_waiting(&shared).to_string()),
+            ("waiting", waiting.to_string()),
         ];
         log.event(since, log::Event::SensorStarted, &facts);
         Ok(Self {
@@ -230,6 +231,16 @@ impl Running {
             ];
             self.log.event(clock::now(), log::Event::SensorSaw, &facts);
         }
+        if let Event::Breach(breach) = event {
+            let facts = [
+                ("kind", observation.kind.clone()),
+                ("mac", observation.mac.clone().unwrap_or_default()),
+                ("text", breach.text(self.log.language())),
+                ("frame", observation.frame.to_string()),
+                ("sequence", observation.sequence.to_string()),
+            ];
+            self.log.event(clock::now(), log::Event::SensorSaw, &facts);
+        }
         // OK because the number of one that does not fit is missing from now on, which is how the
         // service hears of it.
         let _ = self.observations.try_send(observation);
@@ -275,10 +286,6 @@ fn trust_of(
         Failure::new(FailureKind::SnapshotRefused).fact("cause", cause.to_string())
     })?;
     Ok(Some(trust))
-}
-
-fn shared_waiting(shared: &Shared) -> usize {
-    shared.line.lock().unwrap_or_else(PoisonError::into_inner).waiting
 }
 
 /// Answers `sekisho sensor status`.
