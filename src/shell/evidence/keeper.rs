@@ -28,7 +28,7 @@ use crate::vocabulary::{Timestamp, hex};
 /// Lines that one commit takes.
 const BATCH_MAX: usize = 4096;
 /// Lines in a second from which on they go to the spool first.
-const BUSY_LINES: usize = 1000;
+const BUSY_LINES: usize = 300;
 /// How long lines gather for one commit while many come.
 const GATHER: Duration = Duration::from_millis(50);
 /// Lines taken from the spool before new ones are looked at.
