@@ -62,6 +62,7 @@ impl State {
                 run: String::new(),
                 pulse: crate::sensor::Pulse::default(),
                 observations: Vec::new(),
+                taken: Vec::new(),
             },
             ended: VecDeque::new(),
         }
@@ -196,6 +197,7 @@ impl Service {
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
+        let words = self.words(sensor, &report.taken)?;
         let Some(state) = self.sensors.states.get_mut(sensor) else {
             return Err(Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor));
         };
@@ -231,13 +233,17 @@ impl Service {
         }
         state.head = head;
         state.gaps += gaps;
-        state.last =
-            Report { run: report.run.clone(), pulse: report.pulse, observations: Vec::new() };
+        state.last = Report {
+            run: report.run.clone(),
+            pulse: report.pulse,
+            observations: Vec::new(),
+            taken: Vec::new(),
+        };
         for observation in &fresh {
             let line = self.told(now, &plan, sensor, observation);
             lines.push(line);
         }
-        let answer = json!({ "acknowledged": head, "ended": ended });
+        let answer = json!({ "acknowledged": head, "ended": ended, "words": words });
         Ok((lines, (answer, report.run, head)))
     }
 
@@ -266,6 +272,9 @@ impl Service {
             known.unwrap_or_else(|| format!("{}: {}", observation.kind, observation.subject));
         facts.push(("text", escape(text.as_bytes())));
         facts.extend(mac.map(|mac| ("mac", mac.to_string())));
+        if !observation.changes.is_empty() {
+            facts.push(("changes", escape(observation.changes.join(",").as_bytes())));
+        }
         facts.extend(observation.vlan.map(|vlan| ("vlan", vlan.to_string())));
         let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
         facts.extend(device.map(|device| ("asset", device.asset.clone())));
@@ -273,8 +282,14 @@ impl Service {
         let named = environment.and_then(|index| plan.environment(index));
         facts.extend(named.map(|environment| ("environment", environment.id.clone())));
         let event = match observation.level {
-            Level::Sign => log::Event::SensorSign,
-            Level::Notice => log::Event::SensorNotice,
+            Level::Sign => {
+                self.keep_changes(now, sensor, observation, false);
+                log::Event::SensorSign
+            }
+            Level::Notice => {
+                self.keep_changes(now, sensor, observation, true);
+                log::Event::SensorNotice
+            }
             Level::Breach => {
                 let named = escape(observation.environments.join(",").as_bytes());
                 facts.push(("environments", named));
@@ -474,7 +489,7 @@ fn check(report: &Report) -> Result<(), Failure> {
         last = observation.sequence;
         let texts =
             [&observation.kind, &observation.subject, &observation.time, &observation.first];
-        let texts = texts.into_iter().chain(&observation.environments);
+        let texts = texts.into_iter().chain(&observation.environments).chain(&observation.changes);
         let notes =
             observation.signs.iter().flat_map(|sign| [&sign.id, &sign.time, &sign.ja, &sign.en]);
         if texts.chain(notes).any(|text| text.len() > TEXT_OCTETS_MAX) {
