@@ -84,6 +84,21 @@ impl Snmpd {
         self.directory.path().join("tables")
     }
 
+    /// What the state of ports was set to, one after the other; one whose answer is late is set
+    /// again.
+    fn set(&self) -> Vec<u8> {
+        let set = fs::read_to_string(self.directory.path().join("tables.set")).unwrap_or_default();
+        let mut set: Vec<u8> = set
+            .lines()
+            .map(|line| {
+                assert!(line.starts_with("1.3.6.1.2.1.2.2.1.7.10101 integer "), "{line}");
+                line.rsplit(' ').next().unwrap().parse().unwrap()
+            })
+            .collect();
+        set.dedup();
+        set
+    }
+
     /// Shows these rows from now on.
     fn show(&self, rows: &str) {
         let fresh = self.directory.path().join("fresh");
@@ -522,18 +537,7 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
 
 #[test]
 fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
-    let (city, snmpd) = (city(), snmpd());
-    city.edit("config/profiles/cisco-ibns.toml", |text| {
-        let lines = text.lines().map(|line| match line {
-            line if line.starts_with("means = ") => "means = [\"snmp-port-bounce\", \"session-timeout\"]",
-            line if line.starts_with("coa = ") => {
-                "coa = { port = 0, keys = [], mac = \"\", event_timestamp = false, message_authenticator = false, ack = [] }"
-            }
-            line => line,
-        });
-        lines.collect::<Vec<_>>().join("\n") + "\n"
-    });
-    snmpd.show(&tables(&[(1, PRINTER)], &[(49, "ken-dist1", "28")]));
+    let (city, snmpd) = bouncing();
     let mut server = city.serve();
     let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
@@ -543,15 +547,7 @@ fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
     let bounced = server.wait_for("the bounce", |line| line["event"] == "COA-bounced");
     assert_eq!(bounced["place"], "kenko/ken-sw02/GigabitEthernet1/0/1");
     eprintln!("down and up within {} ms", start.elapsed().as_millis());
-    let set = fs::read_to_string(snmpd.directory.path().join("tables.set")).unwrap();
-    let mut lines: Vec<&str> = set.lines().collect();
-    // One whose answer is late is set again.
-    lines.dedup();
-    assert_eq!(
-        lines,
-        ["1.3.6.1.2.1.2.2.1.7.10101 integer 2", "1.3.6.1.2.1.2.2.1.7.10101 integer 1"],
-        "one port, down and up"
-    );
+    assert_eq!(snmpd.set(), [2, 1], "one port, down and up");
     let metrics = page(&city, "/metrics");
     let line = "sekisho_coa_total{client=\"ken-sw02\",kind=\"snmp-bounce\",result=\"ack\"} 1";
     assert!(metrics.contains(line), "{metrics}");
@@ -566,4 +562,103 @@ fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
     assert_eq!(refused["cause"], "uplink");
     assert!(!snmpd.directory.path().join("tables.set").exists());
     assert!(server.stop().success());
+}
+
+#[test]
+fn where_nothing_is_asked_or_watched_the_operator_is_told_what_to_do() {
+    let city = City::new();
+    fs::remove_file(city.path("config/sensors.toml")).unwrap();
+    let server = city.serve();
+    let say = |arguments: &[&str], language: &str| {
+        let output = run(city.sekisho(arguments).args(["--lang", language]));
+        assert!(output.status.success(), "{}", printed(&output));
+        printed(&output)
+    };
+    for (arguments, japanese, english) in [
+        (
+            &["switch", "status"][..],
+            "SNMP で読むスイッチがありません",
+            "no switch is asked by SNMP",
+        ),
+        (&["switch", "status", SWITCH], "読んでいません", "ken-sw02 is not asked by SNMP"),
+        (&["sensor", "list"], "センサーは設定されていません", "no sensor is configured"),
+    ] {
+        for (language, words) in [("ja", japanese), ("en", english)] {
+            let said = say(arguments, language);
+            assert!(said.contains(words) && said.contains("sekisho reload"), "{said}");
+            assert_eq!(said.trim().lines().count(), 1, "{said}");
+        }
+    }
+    assert!(server.stop().success());
+}
+
+/// The city, whose switches of one family are bounced, with the printer at its port.
+fn bouncing() -> (City, Snmpd) {
+    let (city, snmpd) = (city(), snmpd());
+    city.edit("config/profiles/cisco-ibns.toml", |text| {
+        let lines = text.lines().map(|line| match line {
+            line if line.starts_with("means = ") => "means = [\"snmp-port-bounce\", \"session-timeout\"]",
+            line if line.starts_with("coa = ") => {
+                "coa = { port = 0, keys = [], mac = \"\", event_timestamp = false, message_authenticator = false, ack = [] }"
+            }
+            line => line,
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    });
+    snmpd.show(&tables(&[(1, PRINTER)], &[(49, "ken-dist1", "28")]));
+    (city, snmpd)
+}
+
+/// Has the printer's port taken down, and waits until it is.
+fn take_down(city: &City, server: &Server, snmpd: &Snmpd) {
+    let printed = ask(server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("Access-Accept"), "{printed}");
+    json(city, &["switch", "sweep", SWITCH, "--json"]);
+    json(city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
+    wait("port that is down", || snmpd.set().last() == Some(&2));
+}
+
+#[test]
+fn a_service_that_stops_in_the_midst_of_a_bounce_brings_the_port_up_first() {
+    let (city, snmpd) = bouncing();
+    let mut server = city.serve();
+    take_down(&city, &server, &snmpd);
+    server.signal("TERM");
+    server.wait_for("the bounce", |line| line["event"] == "COA-bounced");
+    assert!(server.ended().success());
+    assert_eq!(snmpd.set(), [2, 1]);
+    // Nothing is left to be looked after.
+    assert_eq!(fs::read_to_string(city.path("state/bounces.json")).unwrap(), "[]");
+}
+
+#[test]
+fn what_a_killed_service_left_down_the_next_one_brings_up() {
+    let (city, snmpd) = bouncing();
+    let server = city.serve();
+    take_down(&city, &server, &snmpd);
+    server.signal("KILL");
+    server.ended();
+    assert_eq!(snmpd.set(), [2]);
+    let mut server = city.serve();
+    let bounced = server.wait_for("the bounce", |line| line["event"] == "COA-bounced");
+    assert_eq!(bounced["place"], "kenko/ken-sw02/GigabitEthernet1/0/1");
+    assert_eq!(bounced["mac"], PRINTER);
+    assert_eq!(snmpd.set(), [2, 1]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_port_that_cannot_be_brought_up_before_the_end_is_told() {
+    let (city, mut snmpd) = bouncing();
+    let mut server = city.serve();
+    take_down(&city, &server, &snmpd);
+    snmpd.child.kill().unwrap();
+    let start = Instant::now();
+    server.signal("TERM");
+    let told = server.wait_for("the port", |line| line["event"] == "COA-left-down");
+    assert_eq!(told["cause"], "stopping");
+    assert!(server.ended().success());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    // And the next one knows of it.
+    assert!(fs::read_to_string(city.path("state/bounces.json")).unwrap().contains(SWITCH));
 }

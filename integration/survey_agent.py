@@ -5,7 +5,6 @@ The file is read anew for every request, so that a test changes what a switch sh
 What is set is appended to FILE.set, and shown from then on.
 """
 
-import os
 import sys
 
 path = sys.argv[1]
@@ -18,11 +17,13 @@ def arcs(name):
 def table():
     rows = {}
     for each in (path, path + ".set"):
-        if os.path.exists(each):
+        try:
             with open(each, encoding="utf-8") as lines:
                 for line in lines:
                     name, kind, value = line.rstrip("\n").split(" ", 2)
                     rows[arcs(name)] = (kind, value)
+        except FileNotFoundError:
+            pass
     return rows
 
 
@@ -36,7 +37,8 @@ def show(name, row):
 
 
 while True:
-    command = sys.stdin.readline().strip()
+    line = sys.stdin.readline()
+    command = line.strip()
     if command in ("PING", "ping"):
         answer("PONG")
     elif command == "get":
@@ -54,5 +56,6 @@ while True:
         with open(path + ".set", "a", encoding="utf-8") as lines:
             lines.write(f"{name.strip('.')} {kind} {value.strip(chr(34))}\n")
         answer("DONE")
-    elif not command:
+    elif not line:
+        # The end; a blank line alone is what snmpd writes after each value to be set.
         break

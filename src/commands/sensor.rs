@@ -267,7 +267,15 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
 
 fn list(matches: &ArgMatches, console: &mut Console) -> u8 {
     operate::ask(matches, console, Ask::SensorList, |console, result| {
-        for sensor in result.as_array().into_iter().flatten() {
+        let sensors = result.as_array().map(Vec::as_slice).unwrap_or_default();
+        if sensors.is_empty() {
+            let text = Text {
+                ja: "センサーは設定されていません。config/sensors.toml に [[sensor]] を書き、sekisho reload で反映してください",
+                en: "no sensor is configured; write one as [[sensor]] into config/sensors.toml and carry out sekisho reload",
+            };
+            console.line(text.get(console.language).to_owned());
+        }
+        for sensor in sensors {
             let fact =
                 |key: &'static str| (key, operate::shown(sensor.get(key).unwrap_or(&Value::Null)));
             let keys = ["sensor", "site", "heard", "taken", "gaps", "frames", "dropped"];

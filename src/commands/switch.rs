@@ -96,6 +96,13 @@ fn sweep(matches: &ArgMatches, console: &mut Console, switch: String) -> u8 {
 
 fn print(console: &mut Console, result: &Value) {
     if let Some(switches) = result["switches"].as_array() {
+        if switches.iter().all(is_unasked) {
+            let text = Text {
+                ja: "SNMP で読むスイッチがありません(R17–R19 は未測定)。{remedy}",
+                en: "no switch is asked by SNMP, so R17 to R19 are not measured; {remedy}",
+            };
+            return console.line(text.fill(console.language, &[remedy(console.language)]));
+        }
         for switch in switches {
             console.line(line(switch));
         }
@@ -105,6 +112,14 @@ fn print(console: &mut Console, result: &Value) {
         };
         let fact = |name| (name, shown(&result[name]));
         return console.line(text.fill(console.language, &[fact("fresh"), fact("stale")]));
+    }
+    if is_unasked(result) {
+        let text = Text {
+            ja: "スイッチ {switch} は SNMP で読んでいません。{remedy}",
+            en: "the switch {switch} is not asked by SNMP; {remedy}",
+        };
+        let facts = [("switch", part(result, "switch")), remedy(console.language)];
+        return console.line(text.fill(console.language, &facts));
     }
     console.line(line(result));
     let list = |name: &str| result[name].as_array().cloned().unwrap_or_default();
@@ -125,6 +140,18 @@ fn print(console: &mut Console, result: &Value) {
     }
 }
 
+fn is_unasked(switch: &Value) -> bool {
+    switch["state"] == "unasked"
+}
+
+fn remedy(language: Language) -> (&'static str, String) {
+    let text = Text {
+        ja: "機種のプロファイル(config/profiles)に [snmp] を書き、secrets/snmp に秘密情報を置いて、sekisho reload で反映してください",
+        en: "write [snmp] into the profile of its model (config/profiles), put the secrets into secrets/snmp, and carry out sekisho reload",
+    };
+    ("remedy", text.get(language).to_owned())
+}
+
 fn part(of: &Value, name: &str) -> String {
     shown(&of[name])
 }
@@ -132,6 +159,9 @@ fn part(of: &Value, name: &str) -> String {
 fn line(switch: &Value) -> String {
     let part = |name| part(switch, name);
     let (id, state, age) = (part("switch"), part("state"), part("age_s"));
+    if is_unasked(switch) {
+        return format!("{id:<16}  {state}");
+    }
     let (stations, took, requests) = (part("stations"), part("took_ms"), part("requests"));
     let rules = format!("R17 {} R18 {} R19 {}", part("r17"), part("r18"), part("r19"));
     let fault = part("fault");

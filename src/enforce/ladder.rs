@@ -83,18 +83,20 @@ impl Step {
 #[must_use]
 pub fn step(case: &Case<'_>) -> Step {
     let Some(response) = case.response else { return Step::AlertOnly };
-    let wanted = match case.standing {
+    let rung = match case.standing {
         None => response.first,
         Some(_) => response.again,
     };
-    // An access point's port is nobody's place alone: its network goes on without the device.
-    let wanted = match (wanted, case.place) {
-        (Rung::PortDown, Where::Wireless) => Rung::Quarantine,
-        (wanted, _) => wanted,
+    let (rung, wanted) = match (rung, case.place) {
+        (Rung::Alert, _) => return Step::AlertOnly,
+        // An access point's port is nobody's place alone: its network goes on without the device.
+        (Rung::Quarantine, _) | (Rung::PortDown, Where::Wireless) => {
+            (Rung::Quarantine, Step::Quarantine)
+        }
+        (Rung::PortDown, Where::Access | Where::Uplink | Where::Unknown) => {
+            (Rung::PortDown, Step::PortDown)
+        }
     };
-    if wanted == Rung::Alert {
-        return Step::AlertOnly;
-    }
     if response.hard_only && !case.hard {
         return Step::SoftOnly;
     }
@@ -103,20 +105,16 @@ pub fn step(case: &Case<'_>) -> Step {
         Where::Uplink => return Step::OnUplink,
         Where::Access | Where::Wireless => {}
     }
-    if let Some((rung, since)) = case.standing {
+    if let Some((standing, since)) = case.standing {
         let settled = since.seconds_until(case.first_sign) >= SETTLING.as_secs().cast_signed();
-        if wanted <= rung || !settled {
+        if rung <= standing || !settled {
             return Step::Stands;
         }
     }
     if case.recent >= u64::from(case.limit.ports_max) {
         return Step::OverLimit;
     }
-    match wanted {
-        Rung::Quarantine => Step::Quarantine,
-        Rung::PortDown => Step::PortDown,
-        Rung::Alert => Step::AlertOnly,
-    }
+    wanted
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub use profile::{
     TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
-pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, VantageWord};
+pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, Vantage};
 pub use server::{EapSettings, Server, Survey};
 pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};

@@ -11,7 +11,7 @@ use super::alerts::{Host, web_address};
 use super::finding::Sink;
 use super::names::{Names, resolve};
 use super::read::{Located, Table, distinct, document};
-use super::{FindingKind, Origin, Sources};
+use super::{FindingKind, Sources};
 use crate::vocabulary::{EnvironmentIndex, SiteIndex, VlanId};
 
 /// Sensors of one city.
@@ -48,15 +48,13 @@ pub struct SensorPlace {
     /// The interface the mirror leads to.
     pub interface: String,
     /// Where the mirror stands.
-    pub vantage: VantageWord,
+    pub vantage: Vantage,
     /// The VLAN of frames that carry no tag.
     pub untagged: Option<VlanId>,
     /// The API it reports to.
     pub server: Report,
     /// How long it may be silent.
     pub silent_after: Duration,
-    /// Where it is written.
-    pub at: Origin,
 }
 
 /// Where a sensor reports to.
@@ -68,14 +66,15 @@ pub struct Report {
     pub to: Host,
 }
 
-/// Where a mirror stands, as files say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VantageWord {
-    /// Before the first router.
+/// Where a mirror stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Vantage {
+    /// Before the first router: every MAC but a gateway's is on an access port.
     Edge,
-    /// Above a router.
+    /// Above a router: hops are ordinary.
     Core,
-    /// To be learnt.
+    /// Unknown: nothing is concluded from hops until enough stations agree.
+    #[default]
     Learn,
 }
 
@@ -190,7 +189,7 @@ fn one(table: &Table<'_>, names: &Names) -> Option<(Located<String>, SensorPlace
     let interface = table.text("interface").and_then(|text| interface(&text, table));
     let vantage = table.choice(
         "vantage",
-        &[("edge", VantageWord::Edge), ("core", VantageWord::Core), ("learn", VantageWord::Learn)],
+        &[("edge", Vantage::Edge), ("core", Vantage::Core), ("learn", Vantage::Learn)],
     );
     let untagged = table.optional_vlan("untagged_vlan");
     let server = table.text("server").and_then(|text| server(&text, table));
@@ -205,7 +204,6 @@ fn one(table: &Table<'_>, names: &Names) -> Option<(Located<String>, SensorPlace
         untagged: untagged?.map(|vlan| vlan.value),
         server: server?,
         silent_after: Duration::from_secs(silent? * 60),
-        at: table.at(),
     };
     Some((id, sensor))
 }
@@ -232,11 +230,10 @@ fn interface(text: &Located<String>, table: &Table<'_>) -> Option<String> {
 /// `https://radius.city.example:9813`; in the clear only to this machine itself, since the token
 /// would be read on the way.
 fn server(text: &Located<String>, table: &Table<'_>) -> Option<Report> {
-    let Some((tls, to, path)) = web_address(&text.value).filter(|(.., path)| path == "/") else {
+    let Some((tls, to, _)) = web_address(&text.value).filter(|(.., path)| path == "/") else {
         table.push(text.finding(FindingKind::AlertUrl).fact("value", &text.value));
         return None;
     };
-    debug_assert!(path == "/");
     let own = to.name.parse().is_ok_and(|address: IpAddr| address.is_loopback());
     if !tls && !own {
         table.push(text.finding(FindingKind::SensorInClear).fact("value", &text.value));

@@ -35,7 +35,8 @@ use crate::plan::{Edition, Finding, Plan, Severity};
 use crate::vocabulary::Timestamp;
 
 /// The rules of separation that the plan alone decides. R17, R18, R19, R21 and R22 need what
-/// only the running network shows, and R25 asks for SNMPv3, of which no file speaks yet.
+/// only the running network shows. R25 the plan can only show to be broken: by what version
+/// switches are asked stands in it, not by what else they may be managed.
 pub const STATIC_RULES: &[&str] = &[
     "R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08", "R09", "R10", "R11", "R12", "R13",
     "R14", "R15", "R16", "R20", "R23", "R24",

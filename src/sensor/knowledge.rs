@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::habit::digest;
 use super::separation::Separation;
-use crate::plan::VantageWord;
+pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
 
 /// A station, by its MAC where the link shows one, else by its address.
@@ -25,28 +25,6 @@ impl fmt::Display for Subject {
         match self {
             Self::Mac(mac) => mac.fmt(f),
             Self::Ip(address) => address.fmt(f),
-        }
-    }
-}
-
-/// Where the mirror stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Vantage {
-    /// Before the first router: every MAC but a gateway's is on an access port.
-    Edge,
-    /// Above a router: hops are ordinary.
-    Core,
-    /// Unknown: nothing is concluded from hops until enough stations agree.
-    #[default]
-    Learn,
-}
-
-impl From<VantageWord> for Vantage {
-    fn from(word: VantageWord) -> Self {
-        match word {
-            VantageWord::Edge => Self::Edge,
-            VantageWord::Core => Self::Core,
-            VantageWord::Learn => Self::Learn,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::breach::{Breach, BreachKind, Evidence};
 use super::event::{About, Event};
 use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::Language;
 
 /// Changes taken back by one notice.
 const CHANGES_MAX: usize = 512;
@@ -211,20 +211,15 @@ impl Observation {
     /// What it claims, in words; `None` when this version knows no such kind.
     #[must_use]
     pub fn text(&self, language: Language) -> Option<String> {
-        let find = |all: &[(&str, Text)]| {
-            all.iter().find(|(id, _)| *id == self.kind).map(|(_, text)| *text)
-        };
         let subject = ("subject", self.subject.clone());
         match self.level {
             Level::Verdict => {
                 VerdictKind::parse(&self.kind).map(|kind| kind.text().fill(language, &[subject]))
             }
             Level::Notice => {
-                let all: Vec<_> =
-                    NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())).collect();
-                let known = find(&all)?;
+                let kind = NoticeKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
                 let told = self.signs.first().map(|note| note.text(language).to_owned());
-                told.or_else(|| Some(known.fill(language, &[subject])))
+                told.or_else(|| Some(kind.text().fill(language, &[subject])))
             }
             Level::Breach => {
                 BreachKind::parse(&self.kind)?;

@@ -74,7 +74,6 @@ impl Intake {
             log,
             foreign: Sparse::default(),
         });
-        intake.replace(plan, credentials);
         let detections = &plan.detections;
         let mut addresses = Vec::new();
         for address in &detections.udp {

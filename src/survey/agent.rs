@@ -5,7 +5,7 @@
 //! time window. A Report without a tag ends no wait; whoever can send one could else stop the
 //! sweep of a switch.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,7 +110,6 @@ pub struct Agent {
     events: VecDeque<Result<Answer, Fault>>,
     restarts: u64,
     requests: u64,
-    ignored: HashMap<IgnoreReason, u64>,
 }
 
 /// The authoritative engine as last heard of.
@@ -138,6 +137,9 @@ struct Job {
     retries_left: u8,
     /// Whether the agent's clock was taken over once for this request.
     resynchronised: bool,
+    /// Whether the engine was asked for anew once for this question: who forges complaints about
+    /// it could else keep the question open for ever.
+    rediscovered: bool,
     complaint: Option<Complaint>,
 }
 
@@ -173,7 +175,6 @@ impl Agent {
             events: VecDeque::new(),
             restarts: 0,
             requests: 0,
-            ignored: HashMap::new(),
         }
     }
 
@@ -202,6 +203,7 @@ impl Agent {
             due: now.monotonic,
             retries_left: 0,
             resynchronised: false,
+            rediscovered: false,
             complaint: None,
         });
         self.request(now);
@@ -290,6 +292,13 @@ impl Agent {
     }
 
     fn end(&mut self, result: Result<Answer, Fault>) {
+        match result {
+            // Whatever it is by now, one that was replaced or lost its clock included, the next
+            // question begins by asking who is there.
+            Err(Fault::Silent | Fault::Complaint(_)) => self.engine = None,
+            Ok(_)
+            | Err(Fault::Refused(_) | Fault::Endless | Fault::TooMuch | Fault::Unwritable) => {}
+        }
         self.job = None;
         self.outgoing = None;
         self.events.push_back(result);
@@ -300,10 +309,7 @@ impl Agent {
     pub fn handle(&mut self, now: Moment, datagram: &[u8]) -> Action {
         match self.accept(now, datagram) {
             Ok(()) => Action::Taken,
-            Err(reason) => {
-                *self.ignored.entry(reason).or_default() += 1;
-                Action::Ignored { reason }
-            }
+            Err(reason) => Action::Ignored { reason },
         }
     }
 
@@ -446,8 +452,6 @@ impl Agent {
         let Some(job) = self.job.as_mut().filter(|job| job.due <= now.monotonic) else { return };
         let Some(left) = job.retries_left.checked_sub(1) else {
             let fault = job.complaint.map_or(Fault::Silent, Fault::Complaint);
-            // Who never proved to be the engine is asked for anew; one that was replaced says so.
-            self.engine = self.engine.take().filter(|engine| engine.proven);
             return self.end(Err(fault));
         };
         job.retries_left = left;
@@ -455,7 +459,9 @@ impl Agent {
             // The answer may have been lost because it was cut in pieces.
             self.repetitions = (self.repetitions / 2).max(1);
         }
-        if job.complaint == Some(Complaint::UnknownEngine) && job.stage == Stage::Request {
+        let unknown = job.complaint == Some(Complaint::UnknownEngine);
+        if unknown && job.stage == Stage::Request && !job.rediscovered {
+            job.rediscovered = true;
             self.engine = None;
             return self.request(now);
         }
@@ -501,11 +507,6 @@ impl Agent {
     #[must_use]
     pub const fn requests(&self) -> u64 {
         self.requests
-    }
-
-    /// How many datagrams were ignored, by reason.
-    pub fn ignored(&self) -> impl Iterator<Item = (IgnoreReason, u64)> + '_ {
-        self.ignored.iter().map(|(reason, count)| (*reason, *count))
     }
 }
 

@@ -129,6 +129,11 @@ impl Judge {
         }
     }
 
+    /// From now on an address stays that long in a table without being heard.
+    pub const fn age_by(&mut self, ageing: Duration) {
+        self.ageing = ageing;
+    }
+
     /// Takes a view that began to be made at `now`. `sessions` are the wired ones at that switch,
     /// by port and address, as they are after the view was made.
     pub fn viewed(

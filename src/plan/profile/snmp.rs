@@ -62,21 +62,6 @@ pub enum Forwarding {
     VlanContexts,
 }
 
-const AUTHS: [(&str, Auth); 5] = [
-    ("sha-1", Auth::Sha1),
-    ("sha-224", Auth::Sha224),
-    ("sha-256", Auth::Sha256),
-    ("sha-384", Auth::Sha384),
-    ("sha-512", Auth::Sha512),
-];
-
-const PRIVACIES: [(&str, Option<Privacy>); 4] = [
-    ("aes-128", Some(Privacy::Aes128)),
-    ("aes-256-blumenthal", Some(Privacy::Aes256Blumenthal)),
-    ("aes-256-reeder", Some(Privacy::Aes256Reeder)),
-    ("none", None),
-];
-
 pub(super) fn read(table: &Table<'_>) -> Option<Snmp> {
     let access = access(table);
     let secret = table.id("secret");
@@ -129,8 +114,10 @@ fn access(table: &Table<'_>) -> Option<SnmpAccess> {
         return Some(SnmpAccess::Community);
     }
     let user = table.text("user");
-    let auth = table.choice("auth", &AUTHS);
-    let privacy = table.choice("privacy", &PRIVACIES);
+    let auth = table.choice("auth", &Auth::ALL.map(|auth| (auth.id(), auth)));
+    let privacies = Privacy::ALL.map(|privacy| (privacy.id(), Some(privacy)));
+    let privacies: Vec<_> = privacies.into_iter().chain([("none", None)]).collect();
+    let privacy = table.choice("privacy", &privacies);
     if privacy == Some(None) {
         table.push(table.finding(FindingKind::SnmpInClear, "privacy"));
     }

@@ -118,7 +118,8 @@ fn measured(
     }
 }
 
-/// By which version switches are asked, and what else was found; nothing where none is asked.
+/// R25: by which version the plan has switches asked, and what else was found; nothing where none
+/// is asked. By what else a switch may be managed the plan does not say.
 fn management(basis: &Basis<'_>, language: Language) -> Option<(Standing, String, Vec<u64>)> {
     let snmp = |switch: &Switch| basis.plan.profile(switch.profile).and_then(|it| it.snmp.as_ref());
     let private = |snmp: &Snmp| matches!(snmp.access, SnmpAccess::User { privacy: Some(_), .. });
@@ -207,8 +208,8 @@ fn survey(
 fn rules(basis: &Basis<'_>, language: Language) -> Table {
     let title = Text { ja: "規則 R01–R25", en: "Rules R01 to R25" };
     let note = Text {
-        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R17–R19(SNMP でスイッチの表を読んだ場合)・R21・R22 はこの期間の証跡によります。R02・R04・R18 は、センサーがこの期間に違反を見ていれば不適合です。証跡の番号は、計画についてはそれを受け入れた記録です。",
-        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R17 to R19 (where the tables of switches are read by SNMP), R21 and R22 are by the records of the period; R02, R04 and R18 are broken when a sensor saw a breach in it. The evidence for the plan is the record of its acceptance.",
+        ja: "○ 適合、△ 例外・警告あり、× 不適合、－ 未測定。R01–R16、R20、R23、R24 は計画からの証明、R17–R19(SNMP でスイッチの表を読んだ場合)・R21・R22 はこの期間の証跡によります。R02・R04・R18 は、センサーがこの期間に違反を見ていれば不適合です。R25 は計画に書かれた SNMP の版と管理アドレスによります(SNMP で読むスイッチがなく指摘もなければ未測定)。ほかの管理手段は分かりません。証跡の番号は、計画についてはそれを受け入れた記録です。",
+        en: "○ held, △ with an exception or warning, × broken, － not measured. R01 to R16, R20, R23 and R24 are proven of the plan, R17 to R19 (where the tables of switches are read by SNMP), R21 and R22 are by the records of the period; R02, R04 and R18 are broken when a sensor saw a breach in it. R25 is by the version of SNMP and the management addresses of the plan (not measured where no switch is asked by SNMP and nothing is found); other means of management are not seen. The evidence for the plan is the record of its acceptance.",
     };
     let mut table = Table::new(
         "rules",

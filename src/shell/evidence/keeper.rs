@@ -149,7 +149,7 @@ struct Taken {
 impl Taken {
     fn add(&mut self, batch: Batch, kept: Option<Kept>) {
         self.lines += batch.len();
-        // A batch that somebody asks about holds one line.
+        // Its last line speaks for all of it: lines are kept in order.
         self.told.extend(kept.map(|kept| (self.lines.saturating_sub(1), kept)));
         self.batches.push(batch);
     }

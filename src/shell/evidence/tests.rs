@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::record::contract::account;
 use crate::record::{Line, Query, Record, Status, Store as _, Verifier, Written};
-use crate::shell::log::{Log, Writer};
+use crate::shell::log::{Event, Log, Said, Writer};
 use crate::shell::metrics::Metrics;
 use crate::shell::told::Told;
 use crate::vocabulary::{Language, Timestamp};
@@ -180,6 +180,41 @@ fn a_full_spool_acknowledges_nothing_and_what_else_is_lost_is_said() {
     let count: u64 = gap.unwrap()["count"].as_str().unwrap().parse().unwrap();
     // The service's own lines may be among them.
     assert!((1..=8).contains(&count), "{count}");
+}
+
+#[test]
+fn what_belongs_together_is_acknowledged_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path();
+    let node = start(state, 4096);
+    let keep = |count: u64| {
+        let said: Vec<Said> = (0..count)
+            .map(|number| {
+                let text = format!("{number} {}", "x".repeat(600));
+                (Event::SensorSign, vec![("sequence", number.to_string()), ("text", text)])
+            })
+            .collect();
+        let (sender, receiver) = channel();
+        let told = Box::new(move |kept| sender.send(kept).unwrap());
+        node.log.events_kept(crate::shell::clock::now(), &said, told);
+        let kept = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(receiver.try_recv().is_err(), "once");
+        kept
+    };
+    assert!(keep(1));
+    let other = Connection::open(state.join(EVIDENCE_FILE)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(keep(1), "durable on the spool");
+    assert!(!keep(8), "the last of them finds no room");
+    other.execute_batch("ROLLBACK").unwrap();
+    until("the store is back", || keep(8));
+    node.stop();
+    let numbers: Vec<String> = records(state)
+        .iter()
+        .filter_map(|record| record.line().get("sequence")?.as_str().map(str::to_owned))
+        .collect();
+    let last: Vec<String> = (0..8).map(|number: u64| number.to_string()).collect();
+    assert!(numbers.ends_with(&last), "{numbers:?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use super::mirror::Mirror;
 use super::{Failure, FailureKind, clock, notify, privileges, random};
 use crate::plan::{Plan, SensorPlace};
 use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
-use crate::vocabulary::{Secret, Text, Timestamp, hex};
+use crate::vocabulary::{Secret, Text, Timestamp, VlanId, hex};
 use courier::{Courier, Heard, Shared};
 use memory::{Found, Keeper};
 use outbox::{OUTBOX_OCTETS, Outbox};
@@ -101,6 +101,7 @@ impl Running {
             let failure = Failure::new(FailureKind::FileUnwritable);
             failure.fact("path", state.join(outbox::OUTBOX_FILE).display()).fact("cause", cause)
         })?;
+        let waiting = outbox.waiting();
         let (log, writer) = Log::start(&place.id, language, output)?;
         let shared = Arc::<Shared>::default();
         let (observations, taken) = sync_channel(QUEUE_MAX);
@@ -130,8 +131,8 @@ impl Running {
         let since = clock::now();
         let carry = status(place, since, &shared);
         runtime.spawn(control::serve(listener, carry));
-        let mut knowledge = Knowledge::of_plan(plan, place.vantage.into());
-        knowledge.untagged = place.untagged.map(crate::vocabulary::VlanId::get);
+        let mut knowledge = Knowledge::of_plan(plan, place.vantage);
+        knowledge.untagged = place.untagged.map(VlanId::get);
         let mut sensor = Sensor::new(knowledge);
         remember(&mut sensor, state, place, since, &log)?;
         let keeper = Keeper::start(state, &place.id, log.clone())?;
@@ -139,7 +140,7 @@ impl Running {
         let facts = [
             ("sensor", place.id.clone()),
             ("interface", place.interface.clone()),
-            ("waiting", shared_waiting(&shared).to_string()),
+            ("waiting", waiting.to_string()),
         ];
         log.event(since, log::Event::SensorStarted, &facts);
         Ok(Self {
@@ -332,10 +333,6 @@ fn trust_of(
         Failure::new(FailureKind::SnapshotRefused).fact("cause", cause.to_string())
     })?;
     Ok(Some(trust))
-}
-
-fn shared_waiting(shared: &Shared) -> usize {
-    shared.line.lock().unwrap_or_else(PoisonError::into_inner).waiting
 }
 
 /// Answers `sekisho sensor status`.

@@ -52,15 +52,14 @@ impl Outbox {
             .into_iter()
             .map(|observation| Entry { run: run.to_owned(), observation })
             .collect();
-        let taken = self.append(&entries);
-        let taken = if taken < entries.len() {
+        let mut taken = self.append(&entries);
+        let acknowledged = self.spool.waiting() != (self.waiting.len() + taken) as u64;
+        if taken < entries.len() && acknowledged {
             // What was acknowledged still takes room in the file: begin it anew.
             self.waiting.extend(entries.drain(..taken));
             self.rewrite();
-            self.append(&entries)
-        } else {
-            taken
-        };
+            taken = self.append(&entries);
+        }
         self.lost += (entries.len() - taken) as u64;
         entries.truncate(taken);
         self.waiting.extend(entries);
@@ -179,12 +178,17 @@ mod tests {
         outbox.add("one", (1..=40).map(observation).collect());
         let kept = outbox.waiting() as u64;
         assert!(kept > 3 && kept + outbox.lost() == 40, "{kept}");
+        // Nothing is acknowledged: to write the file anew makes no room, and is left alone.
+        let epoch = outbox.spool.epoch();
+        outbox.add("one", vec![observation(40)]);
+        assert_eq!((outbox.spool.epoch(), outbox.waiting() as u64), (epoch, kept));
         let lost = outbox.lost();
         // Half of it is acknowledged: the file still holds all, yet there is room.
         let mut report = outbox.report("one", Pulse::default());
         report.observations.truncate(3);
         outbox.done(&report);
         outbox.add("one", vec![observation(41), observation(42)]);
+        assert_ne!(outbox.spool.epoch(), epoch);
         assert_eq!((outbox.lost(), outbox.waiting() as u64), (lost, kept - 1));
         let found = Outbox::open(state.path(), 4096).unwrap();
         assert_eq!(found.waiting() as u64, kept - 1, "the file holds what still waits");

@@ -98,7 +98,7 @@ pub(super) struct Candidate {
 pub(super) struct Start {
     pub(super) candidate: Candidate,
     pub(super) generation: u64,
-    pub(super) events: Vec<(log::Event, Vec<(&'static str, String)>)>,
+    pub(super) events: Vec<log::Said>,
     pub(super) findings: Vec<Finding>,
 }
 

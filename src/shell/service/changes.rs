@@ -22,6 +22,9 @@ impl Service {
         observation: &Observation,
         taken_back: bool,
     ) {
+        if observation.changes.is_empty() {
+            return;
+        }
         let changes: Vec<String> =
             observation.changes.iter().map(|it| escape(it.as_bytes())).collect();
         let kept = self.store().and_then(|store| {
@@ -55,16 +58,12 @@ impl Service {
         }
     }
 
-    /// What goes to a sensor with an answer; what it says to have taken is not sent again.
-    pub(super) fn words(&mut self, sensor: &str, taken: &[String]) -> Result<Vec<Value>, Failure> {
-        let store = self.store()?;
-        if !taken.is_empty() {
-            store.words_taken(sensor, taken)?;
-        }
-        let words = store.words_for(sensor)?.into_iter();
-        Ok(words
-            .map(|(change, accepted)| json!({ "change": change, "accepted": accepted }))
-            .collect())
+    /// What goes to a sensor with an answer: it comes with every one until it is taken.
+    pub(super) fn words(&mut self, sensor: &str) -> Vec<Value> {
+        // OK because a store that cannot be read now is read at the next report.
+        let words = self.store().and_then(|store| store.words_for(sensor)).unwrap_or_default();
+        let one = |(change, accepted)| json!({ "change": change, "accepted": accepted });
+        words.into_iter().map(one).collect()
     }
 
     /// The changes, open ones first.

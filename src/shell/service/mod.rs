@@ -14,6 +14,7 @@ mod operators;
 mod outlook;
 mod sensors;
 mod sessions;
+mod start;
 mod weakening;
 
 pub use candidate::{Directories, Material, Refused};
@@ -21,42 +22,38 @@ pub(super) use sessions::Feed;
 
 pub use operators::{changes_json, finding_json, findings_json, mark_subject};
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use candidate::{Candidate, Start, choose, load, snapshot};
+use candidate::{Candidate, load, snapshot};
 use enforce::summary_json;
-use outlook::{Ends, pages, report};
+use outlook::Ends;
 pub use sensors::Underway;
-use sessions::{Sessions, Surroundings};
+use sessions::Sessions;
 
-use super::accounting::Accountant;
-use super::admission::Admission;
 use super::alert::{self, Alarm};
-use super::api::{self, Api};
+use super::api::Api;
 use super::clock::Clock;
-use super::control::{self, Accept, Command, Reply, Request};
+use super::control::{Accept, Command, Reply, Request};
 use super::detection::{Detection, Intake};
-use super::evidence::{self, Evidence, Keeper};
+use super::evidence::Keeper;
 use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
-use super::seen::Window;
 use super::store::Store;
 use super::survey::{self, Survey};
-use super::workers::{Sockets, Workers};
-use super::{Failure, FailureKind, http, notify, random};
-use crate::access::{Access, Accounting, Snapshot, worker_of};
+use super::workers::Workers;
+use super::{Failure, FailureKind, notify};
+use crate::access::Snapshot;
 use crate::enforce::Summary;
-use crate::ledger::{Attachment, Change};
+use crate::ledger::Change;
 use crate::plan::{self, Finding, Plan, Severity};
 use crate::record::Incidents;
 use crate::vocabulary::{Language, Marks, Timestamp};
@@ -133,204 +130,6 @@ pub struct Service {
 }
 
 impl Service {
-    /// Chooses a plan, opens the sockets and starts the threads. `state` keeps what outlives a
-    /// restart; without it nothing does, and there is no control socket.
-    ///
-    /// # Errors
-    /// No plan can be served, or the machine refuses a socket, thread or file.
-    pub fn start(
-        material: Box<dyn Material>,
-        state: Option<&Path>,
-        output: impl Write + Send + 'static,
-    ) -> Result<Self, Refused> {
-        let clock = Clock::start();
-        let now = clock.now();
-        let mut store = state.map(Store::open).transpose()?;
-        let start = choose(material.as_ref(), store.as_mut(), now.wall)?;
-        let Start { candidate, generation, events, findings } = start;
-        let server = candidate.plan.server.clone();
-        let (marks, learned) = match &store {
-            Some(store) => (store.marks(now.wall)?, store.learned()?),
-            None => Default::default(),
-        };
-        let kept = store.as_ref().map(Store::attachments).transpose()?.unwrap_or_default();
-        let mut sensors = sensors::Sensors::default();
-        sensors.follow(&kept.iter().map(known).collect::<Vec<_>>());
-        let marks = Marks::new(marks);
-        let snapshot = snapshot(generation, &candidate, marks, &learned, None)?;
-        let snapshot = Arc::new(snapshot);
-        let sockets = Sockets::bind(&server.authentication, usize::from(server.workers.max(1)))?;
-        let accounting = Sockets::bind(&server.accounting, 1)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("outside")
-            .enable_all()
-            .build()
-            .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
-        let listener = server.metrics_listen.map(|at| runtime.block_on(http::bind(at)));
-        let listener = listener.transpose()?;
-        let metrics_address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-
-        let (log, writer) = Log::start(&server.node_name, server.language, output)?;
-        log.set_generation(generation);
-        let (watcher, watched) = alert::channel();
-        let log = log.with_watcher(watcher);
-        let metrics = Arc::new(Metrics::new()?);
-        outlook::begin(&metrics, &server.node_name, now.wall);
-        let (log, keeper) = match state {
-            Some(state) => {
-                let (evidence, waiting) = Evidence::channel();
-                let log = log.with_evidence(evidence.clone());
-                let settings = evidence::Settings {
-                    state: state.to_owned(),
-                    node: server.node_name.clone(),
-                    spool_octets: evidence::SPOOL_OCTETS,
-                    keep_days: server.evidence_days,
-                };
-                let metrics = Arc::clone(&metrics);
-                let keeper = Keeper::start(settings, evidence, waiting, log.clone(), metrics)?;
-                (log, Some(keeper))
-            }
-            None => (log, None),
-        };
-        let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
-        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
-        let (sender, inputs) = channel();
-        let (nudge, nudged) = survey::open();
-        let (feed, inbox) = sessions::open(&metrics, nudge.clone());
-        let mut workers = Vec::new();
-        for number in 0..server.workers.max(1) {
-            let access = Access::new(number, Arc::clone(&snapshot), &random::seed()?);
-            let (log, metrics, sender) = (log.clone(), Arc::clone(&metrics), sender.clone());
-            let feed = feed.clone();
-            workers.push(Admission::new(number, access, log, metrics, sender, feed));
-        }
-        let report = report(&log, &metrics, &sender);
-        let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
-        let window = Window::new(Arc::clone(&snapshot));
-        let surroundings = Surroundings {
-            clock,
-            language: server.language,
-            log: log.clone(),
-            metrics: Arc::clone(&metrics),
-            window: window.clone(),
-            service: sender.clone(),
-            nudge: nudge.clone(),
-        };
-        let addresses = sockets.addresses();
-        let sessions = Sessions::start(&feed, inbox, &addresses, &snapshot, kept, surroundings)?;
-        let surroundings = survey::Surroundings {
-            clock,
-            log: log.clone(),
-            metrics: Arc::clone(&metrics),
-            feed: feed.clone(),
-        };
-        let settings = survey::Settings {
-            plan: Arc::clone(&snapshot.plan),
-            secrets: candidate.credentials.snmp.clone(),
-        };
-        let survey = Survey::start(&nudge, nudged, settings, surroundings)?;
-        let accountants = if server.accounting.is_empty() {
-            None
-        } else {
-            let books = Accounting::new(Arc::clone(&snapshot));
-            let (log, metrics) = (log.clone(), Arc::clone(&metrics));
-            let books = vec![Accountant::new(books, server.language, log, metrics, feed.clone())];
-            Some(Workers::start(&accounting, books, |_| None, clock, &report)?)
-        };
-
-        let healthy = Arc::new(AtomicBool::new(true));
-        if let Some(listener) = listener {
-            let pages = pages(&metrics, &log, &healthy);
-            runtime.spawn(http::serve(listener, pages));
-        }
-        let (mut api, mut api_address) = (None, None);
-        if let Some(state) = state {
-            let listener = runtime.block_on(async { control::bind(state) })?;
-            let sender = sender.clone();
-            let carry: control::Carry = Arc::new(move |request, by| {
-                let (reply, receiver) = oneshot::channel();
-                sender.send(Input::Control(request, by, reply)).ok()?;
-                Some(receiver)
-            });
-            runtime.spawn(control::serve(listener, Arc::clone(&carry)));
-            if let Some(address) = server.api_listen {
-                let evidence = state.join(evidence::EVIDENCE_FILE);
-                let outlook = (window, Arc::clone(&metrics));
-                let own = Api::new(carry, evidence, server.language, log.clone(), outlook);
-                let own = Arc::new(own);
-                let tls = if address.ip().is_loopback() {
-                    None
-                } else {
-                    Some(own.tls(&candidate.credentials)?)
-                };
-                let listener = runtime.block_on(http::bind(address))?;
-                api_address = listener.local_addr().ok();
-                runtime.spawn(api::serve(listener, tls, Arc::clone(&own)));
-                api = Some(own);
-            }
-        }
-        let (intake, detection) = Intake::start(
-            &runtime,
-            &snapshot.plan,
-            &candidate.credentials,
-            sender.clone(),
-            Arc::clone(&metrics),
-            log.clone(),
-        )?;
-        let service = Self {
-            material,
-            store,
-            log,
-            writer,
-            metrics,
-            workers,
-            accountants,
-            accounting: accounting.addresses(),
-            keeper,
-            alarm,
-            state: state.map(Path::to_owned),
-            sessions,
-            survey,
-            sensors,
-            followed: Summary::default(),
-            addresses,
-            metrics_address,
-            api,
-            api_address,
-            intake,
-            detection,
-            lately: detections::Lately::default(),
-            started_as: server,
-            listened_as: snapshot.plan.detections.listeners().collect(),
-            snapshot,
-            healthy,
-            clock,
-            since: now.wall,
-            incidents: None,
-            inputs,
-            sender,
-            runtime,
-        };
-        for (event, facts) in &events {
-            service.log.event(now.wall, *event, facts);
-        }
-        service.log_findings(now.wall, &findings);
-        service.in_force(&candidate);
-        service.metrics.reload_success.set(i64::from(events.is_empty()));
-        let shown = |addresses: &[SocketAddr]| {
-            let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            if shown.is_empty() { "-".to_owned() } else { shown.join(", ") }
-        };
-        let facts = [
-            ("generation", generation.to_string()),
-            ("addresses", shown(&service.addresses)),
-            ("accounting", shown(&service.accounting)),
-        ];
-        service.log.event(now.wall, log::Event::Started, &facts);
-        Ok(service)
-    }
-
     /// Where RADIUS is answered, with real port numbers.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -398,6 +197,8 @@ impl Service {
     /// # Errors
     /// A worker ended by a fault, or shutdown did not finish.
     pub fn run(mut self) -> Result<(), Failure> {
+        // Not before signals are obeyed: who has read it may ask for the end.
+        self.tell_started();
         notify::ready();
         let mut faulty = None;
         let mut looked = self.clock.now().monotonic;
@@ -671,9 +472,4 @@ impl Service {
             self.log.event(now, event, &facts);
         }
     }
-}
-
-/// An attachment remembered from before, as a change.
-fn known(attachment: &Attachment) -> Change {
-    (attachment.key.clone(), Some(Arc::new(attachment.clone())))
 }

@@ -2,20 +2,21 @@
 //! into a mark, which live sessions then follow like any other.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::operators::subject_text;
 use super::{Input, Service};
 use crate::enforce::ladder::{Case, Step, Where, step};
 use crate::ledger::{Change, Key, Point};
-use crate::plan::{Plan, PortRole, Rung};
-use crate::sensor::{BreachKind, Level, Observation, Report};
+use crate::plan::{Plan, PortRole, Rung, SensorPlace};
+use crate::sensor::{BreachKind, Level, Observation, Pulse, Report};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
-use crate::shell::store::{RUN_OCTETS_MAX, kind_id};
+use crate::shell::log::Said;
+use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
 use crate::vocabulary::{
     EnvironmentIndex, Language, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape,
@@ -41,12 +42,32 @@ struct State {
     heard: Duration,
     heard_at: Option<Timestamp>,
     silent: bool,
+    /// The run under way; empty when it is to be read anew how far it was kept.
     run: String,
     /// The last number taken in this run, kept or still on its way to be.
     head: u64,
     gaps: u64,
-    last: Report,
+    /// What it counted at its last report.
+    pulse: Pulse,
     ended: VecDeque<Mac>,
+}
+
+/// What was taken of a report, and is acknowledged when its lines are kept.
+#[derive(Debug)]
+struct Taken {
+    run: String,
+    head: u64,
+    gaps: u64,
+    pulse: Pulse,
+}
+
+/// A report whose lines are on their way to the evidence.
+#[derive(Debug)]
+pub struct Underway {
+    sensor: String,
+    taken: Taken,
+    language: Language,
+    answer: oneshot::Sender<Reply>,
 }
 
 impl State {
@@ -58,25 +79,41 @@ impl State {
             run: String::new(),
             head: 0,
             gaps: 0,
-            last: Report {
-                run: String::new(),
-                pulse: crate::sensor::Pulse::default(),
-                observations: Vec::new(),
-                taken: Vec::new(),
-            },
+            pulse: Pulse::default(),
             ended: VecDeque::new(),
         }
     }
-}
 
-/// A report whose lines are on their way to the evidence.
-#[derive(Debug)]
-pub struct Underway {
-    sensor: String,
-    run: String,
-    sequence: u64,
-    reply: Reply,
-    answer: oneshot::Sender<Reply>,
+    /// Goes on with a run of which so much is stored; not while what was taken of it last is
+    /// still on its way, or that would be acknowledged before it is kept.
+    fn go_on(&mut self, run: &str, stored: u64) -> Result<(), Failure> {
+        if self.run != run {
+            (self.run, self.head) = (run.to_owned(), stored);
+        }
+        if self.head == stored { Ok(()) } else { Err(Failure::new(FailureKind::ObservationUnkept)) }
+    }
+
+    /// The lines were not kept: the report comes again, and is taken then.
+    fn unkept(&mut self, run: &str) {
+        if self.run == run {
+            self.run.clear();
+        }
+    }
+
+    /// Frames lost since the last report. Fewer than before: it began to count anew.
+    const fn lost_since(&self, pulse: &Pulse) -> u64 {
+        match pulse.dropped.checked_sub(self.pulse.dropped) {
+            Some(more) => more,
+            None => pulse.dropped,
+        }
+    }
+
+    /// The lines were kept. Gives the addresses that the sensor is to forget, where it hears.
+    fn acknowledge(&mut self, taken: &Taken, hears: bool) -> Vec<Mac> {
+        self.gaps += taken.gaps;
+        self.pulse = taken.pulse;
+        if hears { self.ended.drain(..).collect() } else { Vec::new() }
+    }
 }
 
 impl Sensors {
@@ -131,120 +168,104 @@ impl Service {
         language: Language,
         answer: oneshot::Sender<Reply>,
     ) {
-        match self.take_report(now, sensor, report) {
-            Ok((lines, underway)) => {
-                let reply = Reply::done(String::new(), underway.0);
-                let underway = Underway {
-                    sensor: sensor.to_owned(),
-                    run: underway.1,
-                    sequence: underway.2,
-                    reply,
-                    answer,
-                };
-                let Some(((event, facts), before)) = lines.split_last() else {
-                    let _ = underway.answer.send(underway.reply); // OK because who asked may be gone
-                    return;
-                };
-                for (event, facts) in before {
-                    self.log.event(now, *event, facts);
-                }
-                let sender = self.sender.clone();
-                let kept: Kept = Box::new(move |kept| {
-                    // OK because a service that is gone answers nobody.
-                    let _ = sender.send(Input::Observed(Box::new(underway), kept));
-                });
-                self.log.event_kept(now, *event, facts, kept);
-            }
+        let (lines, taken) = match self.take_report(now, sensor, report) {
+            Ok(taken) => taken,
             Err(failure) => {
-                let _ = answer.send(Reply::failed(&failure, language)); // OK as above
+                // OK because who asked may be gone.
+                let _ = answer.send(Reply::failed(&failure, language));
+                return;
             }
+        };
+        let underway = Underway { sensor: sensor.to_owned(), taken, language, answer };
+        if lines.is_empty() {
+            return self.acknowledge(underway);
         }
+        let sender = self.sender.clone();
+        let kept: Kept = Box::new(move |kept| {
+            // OK because a service that is gone answers nobody.
+            let _ = sender.send(Input::Observed(Box::new(underway), kept));
+        });
+        self.log.events_kept(now, &lines, kept);
     }
 
     /// The lines of a report are kept, or are not.
     pub(super) fn observed(&mut self, now: Timestamp, underway: Underway, kept: bool) {
-        let Underway { sensor, run, sequence, mut reply, answer } = underway;
+        let (sensor, taken) = (&underway.sensor, &underway.taken);
         let stored = if kept {
-            self.store().and_then(|store| store.keep_sensor_head(&sensor, &run, sequence, now))
+            let store = self.store();
+            store.and_then(|store| store.keep_sensor_head(sensor, &taken.run, taken.head, now))
         } else {
             Err(Failure::new(FailureKind::ObservationUnkept))
         };
-        if let Err(failure) = stored {
-            // It comes again, and is taken then.
-            let head = self.store().and_then(|store| store.sensor_head(&sensor, &run));
-            if let Some(state) = self.sensors.states.get_mut(&sensor).filter(|it| it.run == run) {
-                state.head = head.unwrap_or(0);
-            }
-            reply = Reply::failed(&failure, self.log.language());
+        let Err(failure) = stored else { return self.acknowledge(underway) };
+        if let Some(state) = self.sensors.states.get_mut(sensor) {
+            state.unkept(&taken.run);
         }
-        let _ = answer.send(reply); // OK because who asked may be gone
+        // OK because who asked may be gone.
+        let _ = underway.answer.send(Reply::failed(&failure, underway.language));
+    }
+
+    /// Answers a report that is kept. Only now is told whose session ended: with a report that
+    /// fails it would be lost.
+    fn acknowledge(&mut self, underway: Underway) {
+        let Underway { sensor, taken, answer, .. } = underway;
+        let hears = !answer.is_closed();
+        let state = self.sensors.states.get_mut(&sensor);
+        let ended = state.map(|state| state.acknowledge(&taken, hears)).unwrap_or_default();
+        let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
+        let words = self.words(&sensor);
+        let result = json!({ "acknowledged": taken.head, "ended": ended, "words": words });
+        let _ = answer.send(Reply::done(String::new(), result)); // OK because who asked may be gone
     }
 
     /// What of a report is new, as lines; what is done about its verdicts is done.
-    #[expect(clippy::type_complexity, reason = "lines, and what the answer needs")]
     fn take_report(
         &mut self,
         now: Timestamp,
         sensor: &str,
         report: Report,
-    ) -> Result<(Vec<(log::Event, Vec<(&'static str, String)>)>, (Value, String, u64)), Failure>
-    {
-        let plan = std::sync::Arc::clone(&self.snapshot.plan);
+    ) -> Result<(Vec<Said>, Taken), Failure> {
+        let plan = Arc::clone(&self.snapshot.plan);
+        let unknown = || Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor);
         if plan.sensors.expected(sensor).is_none() {
-            return Err(Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor));
+            return Err(unknown());
         }
         check(&report)?;
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
-        let words = self.words(sensor, &report.taken)?;
-        let Some(state) = self.sensors.states.get_mut(sensor) else {
-            return Err(Failure::new(FailureKind::SensorUnknown).fact("sensor", sensor));
-        };
+        self.store()?.words_taken(sensor, &report.taken)?;
+        let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
+        state.heard = monotonic;
+        state.go_on(&report.run, stored)?;
         let mut lines = Vec::new();
         let name = || ("sensor", sensor.to_owned());
         if state.silent || state.heard_at.is_none() {
             lines.push((log::Event::SensorBack, vec![name()]));
         }
-        (state.heard, state.heard_at, state.silent) = (monotonic, Some(now), false);
-        if state.run != report.run {
-            (state.run, state.head) = (report.run.clone(), stored);
+        (state.heard_at, state.silent) = (Some(now), false);
+        let dropped = state.lost_since(&report.pulse);
+        if dropped > 0 {
+            lines.push((log::Event::SensorFrames, vec![name(), ("count", dropped.to_string())]));
         }
-        let dropped = report.pulse.dropped;
-        let before = if state.last.run == report.run { state.last.pulse.dropped } else { 0 };
-        if dropped > before {
-            let facts = vec![name(), ("count", (dropped - before).to_string())];
-            lines.push((log::Event::SensorFrames, facts));
-        }
-        let ended: Vec<String> = state.ended.drain(..).map(|mac| mac.to_string()).collect();
-        let mut head = state.head;
+        let (mut head, mut gaps) = (stored, 0);
         let fresh: Vec<Observation> =
-            report.observations.into_iter().filter(|it| it.sequence > head).collect();
-        let mut gaps = 0;
+            report.observations.into_iter().filter(|it| it.sequence > stored).collect();
         for observation in &fresh {
             let missing = observation.sequence.saturating_sub(head + 1);
             if missing > 0 {
                 gaps += missing;
-                let facts =
-                    vec![name(), ("count", missing.to_string()), ("first", (head + 1).to_string())];
+                let first = ("first", (head + 1).to_string());
+                let facts = vec![name(), ("count", missing.to_string()), first];
                 lines.push((log::Event::SensorGap, facts));
             }
             head = observation.sequence;
         }
         state.head = head;
-        state.gaps += gaps;
-        state.last = Report {
-            run: report.run.clone(),
-            pulse: report.pulse,
-            observations: Vec::new(),
-            taken: Vec::new(),
-        };
         for observation in &fresh {
-            let line = self.told(now, &plan, sensor, observation);
-            lines.push(line);
+            lines.push(self.told(now, &plan, sensor, observation));
         }
-        let answer = json!({ "acknowledged": head, "ended": ended, "words": words });
-        Ok((lines, (answer, report.run, head)))
+        Ok((lines, Taken { run: report.run, head, gaps, pulse: report.pulse }))
     }
 
     /// An observation as a line; of a verdict also what was done about it.
@@ -254,7 +275,7 @@ impl Service {
         plan: &Plan,
         sensor: &str,
         observation: &Observation,
-    ) -> (log::Event, Vec<(&'static str, String)>) {
+    ) -> Said {
         let language = self.log.language();
         let mac = observation.mac.as_deref().and_then(|mac| Mac::parse(mac).ok());
         let mut facts = vec![
@@ -401,28 +422,10 @@ impl Service {
             (Step::PortDown, Some(port)) => (port, MarkKind::Refuse),
             _ => return (step.id().to_owned(), place),
         };
-        let mark = Mark {
-            id: 0,
-            subject,
-            kind,
-            reason: format!("{} ({sensor} {})", observation.kind, observation.sequence),
-            by: format!("sensor {sensor}"),
-            since: now,
-            until: None,
-        };
-        let set = self.store().and_then(|store| store.add_mark(&mark));
-        match set.and_then(|mark| self.take_marks(now).map(|()| mark)) {
-            Ok(mark) => {
-                let facts = [
-                    ("mark", mark.id.to_string()),
-                    ("subject", subject_text(&mark.subject)),
-                    ("kind", kind_id(mark.kind).to_owned()),
-                    ("reason", mark.reason),
-                    ("by", mark.by),
-                ];
-                self.log.event(now, log::Event::MarkAdded, &facts);
-                (step.id().to_owned(), place)
-            }
+        let what = escape(observation.kind.as_bytes());
+        let reason = format!("{what} ({sensor} {})", observation.sequence);
+        match self.mark(now, subject, kind, &reason, None, &format!("sensor {sensor}")) {
+            Ok(_) => (step.id().to_owned(), place),
             Err(failure) => {
                 self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
                 (Step::OverLimit.id().to_owned(), place)
@@ -433,7 +436,7 @@ impl Service {
     /// Looks for sensors that say nothing.
     pub(super) fn watch_sensors(&mut self) {
         let now = self.clock.now();
-        let plan = std::sync::Arc::clone(&self.snapshot.plan);
+        let plan = Arc::clone(&self.snapshot.plan);
         self.sensors.expect(&plan, now.monotonic);
         for (id, state) in &mut self.sensors.states {
             let Some(sensor) = plan.sensors.expected(id) else { continue };
@@ -451,9 +454,9 @@ impl Service {
     /// The sensors and how they do.
     pub(super) fn sensor_list(&self) -> Value {
         let plan = &self.snapshot.plan;
-        let one = |sensor: &crate::plan::SensorPlace| {
+        let one = |sensor: &SensorPlace| {
             let state = self.sensors.states.get(&sensor.id);
-            let pulse = state.map(|state| state.last.pulse).unwrap_or_default();
+            let pulse = state.map(|state| state.pulse).unwrap_or_default();
             json!({
                 "sensor": sensor.id,
                 "enabled": sensor.enabled,
@@ -528,4 +531,58 @@ fn standing(
         MarkKind::Refuse => Rung::PortDown,
     };
     marks.iter().filter(concerned).map(|mark| (rung(mark), mark.since)).max_by_key(|it| it.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDED: Mac = Mac::LEAST;
+
+    fn taken(head: u64, pulse: Pulse) -> Taken {
+        Taken { run: "one".to_owned(), head, gaps: 0, pulse }
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_neither_taken_again_nor_acknowledged() {
+        let mut state = State::new(Duration::ZERO);
+        assert!(state.go_on("one", 0).is_ok());
+        state.head = 5;
+        let again = state.go_on("one", 0).unwrap_err();
+        assert_eq!(again.kind, FailureKind::ObservationUnkept);
+        // It was kept, and the run goes on.
+        assert!(state.go_on("one", 5).is_ok());
+        // It was not: from the stored head on everything is taken once more.
+        state.head = 9;
+        state.unkept("one");
+        assert!(state.go_on("one", 5).is_ok());
+        assert_eq!(state.head, 5);
+        // A fault of an earlier run is none of the run that follows.
+        assert!(state.go_on("two", 0).is_ok());
+        state.head = 3;
+        state.unkept("one");
+        assert!(state.go_on("two", 0).is_err());
+    }
+
+    #[test]
+    fn who_ended_is_told_with_the_first_answer_that_is_heard() {
+        let mut state = State::new(Duration::ZERO);
+        state.ended.push_back(ENDED);
+        state.unkept("one");
+        assert!(state.acknowledge(&taken(1, Pulse::default()), false).is_empty());
+        assert_eq!(state.acknowledge(&taken(1, Pulse::default()), true), [ENDED]);
+        assert!(state.acknowledge(&taken(1, Pulse::default()), true).is_empty());
+    }
+
+    #[test]
+    fn lost_frames_are_told_once_also_when_their_counter_begins_anew() {
+        let mut state = State::new(Duration::ZERO);
+        for (dropped, more) in [(4, 4), (4, 0), (7, 3), (2, 2), (2, 0)] {
+            let pulse = Pulse { dropped, ..Pulse::default() };
+            assert_eq!(state.lost_since(&pulse), more, "{dropped}");
+            // What is not kept is told again.
+            assert_eq!(state.lost_since(&pulse), more, "{dropped}");
+            state.acknowledge(&taken(1, pulse), true);
+        }
+    }
 }

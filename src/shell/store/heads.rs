@@ -81,3 +81,44 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::vocabulary::{Mac, Mark, MarkKind, MarkSubject};
+
+    #[test]
+    fn marks_of_sensors_count_also_after_their_release() {
+        let state = TempDir::new().unwrap();
+        let mut store = Store::open(state.path()).unwrap();
+        let (mut ids, day) = (Vec::new(), 86_400_000);
+        for (since, by) in [
+            (0, "sensor honcho"),
+            (10 * day, "sensor honcho"),
+            (10 * day, "sensor kenko"),
+            (10 * day, "detection edr (192.0.2.1)"),
+            (10 * day, "sensors-are-liked@honcho"),
+        ] {
+            let mark = Mark {
+                id: 0,
+                subject: MarkSubject::Mac(Mac::LEAST),
+                kind: MarkKind::Quarantine,
+                reason: "test".to_owned(),
+                by: by.to_owned(),
+                since: Timestamp(since),
+                until: None,
+            };
+            ids.push(store.add_mark(&mark).unwrap().id);
+        }
+        assert_eq!(store.marks_by_sensors(Timestamp(9 * day)).unwrap(), 2);
+        for id in ids {
+            store.release_mark(id, "root", Timestamp(11 * day)).unwrap();
+        }
+        assert!(store.marks(Timestamp(11 * day)).unwrap().is_empty());
+        // Who releases gives a sensor no new right to act.
+        assert_eq!(store.marks_by_sensors(Timestamp(9 * day)).unwrap(), 2);
+        assert_eq!(store.marks_by_sensors(Timestamp(-1)).unwrap(), 3);
+    }
+}

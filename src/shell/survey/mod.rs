@@ -5,11 +5,13 @@
 //! decides nothing about anybody; what it finds is an event.
 
 mod bounce;
+mod left;
 mod target;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +30,7 @@ use crate::survey::{Change, Judge, Listener, Notification, TrapFault, View};
 use crate::vocabulary::{Mac, Moment, Random};
 use crate::wire::snmp::MESSAGE_OCTETS_MAX;
 use bounce::Order;
+use left::Left;
 use target::{Cause, Ended, Target};
 
 /// Messages waiting for the thread.
@@ -39,8 +42,11 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Switches asked at once; the others wait a moment.
 const AT_ONCE_MAX: usize = 128;
 const MOMENT: Duration = Duration::from_millis(50);
+/// Messages taken before it is looked for what is due, so that answers are not taken for late
+/// while they wait, and a flood delays nothing for ever.
+const TAKEN_MAX: usize = 1024;
 /// How long the end waits for a port to be up again.
-const STOP_MAX: Duration = Duration::from_secs(20);
+const STOP_MAX: Duration = Duration::from_secs(3);
 /// How often ages are shown, and how often the standing of the rules is put on record.
 const SHOW_EVERY: Duration = Duration::from_secs(5);
 const STANDING_EVERY: Duration = Duration::from_secs(3600);
@@ -88,9 +94,7 @@ impl Nudge {
             let _ = self.queue.try_send(Message::Touched(touched));
         }
     }
-}
 
-impl Nudge {
     /// Has a port taken down and up again because of a device. Says whether the order was taken;
     /// what becomes of it is an event.
     pub(in crate::shell) fn bounce(&self, switch: &str, port: &str, mac: Mac) -> bool {
@@ -114,6 +118,8 @@ pub(in crate::shell) struct Surroundings {
     pub(in crate::shell) log: Log,
     pub(in crate::shell) metrics: Arc<Metrics>,
     pub(in crate::shell) feed: Feed,
+    /// Where it is kept which ports are down.
+    pub(in crate::shell) state: Option<PathBuf>,
 }
 
 /// The running thread.
@@ -141,28 +147,24 @@ impl Survey {
         let four = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).map_err(refused)?;
         // A machine without IPv6 has no switches there.
         let six = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).ok();
-        let mut receivers = Vec::new();
-        for socket in [Some(&four), six.as_ref()].into_iter().flatten() {
-            socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
-            let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.queue.clone());
-            let stop = Arc::clone(&stop);
-            let receiver = std::thread::Builder::new()
-                .name("tables".to_owned())
-                .spawn(move || receive(&ear, &queue, &stop, Message::Datagram))
-                .map_err(refused)?;
-            receivers.push(receiver);
-        }
         let traps = settings.plan.server.survey.traps.map(UdpSocket::bind).transpose();
         let traps = traps.map_err(refused)?;
-        if let Some(socket) = &traps {
+        let listen = |name: &str, socket: &UdpSocket, wrap: Wrap| {
             socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
             let (ear, queue) = (socket.try_clone().map_err(refused)?, nudge.queue.clone());
             let stop = Arc::clone(&stop);
-            let receiver = std::thread::Builder::new()
-                .name("traps".to_owned())
-                .spawn(move || receive(&ear, &queue, &stop, Message::Notified))
-                .map_err(refused)?;
-            receivers.push(receiver);
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || receive(&ear, &queue, &stop, wrap))
+                .map_err(refused)
+        };
+        let mut receivers = vec![listen("tables", &four, Message::Datagram)?];
+        let others: [(&str, Option<&UdpSocket>, Wrap); 2] = [
+            ("tables", six.as_ref(), Message::Datagram),
+            ("traps", traps.as_ref(), Message::Notified),
+        ];
+        for (name, socket, wrap) in others {
+            receivers.extend(socket.map(|socket| listen(name, socket, wrap)).transpose()?);
         }
         let asked = Arc::clone(&nudge.asked);
         let mut random = Random::new(&random::seed()?);
@@ -173,6 +175,7 @@ impl Survey {
             .name("survey".to_owned())
             .spawn(move || {
                 let judge = Judge::new(settings.plan.server.survey.ageing);
+                let left = Left::open(surroundings.state.clone());
                 let mut running = Running {
                     plan: Arc::clone(&settings.plan),
                     asked,
@@ -188,8 +191,11 @@ impl Survey {
                     surroundings,
                     standing_at: Duration::ZERO,
                     bounced: VecDeque::new(),
+                    left,
+                    stopping: None,
                 };
                 running.replace(&settings);
+                running.look_for_left(running.now());
                 running.run(&inbox.0);
             })
             .map_err(refused)?;
@@ -236,12 +242,10 @@ impl Survey {
     }
 }
 
-fn receive(
-    socket: &UdpSocket,
-    queue: &SyncSender<Message>,
-    stop: &AtomicBool,
-    wrap: fn(Vec<u8>, SocketAddr) -> Message,
-) {
+/// What a datagram becomes.
+type Wrap = fn(Vec<u8>, SocketAddr) -> Message;
+
+fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, stop: &AtomicBool, wrap: Wrap) {
     let mut buffer = vec![0; MESSAGE_OCTETS_MAX];
     while !stop.load(Ordering::Relaxed) {
         // An error is a timeout, or the ICMP message of a switch that does not listen.
@@ -271,26 +275,32 @@ struct Running {
     standing_at: Duration,
     /// When which switch had a port bounced.
     bounced: VecDeque<(Duration, String)>,
+    /// Ports that may be down.
+    left: Left,
+    /// Until when the end waits; from then on nothing new begins.
+    stopping: Option<Duration>,
 }
 
 impl Running {
     fn run(&mut self, inbox: &Receiver<Message>) {
         let mut shown = Duration::ZERO;
-        let mut stopping = None;
         loop {
             let now = self.now();
-            if stopping.is_some_and(|until| until <= now.monotonic || !self.is_bouncing()) {
-                return;
+            if self.stopping.is_some_and(|until| until <= now.monotonic || !self.is_bouncing()) {
+                return self.give_up(now);
             }
             let next = self.due.first().map_or(Duration::MAX, |(due, _)| *due);
+            let next = self.stopping.map_or(next, |until| next.min(until));
             let wait = next.saturating_sub(now.monotonic).min(SHOW_EVERY);
             match inbox.recv_timeout(wait) {
-                Ok(Message::Stop) if self.is_bouncing() => {
-                    stopping = Some(self.now().monotonic + STOP_MAX);
+                Ok(first) => {
+                    self.take(first);
+                    for message in inbox.try_iter().take(TAKEN_MAX) {
+                        self.take(message);
+                    }
                 }
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return, // OK because [`Survey`] holds one
             }
             let now = self.now();
             while let Some((due, place)) = self.due.first().copied()
@@ -344,7 +354,10 @@ impl Running {
             Message::Sweep(switch, reply) => {
                 reply.send(self.hasten(now, &switch, Cause::Operator)).is_ok()
             }
-            Message::Stop => true,
+            Message::Stop => {
+                self.finish(now);
+                true
+            }
         };
     }
 
@@ -371,13 +384,18 @@ impl Running {
             self.schedule(place);
         }
         self.plan = plan;
+        self.judge.age_by(self.plan.server.survey.ageing);
         let ids = self.targets.iter().map(|target| target.id.clone()).collect();
         *self.asked.write().unwrap_or_else(PoisonError::into_inner) = ids;
         let targets = &self.targets;
         let asked = |id: &str| targets.iter().any(|target| target.id == id);
         let changes = self.judge.keep(asked);
-        for id in before.keys() {
-            self.forget_metrics(id);
+        for (id, target) in before {
+            self.forget_metrics(&id);
+            for (order, bounce) in target.into_bounces() {
+                self.unfinished(now, &order, &bounce, "not-asked");
+                self.forget_left(now, &order);
+            }
         }
         self.tell(now, &changes);
         self.standing_at = Duration::ZERO;
@@ -443,6 +461,7 @@ impl Running {
             Some(Ended::View(view, began)) => self.viewed(now, place, began, *view),
             Some(Ended::Failed(fault)) => self.failed(now, place, fault),
         }
+        self.remember_begun(now, place);
         self.schedule(place);
     }
 
@@ -450,7 +469,9 @@ impl Running {
         if let Some(target) = self.targets.get_mut(place) {
             self.due.remove(&(target.scheduled, place));
             target.scheduled = target.next();
-            self.due.insert((target.scheduled, place));
+            if self.stopping.is_none() || target.is_bouncing() {
+                self.due.insert((target.scheduled, place));
+            }
         }
     }
 
@@ -470,9 +491,13 @@ impl Running {
         }
         self.show_target(place);
         self.tell(now, &changes);
+        self.look_after(now, place);
     }
 
     fn hasten(&mut self, now: Moment, switch: &str, cause: Cause) -> bool {
+        if self.stopping.is_some() {
+            return false;
+        }
         let found = self.targets.iter().position(|target| target.id == switch);
         let Some(place) = found else { return false };
         if let Some(target) = self.targets.get_mut(place) {

@@ -183,6 +183,32 @@ impl Target {
         !self.bounces.is_empty()
     }
 
+    /// Brings the port up that was taken down, without waiting; gives the bounces that had not
+    /// begun, which never will.
+    pub(super) fn finish(&mut self) -> VecDeque<(Order, Bounce)> {
+        // An answer on its way would be taken for that of what is asked now.
+        self.agent.cancel();
+        self.job = Job::Idle;
+        (self.next_sweep, self.next_hint) = (Duration::MAX, Duration::MAX);
+        let (begun, never) =
+            self.bounces.drain(..).partition(|(_, bounce): &(Order, Bounce)| bounce.has_begun());
+        self.bounces = begun;
+        for (_, bounce) in &mut self.bounces {
+            bounce.hurry();
+        }
+        never
+    }
+
+    /// Because of whom a port is down, or about to be.
+    pub(super) fn begun(&self) -> Option<&Order> {
+        self.bounces.front().filter(|(_, bounce)| bounce.has_begun()).map(|(order, _)| order)
+    }
+
+    /// What had to be done yet.
+    pub(super) fn into_bounces(self) -> VecDeque<(Order, Bounce)> {
+        self.bounces
+    }
+
     /// Whether a port waits for something to be asked: then nothing else is.
     pub(super) fn must_bounce(&mut self, now: Moment) -> bool {
         let Some((_, bounce)) = self.bounces.front_mut() else { return false };
@@ -206,7 +232,14 @@ impl Target {
             Cause::Trap => {
                 self.hasten((now.monotonic + TRAP_SETTLE).max(self.story.began + TRAP_SPACING));
             }
-            Cause::Operator => self.hasten(now.monotonic),
+            Cause::Operator => {
+                // What is read from now on is wanted, not what was half read before.
+                if matches!(self.job, Job::Sweep(..) | Job::Hints) {
+                    self.agent.cancel();
+                    self.job = Job::Idle;
+                }
+                self.hasten(now.monotonic);
+            }
         }
     }
 
@@ -338,4 +371,136 @@ impl Target {
 /// A random share of a span.
 fn share(span: Duration, random: [u8; 4]) -> Duration {
     span.mul_f64(f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::SnmpAgent;
+    use crate::vocabulary::{Mac, Secret, Timestamp};
+    use crate::wire::snmp::{Oid, Value};
+
+    const STATUS: &str = "1.3.6.1.2.1.2.2.1.7.101";
+
+    fn at(seconds: u64) -> Moment {
+        Moment { monotonic: Duration::from_secs(seconds), wall: Timestamp(0) }
+    }
+
+    fn target() -> Target {
+        let asked = survey::Target {
+            access: Access::Community(Secret::new(b"public".to_vec())),
+            repetitions: 20,
+            timeout: Duration::from_secs(1),
+            retries: 1,
+        };
+        Target {
+            id: "sw01".to_owned(),
+            index: SwitchIndex(0),
+            address: SocketAddr::from(([127, 0, 0, 1], 161)),
+            story: Story::default(),
+            scheduled: Duration::ZERO,
+            agent: Agent::new(asked, &[1; 32]),
+            forwarding: Forwarding::QBridge,
+            vlans: Vec::new(),
+            job: Job::Idle,
+            next_sweep: Duration::ZERO,
+            next_hint: Duration::MAX,
+            hints: None,
+            not_before: Duration::ZERO,
+            bounces: VecDeque::new(),
+        }
+    }
+
+    fn switch() -> SnmpAgent {
+        let mut switch = SnmpAgent::new(b"switch");
+        switch.community = Some(b"public".to_vec());
+        switch.tree().insert(STATUS.parse().unwrap(), Value::Integer(1));
+        switch
+    }
+
+    fn status(switch: &mut SnmpAgent) -> Value {
+        switch.tree()[&STATUS.parse::<Oid>().unwrap()].clone()
+    }
+
+    /// Goes on with bounces as far as it goes by itself.
+    fn carry(target: &mut Target, switch: &mut SnmpAgent, now: Moment) -> Option<Ended> {
+        loop {
+            if target.must_bounce(now) {
+                target.begin(now, &Survey::default(), [0; 4]);
+            }
+            let answer = switch.answer(1, &target.poll_transmit()?).unwrap();
+            assert_eq!(target.handle(now, &answer), None);
+            if let Some(ended) = target.advance(now) {
+                return Some(ended);
+            }
+        }
+    }
+
+    fn order(port: &str) -> Order {
+        Order { switch: "sw01".to_owned(), port: port.to_owned(), mac: Mac::LEAST }
+    }
+
+    #[test]
+    fn what_an_operator_asks_for_is_read_from_then_on() {
+        let mut target = target();
+        target.begin(at(0), &Survey::default(), [0; 4]);
+        assert!(target.is_busy());
+        target.hasten_for(at(1), Cause::Trap);
+        assert!(target.is_busy(), "what only comes sooner waits for its turn");
+        target.hasten_for(at(1), Cause::Operator);
+        assert!(!target.is_busy() && target.next() <= at(1).monotonic);
+        target.begin(at(1), &Survey::default(), [0; 4]);
+        assert!(target.is_busy());
+        assert_eq!(target.story.began, at(1).monotonic);
+    }
+
+    #[test]
+    fn no_sweep_of_an_operator_stops_a_bounce() {
+        let (mut target, mut switch) = (target(), switch());
+        target.bounce(order("1"), Bounce::new(101));
+        assert!(target.must_bounce(at(0)));
+        target.begin(at(0), &Survey::default(), [0; 4]);
+        target.hasten_for(at(0), Cause::Operator);
+        assert!(target.is_busy());
+        assert!(carry(&mut target, &mut switch, at(0)).is_none());
+        assert_eq!(status(&mut switch), Value::Integer(2));
+    }
+
+    #[test]
+    fn at_the_end_what_is_down_comes_up_at_once_and_the_rest_is_left_alone() {
+        let (mut target, mut switch) = (target(), switch());
+        target.bounce(order("1"), Bounce::new(101));
+        target.bounce(order("2"), Bounce::new(102));
+        assert!(target.begun().is_none());
+        assert!(carry(&mut target, &mut switch, at(0)).is_none());
+        assert_eq!(status(&mut switch), Value::Integer(2), "it is down");
+        assert_eq!(target.begun().map(|order| order.port.as_str()), Some("1"));
+        let never = target.finish();
+        assert_eq!(never.len(), 1);
+        assert_eq!(never[0].0.port, "2");
+        let ended = carry(&mut target, &mut switch, at(0));
+        assert!(matches!(ended, Some(Ended::Bounced(_, Ok(())))));
+        assert_eq!(status(&mut switch), Value::Integer(1));
+        assert!(!target.is_bouncing() && target.next() == Duration::MAX, "and nothing follows");
+    }
+
+    #[test]
+    fn at_the_end_no_late_answer_is_taken_for_another() {
+        let (mut target, mut switch) = (target(), switch());
+        target.bounce(order("1"), Bounce::new(101));
+        target.must_bounce(at(0));
+        target.begin(at(0), &Survey::default(), [0; 4]);
+        let answer = switch.answer(1, &target.poll_transmit().unwrap()).unwrap();
+        target.handle(at(0), &answer);
+        assert!(target.advance(at(0)).is_none());
+        // It is told to go down; the answer comes after it was decided to end.
+        target.must_bounce(at(0));
+        target.begin(at(0), &Survey::default(), [0; 4]);
+        let late = switch.answer(1, &target.poll_transmit().unwrap()).unwrap();
+        assert!(target.finish().is_empty());
+        assert!(target.handle(at(0), &late).is_some());
+        let ended = carry(&mut target, &mut switch, at(0));
+        assert!(matches!(ended, Some(Ended::Bounced(_, Ok(())))));
+        assert_eq!(status(&mut switch), Value::Integer(1));
+    }
 }

@@ -75,8 +75,10 @@ impl Running {
         self.surroundings.metrics.snmp_errors.with_label_values(&labels).inc();
         if tell {
             // Not as `switch`: nothing was heard of it.
-            let facts = [("name", target.id.clone()), ("fault", fault_id.to_owned())];
+            let id = target.id.clone();
+            let facts = [("name", id.clone()), ("fault", fault_id.to_owned())];
             self.surroundings.log.event(now.wall, Event::SurveyUnread, &facts);
+            self.tell_all_left(now, &id, fault_id);
         }
     }
 

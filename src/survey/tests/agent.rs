@@ -157,6 +157,75 @@ fn a_replaced_switch_is_discovered_anew() {
     assert!(run(&mut switch, &mut agent, at(1), Context::Default, walk()).is_ok());
 }
 
+/// A Report in clear, as anybody can send it, about the request in hand.
+fn forged(request: &[u8], name: &str) -> Vec<u8> {
+    let binding = Binding { name: name.parse().unwrap(), value: number(1) };
+    let report = Pdu::request(PduKind::Report, 0, Vec::new());
+    let pdu = Pdu { bindings: vec![binding], ..report };
+    let scoped = Scoped { engine: ENGINE.to_vec(), context: Vec::new(), pdu };
+    let outgoing = Outgoing {
+        id: id_of(request),
+        reportable: false,
+        engine: ENGINE,
+        boots: 1,
+        time: 1,
+        user: b"sekisho",
+        keys: None,
+        salt: [0; 8],
+        scoped: &scoped,
+    };
+    outgoing.write().unwrap()
+}
+
+#[test]
+fn complaints_of_an_unknown_engine_keep_no_question_open_for_ever() {
+    let (mut switch, mut agent) = pair();
+    fill(&mut switch, 3);
+    assert!(run(&mut switch, &mut agent, at(0), Context::Default, walk()).is_ok());
+    assert!(agent.ask(at(1), Context::Default, walk()));
+    let (mut second, mut sent) = (1, 0);
+    while agent.is_busy() {
+        if let Some(request) = agent.poll_transmit() {
+            sent += 1;
+            assert!(sent < 20, "no end");
+            // Who is there is answered, everything else is complained of.
+            match switch.answer(second, &request) {
+                Some(answer) if is_clear(&answer) => {
+                    agent.handle(at(u64::from(second)), &answer);
+                }
+                _ => {
+                    let report = forged(&request, "1.3.6.1.6.3.15.1.1.4.0");
+                    agent.handle(at(u64::from(second)), &report);
+                }
+            }
+        }
+        second += 1;
+        agent.handle_timeout(at(u64::from(second)));
+    }
+    assert_eq!(agent.poll_event(), Some(Err(Fault::Complaint(Complaint::UnknownEngine))));
+}
+
+fn is_clear(octets: &[u8]) -> bool {
+    match crate::wire::snmp::parse(octets).unwrap() {
+        crate::wire::snmp::Received::User(message) => !message.auth,
+        crate::wire::snmp::Received::Community(_) => panic!("version 3 was written"),
+    }
+}
+
+#[test]
+fn a_switch_whose_clock_went_back_is_read_again_after_one_question_in_vain() {
+    let (mut switch, mut agent) = pair();
+    fill(&mut switch, 10);
+    switch.boots = 7;
+    assert!(run(&mut switch, &mut agent, at(1_000), Context::Default, walk()).is_ok());
+    // Restored without its memory: every answer seems to be a replay.
+    switch.boots = 1;
+    let answer = run(&mut switch, &mut agent, at(1_001), Context::Default, walk());
+    assert!(answer.is_err(), "{answer:?}");
+    assert!(agent.engine(at(1_002)).is_none());
+    assert!(run(&mut switch, &mut agent, at(1_002), Context::Default, walk()).is_ok());
+}
+
 /// Asks, and gives the answer that was due.
 fn awaiting() -> (SnmpAgent, Agent, Vec<u8>) {
     let (mut switch, mut agent) = pair();

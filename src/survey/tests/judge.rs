@@ -169,6 +169,20 @@ fn r17_a_session_that_has_just_ended_leaves_its_address_in_the_table() {
 }
 
 #[test]
+fn r17_a_new_time_of_ageing_holds_from_the_next_sweep_on() {
+    let mut scene = Scene::new();
+    scene.session("0/1", 1);
+    let view = stations(&[station("0/1", 1)]);
+    scene.sweep(0, &view);
+    scene.sessions.clear();
+    assert_eq!(scene.sweep(60, &view), []);
+    scene.judge.age_by(Duration::from_secs(30));
+    assert_eq!(scene.sweep(89, &view), []);
+    assert_eq!(scene.sweep(90, &view), [], "one sweep says nothing");
+    assert_eq!(scene.sweep(91, &view).len(), 1);
+}
+
+#[test]
 fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
     let mut scene = Scene::new();
     for port in ["0/1", "0/2"] {

@@ -28,18 +28,6 @@ pub enum PduKind {
     Report,
 }
 
-impl PduKind {
-    /// Whether an answer is due, so that the sender may be told of a fault by a Report
-    /// (RFC 3412 §2.8, the confirmed class).
-    #[must_use]
-    pub const fn is_confirmed(self) -> bool {
-        match self {
-            Self::Get | Self::GetNext | Self::Set | Self::GetBulk | Self::Inform => true,
-            Self::Response | Self::Trap | Self::Report => false,
-        }
-    }
-}
-
 /// error-status (RFC 3416 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorStatus {
