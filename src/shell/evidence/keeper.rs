@@ -20,6 +20,7 @@ use crate::record::{Head, Store as _, Written, day_end};
 use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
+use crate::shell::process::stand_back;
 use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
@@ -183,6 +184,7 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
+        stand_back();
         self.reopen();
         loop {
             let taken = self.take();
