@@ -41,6 +41,8 @@ pub struct TtlFamily {
     pub initial: u8,
     /// Packets seen.
     pub packets: u32,
+    /// Packets seen since the last pause.
+    pub lately: u32,
     /// When one was seen last.
     pub time: CaptureTime,
 }

@@ -179,6 +179,22 @@ pub enum Command {
     },
     /// The sensors and how they do.
     SensorList,
+    /// What stations do unlike before, as sensors report it.
+    SensorChanges,
+    /// A change is the station's own from now on.
+    SensorAccept {
+        /// The change's name, or a MAC address for every open change of it.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// A change is none of ours, and goes on being a sign.
+    SensorDeny {
+        /// The change's name, or a MAC address for every open change of it.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The acceptance of one change, and of no other.
@@ -245,6 +261,9 @@ impl Command {
             Self::EnforceApprove { .. } => "enforce-approve",
             Self::Observe { .. } => "observe",
             Self::SensorList => "sensor-list",
+            Self::SensorChanges => "sensor-changes",
+            Self::SensorAccept { .. } => "sensor-accept",
+            Self::SensorDeny { .. } => "sensor-deny",
         }
     }
 
@@ -259,6 +278,8 @@ impl Command {
             | Self::Quarantine { .. }
             | Self::Release { .. }
             | Self::Disconnect { .. }
+            | Self::SensorAccept { .. }
+            | Self::SensorDeny { .. }
             | Self::EnforceApprove { .. } => true,
             Self::Status
             | Self::PlanList
@@ -274,6 +295,7 @@ impl Command {
             | Self::SwitchSweep { .. }
             | Self::Observe { .. }
             | Self::SensorList
+            | Self::SensorChanges
             | Self::EnforceList => false,
         }
     }

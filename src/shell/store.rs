@@ -5,6 +5,7 @@
 //! The file is held exclusively, so two services never share one state directory.
 
 mod attachments;
+mod changes;
 mod heads;
 
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
+pub use changes::{CHANGES_MAX, ChangeState, SensorChange, WORDS_MAX};
 pub use heads::RUN_OCTETS_MAX;
 
 use super::archive;
@@ -39,7 +41,7 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,6 +86,7 @@ const MIGRATIONS: [&str; 4] = [
 ",
     attachments::MIGRATION,
     heads::MIGRATION,
+    changes::MIGRATION,
 ];
 
 /// An accepted plan as the store remembers it.

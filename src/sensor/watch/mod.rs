@@ -4,6 +4,7 @@
 //! each place and in total; what is let go is counted. No payload is kept.
 
 mod dhcp;
+mod habits;
 mod hop;
 mod link;
 mod names;
@@ -25,6 +26,10 @@ use super::shelf::Shelf;
 use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
 use crate::vocabulary::Mac;
+pub use habits::{HABITS_MAX, STRANGERS_MAX};
+pub use hop::HOPS_MAX;
+
+use habits::Habits;
 use hop::{Baseline, Carrier};
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server};
@@ -75,12 +80,21 @@ struct Draft {
     weight: Option<u8>,
     address: Option<IpAddr>,
     port: Option<u16>,
+    change: Option<u64>,
     facts: Vec<(&'static str, String)>,
 }
 
 impl Draft {
     const fn new(kind: SignKind) -> Self {
-        Self { kind, hard: false, weight: None, address: None, port: None, facts: Vec::new() }
+        Self {
+            kind,
+            hard: false,
+            weight: None,
+            address: None,
+            port: None,
+            change: None,
+            facts: Vec::new(),
+        }
     }
 
     fn at(mut self, address: IpAddr) -> Self {
@@ -128,6 +142,7 @@ pub struct Sensor {
     macs_at: Shelf<At, Vec<(Mac, Option<u16>)>>,
     baselines: HashMap<Option<u16>, Baseline>,
     breaches: Breaches,
+    habits: Habits,
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
     events: VecDeque<Event>,
@@ -150,6 +165,7 @@ impl Sensor {
             macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
             breaches: Breaches::default(),
+            habits: Habits::default(),
             port_alarm: false,
             events: VecDeque::new(),
             protocols: Protocols::default(),
@@ -261,7 +277,8 @@ impl Sensor {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         let stations: u64 = self.places.values().map(Shelf::evicted).sum();
-        stations + self.flows.evicted() + self.carriers.evicted() + self.breaches.evicted()
+        let learnt = self.breaches.evicted() + self.habits.evicted();
+        stations + self.flows.evicted() + self.carriers.evicted() + learnt
     }
 
     /// Stations remembered now.
@@ -322,6 +339,7 @@ impl Sensor {
             time: at.time,
             address: draft.address,
             port: draft.port,
+            change: draft.change,
             facts: draft.facts,
         };
         let station = self.station(at, subject);
@@ -392,7 +410,19 @@ impl Sensor {
     }
 
     fn notice(&mut self, at: &Context, kind: NoticeKind, about: About) {
-        self.tell(Event::Notice { kind, about, frame: at.frame, time: at.time });
+        self.notice_of(at, kind, about, Vec::new(), Vec::new());
+    }
+
+    fn notice_of(
+        &mut self,
+        at: &Context,
+        kind: NoticeKind,
+        about: About,
+        facts: Vec<(&'static str, String)>,
+        changes: Vec<u64>,
+    ) {
+        let (frame, time) = (at.frame, at.time);
+        self.tell(Event::Notice { kind, about, facts, changes, frame, time });
     }
 
     fn tell(&mut self, event: Event) {

@@ -202,6 +202,7 @@ fn observations() -> Value {
     ]);
     // Of a breach alone.
     allow(&mut observation, "environments", array(text.clone()));
+    allow(&mut observation, "changes", array(text.clone()));
     let pulse = object(&[
         ("frames", &count),
         ("flawed", &count),
@@ -211,5 +212,8 @@ fn observations() -> Value {
         ("stations", &count),
     ]);
     let run = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
-    object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))])
+    let mut report =
+        object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))]);
+    allow(&mut report, "taken", array(text));
+    report
 }

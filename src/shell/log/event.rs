@@ -185,6 +185,16 @@ registry! {
             ["R04: {text}(フレーム {frames}、センサー {sensor})", "R04: {text} (frames {frames}, sensor {sensor})"]
         SeparationDevice "SENSOR-separation-device"
             ["R18: {text}(フレーム {frames}、センサー {sensor})", "R18: {text} (frames {frames}, sensor {sensor})"]
+        ChangeAccepted "SENSOR-change-accepted"
+            ["{by} が {mac} の変化 {change} を正常と認めました: {what}({reason})", "{by} accepted the change {change} of {mac}: {what} ({reason})"]
+        ChangeDenied "SENSOR-change-denied"
+            ["{by} が {mac} の変化 {change} を認めませんでした: {what}({reason})", "{by} denied the change {change} of {mac}: {what} ({reason})"]
+        SensorRemembers "SENSOR-remembers"
+            ["センサー {sensor} は端末 {count} 台のふだんの様子を読み込みました", "the sensor {sensor} knows the habits of {count} stations from before"]
+        SensorMemoryBad "SENSOR-memory-bad"
+            ["学習した内容のファイルが使えないため {path} に移し、学習し直します: {cause}", "what was learnt cannot be used and was moved to {path}; learning begins anew: {cause}"]
+        SensorForgets "SENSOR-memory-unwritten"
+            ["学習した内容を {path} に書けません: {cause}", "what was learnt cannot be written to {path}: {cause}"]
         SensorGap "SENSOR-gap"
             ["センサー {sensor} の報告が {count} 件欠けています({first} から)", "{count} observations of the sensor {sensor} are missing, from {first}"]
         SensorFrames "SENSOR-frames-lost"
@@ -233,6 +243,8 @@ impl Event {
             | Self::SensorSign
             | Self::SensorNotice
             | Self::SensorBack
+            | Self::SensorRemembers
+            | Self::ChangeAccepted
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -258,6 +270,9 @@ impl Event {
             | Self::SensorLineAway
             | Self::SensorGap
             | Self::SensorFrames
+            | Self::SensorMemoryBad
+            | Self::SensorForgets
+            | Self::ChangeDenied
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::DetectionHeld

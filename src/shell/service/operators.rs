@@ -78,6 +78,13 @@ impl Service {
             Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
             Command::SensorList => Ok(self.sensor_list()),
+            Command::SensorChanges => self.sensor_changes(language),
+            Command::SensorAccept { subject, reason } => {
+                self.sensor_decide(now, subject, true, (reason, by), language)
+            }
+            Command::SensorDeny { subject, reason } => {
+                self.sensor_decide(now, subject, false, (reason, by), language)
+            }
             // Reports come by another way, which waits until they are kept.
             Command::Observe { .. } => Err(Failure::new(FailureKind::NotHere)),
             Command::EnforceApprove { number, reason } => {
