@@ -68,7 +68,7 @@ registry! {
         MarkAdded "OPS-mark-added"
             ["印 {mark} を {subject} に付けました({kind}、{by}): {reason}", "set mark {mark} on {subject} ({kind}, by {by}): {reason}"]
         MarkReleased "OPS-mark-released"
-            ["印 {mark} を解除しました({by})", "released mark {mark}, by {by}"]
+            ["{subject} の印 {mark} を解除しました({by})", "released mark {mark} of {subject}, by {by}"]
         ControlRequest "OPS-control"
             ["操作 {command} を受け付けました({by})", "carried out {command}, asked by {by}"]
         ControlRefused "OPS-control-refused"
