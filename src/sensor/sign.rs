@@ -77,6 +77,10 @@ registry! {
             ["端末のポートから {protocol} が届きました", "{protocol} came in on an access port"]
         NeighbourChanged "l2.neighbour"
             ["{protocol} の名乗りが変わりました", "the {protocol} neighbour changed"]
+        TlsMismatch "stack.tls"
+            ["TLS の ClientHello({shape})は、ほかの端末では {other} から出ているのに、{one} の TCP スタックから出ています({address})", "a TLS offer ({shape}) that others here make from {other} comes from a TCP stack of {one} ({address})"]
+        ProbeBurst "names.ncsi"
+            ["つなぎ直したわけでもないのに、Windows の接続確認({name})が行われました({address})", "it checks its connection as Windows does when an interface comes up ({name}), while none here did ({address})"]
         StackChanged "stack.changed"
             ["TCP スタックの種類が、この端末の {one} ではなく {other} です({address})", "the kind of TCP stack is {other}, not this station's {one} ({address})"]
         TtlChanged "stack.ttl-changed"
@@ -135,6 +139,7 @@ impl SignKind {
             | Self::AgentMismatch
             | Self::ServerStack
             | Self::PhoneStack
+            | Self::TlsMismatch
             | Self::StackChanged
             | Self::TtlChanged => Family::Stack,
             Self::PhoneDhcp | Self::DhcpChanged | Self::RogueDhcp => Family::Dhcp,
@@ -147,7 +152,9 @@ impl SignKind {
             | Self::LocalMac
             | Self::MakerBlock => Family::Layer2,
             Self::TetherAddress | Self::TetherGateway | Self::ForeignAddress => Family::Address,
-            Self::GatewayDescription | Self::PhoneHost | Self::PhoneName => Family::Names,
+            Self::GatewayDescription | Self::PhoneHost | Self::PhoneName | Self::ProbeBurst => {
+                Family::Names
+            }
             Self::PhoneAgent
             | Self::HttpServer
             | Self::ServicePort
@@ -190,10 +197,12 @@ impl SignKind {
             | Self::ServiceAdded
             | Self::PhoneHost
             | Self::FastAnswer => 4,
-            Self::MakerBlock | Self::TetherAddress | Self::TetherGateway | Self::ForwardedField => {
-                3
-            }
-            Self::LocalMac | Self::ForeignAddress => 2,
+            Self::MakerBlock
+            | Self::TetherAddress
+            | Self::TetherGateway
+            | Self::TlsMismatch
+            | Self::ForwardedField => 3,
+            Self::LocalMac | Self::ForeignAddress | Self::ProbeBurst => 2,
             Self::StackVariants => 1,
         }
     }
@@ -226,6 +235,8 @@ impl SignKind {
             | Self::AgentMismatch
             | Self::ServerStack
             | Self::TtlChanged
+            | Self::TlsMismatch
+            | Self::ProbeBurst
             | Self::ServiceAdded
             | Self::DhcpChanged
             | Self::NeighbourChanged

@@ -37,6 +37,7 @@ impl Sensor {
         let now = (class, dhcp_value(class, &message.parameters, &message.vendor));
         let station = self.station(at, subject);
         let before = station.dhcp.replace(now);
+        station.awake = at.time;
         // A boot loader and the system it loads are two stacks, one after the other.
         if class == Some(DhcpClass::Pxe)
             || before.is_some_and(|(class, _)| class == Some(DhcpClass::Pxe))

@@ -32,6 +32,8 @@ pub const STATION_ADDRESSES_MAX: usize = 3;
 pub const PUBLIC_SOURCES_MIN: usize = 2;
 /// Public destinations behind a MAC before it is a gateway.
 pub const PUBLIC_DESTINATIONS_MIN: usize = 2;
+/// A silence after which a station may have slept, in seconds.
+const PAUSE_S: i64 = 60;
 /// Different initial TTLs remembered of one station.
 const TTLS_MAX: usize = 8;
 
@@ -231,6 +233,10 @@ impl Sensor {
         }
         let whole = self.baseline(at.vlan).is_some();
         let station = self.station(at, subject);
+        if !station.seen.within(at.time, PAUSE_S) {
+            station.awake = at.time;
+        }
+        station.seen = at.time;
         let same =
             |family: &&mut TtlFamily| family.initial == initial && family.address == ip.source;
         let mut lately = 1;

@@ -5,6 +5,7 @@
 
 mod dhcp;
 mod habits;
+mod hellos;
 mod hop;
 mod link;
 mod names;
@@ -30,6 +31,7 @@ pub use habits::{HABITS_MAX, STRANGERS_MAX};
 pub use hop::HOPS_MAX;
 
 use habits::Habits;
+use hellos::{HELLOS_MAX, Hello};
 use hop::{Baseline, Carrier};
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server};
@@ -138,6 +140,7 @@ pub struct Sensor {
     carriers: Shelf<Mac, Carrier>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<(IpAddr, u16), Server>,
+    hellos: Shelf<u64, Hello>,
     ports_of: Shelf<Mac, At>,
     macs_at: Shelf<At, Vec<(Mac, Option<u16>)>>,
     baselines: HashMap<Option<u16>, Baseline>,
@@ -161,6 +164,7 @@ impl Sensor {
             carriers: Shelf::new(CARRIERS_MAX),
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
+            hellos: Shelf::new(HELLOS_MAX),
             ports_of: Shelf::new(CARRIERS_MAX),
             macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
@@ -278,6 +282,7 @@ impl Sensor {
     pub fn evicted(&self) -> u64 {
         let stations: u64 = self.places.values().map(Shelf::evicted).sum();
         let learnt = self.breaches.evicted() + self.habits.evicted();
+        let learnt = learnt + self.servers.evicted() + self.hellos.evicted();
         stations + self.flows.evicted() + self.carriers.evicted() + learnt
     }
 

@@ -272,6 +272,11 @@ impl Sensor {
         } else if let Some(hello) = ClientHello::parse(tcp.payload) {
             self.protocols.add(Protocol::Tls);
             let subject = self.subject(at.source, ip.source);
+            if let (Subject::Mac(mac), Some(class)) = (subject, class)
+                && initial_ttl(ip.ttl) == ip.ttl
+            {
+                self.compare_hello(at, (mac, ip.source), &hello, class);
+            }
             self.asked_for(at, subject, ip.source, &hello.name);
         } else if is_server_hello(tcp.payload) {
             self.protocols.add(Protocol::Tls);
