@@ -139,3 +139,99 @@ fn rsyslog_takes_datagrams_and_tls_and_an_authority_that_is_not_ours_gets_nothin
     let text = tried("ja");
     assert!(text.contains("tls: 送れません") && text.contains("udp: 送りました"), "{text}");
 }
+
+/// A mail server of another make that takes letters over STARTTLS and from one account alone.
+const GUARDED_MAIL: &str = "
+import ssl, sys, time
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, SMTP
+class Handler:
+    async def handle_DATA(self, server, session, envelope):
+        open(sys.argv[2], 'ab').write(envelope.content)
+        return '250 OK'
+def believe(server, session, envelope, mechanism, login):
+    right = login.login == b'duty' and login.password == sys.argv[5].encode()
+    return AuthResult(success=right, handled=False)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[3], sys.argv[4])
+class Guarded(Controller):
+    def factory(self):
+        return SMTP(self.handler, tls_context=context, require_starttls=True,
+                    authenticator=believe, auth_required=True)
+Guarded(Handler(), hostname='127.0.0.1', port=int(sys.argv[1])).start()
+time.sleep(300)
+";
+
+/// A web server of another make over TLS that writes down what it is posted.
+const GUARDED_WEB: &str = "
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        right = self.headers['Authorization'] == 'Bearer ' + sys.argv[5]
+        if right:
+            open(sys.argv[2], 'ab').write(body)
+        self.send_response(204 if right else 403)
+        self.end_headers()
+server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[3], sys.argv[4])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+";
+
+fn guarded(city: &City, script: &str, port: u16, out: &str, word: &str) -> Program {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", script, &port.to_string()]).arg(city.path(out));
+    command.arg(city.path("receiver.pem")).arg(city.path("receiver.key")).arg(word);
+    Program(command.stderr(Stdio::null()).spawn().expect("python3 must be installed"))
+}
+
+#[test]
+fn letters_by_starttls_and_account_and_posts_by_https_reach_only_whom_we_believe() {
+    const WORD: &str = "correct-horse-battery";
+    let city = City::new();
+    let server = city.authority.issue_server(&["localhost"], crate::city::now(), 30).unwrap();
+    city.write("receiver.pem", server.issued.pem.as_bytes(), 0o644);
+    city.write("receiver.key", server.key.pem().expose(), 0o600);
+    let (smtp, web) = (free_port(), free_port());
+    let common = "minimum = \"info\"\nlanguage = \"ja\"\nenabled = true\n";
+    let sinks = format!(
+        "[[sink]]\nid = \"mail\"\nkind = \"mail\"\nsecurity = \"starttls\"\naddress = \"localhost:{smtp}\"\nuser = \"duty\"\nfrom = \"a@city.example\"\nto = [\"b@city.example\"]\n{common}\n[[sink]]\nid = \"web\"\nkind = \"webhook\"\nurl = \"https://localhost:{web}/hook\"\ntoken = true\n{common}"
+    );
+    city.write("config/alerts.toml", sinks.as_bytes(), 0o644);
+    let authority = city.authority.certificate_pem();
+    for name in ["mail", "web"] {
+        city.write(&format!("secrets/alert/{name}.pem"), authority.as_bytes(), 0o644);
+    }
+    city.write("secrets/alert/mail.password", WORD.as_bytes(), 0o600);
+    city.write("secrets/alert/web.token", WORD.as_bytes(), 0o600);
+    let _mail = guarded(&city, GUARDED_MAIL, smtp, "mails", WORD);
+    let _web = guarded(&city, GUARDED_WEB, web, "posts", WORD);
+    let tried = || printed(&run(&mut city.sekisho(&["alert", "test", "--lang", "en"])));
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let text = tried();
+        if text.contains("mail: delivered") && text.contains("web: delivered") {
+            break;
+        }
+        assert!(Instant::now() < until, "{text}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert!(wait_for(&city, "mails", "Subject:").contains("=?UTF-8?B?"));
+    wait_for(&city, "posts", "ALERT-test");
+    // The wrong word, then another authority: neither gets anything, and the word is in no text.
+    let before = fs::read(city.path("mails")).unwrap().len();
+    city.write("secrets/alert/mail.password", b"another-word", 0o600);
+    city.write("secrets/alert/web.token", b"another-word", 0o600);
+    let text = tried();
+    assert!(text.contains("535") && text.contains("403"), "{text}");
+    assert!(!text.contains("another-word"), "{text}");
+    let (other, _) = sekisho::authority::Authority::create("Other", crate::city::now(), 9).unwrap();
+    for name in ["mail", "web"] {
+        city.write(&format!("secrets/alert/{name}.pem"), other.certificate_pem().as_bytes(), 0o644);
+    }
+    let text = tried();
+    assert!(!text.contains("delivered") && !text.contains("535"), "{text}");
+    assert_eq!(fs::read(city.path("mails")).unwrap().len(), before);
+}

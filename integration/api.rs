@@ -129,7 +129,7 @@ fn a_tester_that_reads_the_description_finds_nothing_that_differs_from_it() {
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"])
         .current_dir(city.directory.path()));
     assert!(output.status.success(), "{}", printed(&output));
-    assert!(printed(&output).contains("Tested: 15"), "{}", printed(&output));
+    assert!(printed(&output).contains("Tested: 18"), "{}", printed(&output));
     assert!(server.stop().success());
 }
 
@@ -260,6 +260,38 @@ fn a_sensors_reports_are_taken_once_kept_and_its_gaps_and_silence_told() {
     server.wait_for("its alert", |line| {
         line["event"] == "ALERT-separation-broken" && line["environments"] == json!(["A", "C"])
     });
+    // A change that an operator accepts: the sensor is told until it says that it has done it.
+    let mut change = report("y", 1..=1);
+    let seen = &mut change["observations"][0];
+    (seen["level"], seen["kind"]) = (json!("sign"), json!("dhcp.changed"));
+    seen["subject"] = json!("00-12-E2-01-02-03");
+    seen["changes"] = json!(["00000000000000ab"]);
+    assert_eq!(send(&base, change).1["words"], json!([]));
+    let sensor_of = |arguments: &[&str]| {
+        let output = run(&mut city.sekisho(&[&["sensor"], arguments, &["--json"]].concat()));
+        (output.status.success(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let open = sensor_of(&["changes"]).1;
+    assert_eq!(
+        (&open[0]["change"], &open[0]["state"]),
+        (&json!("00000000000000ab"), &json!("open"))
+    );
+    let accepted = sensor_of(&["accept", "0012.e201.0203", "--reason", "new image"]);
+    assert_eq!((accepted.0, &accepted.1[0]["state"]), (true, &json!("accepted")), "{}", accepted.1);
+    assert!(!sensor_of(&["deny", "00-12-E2-01-02-03", "--reason", "late"]).0, "nothing is open");
+    server.wait_for("the decision", |line| {
+        line["event"] == "SENSOR-change-accepted"
+            && line["reason"] == "new image"
+            && line["change"] == "00000000000000ab"
+            && line["by"].as_str().is_some_and(|by| !by.is_empty())
+    });
+    let word = json!([{ "change": "00000000000000ab", "accepted": true }]);
+    let mut pulse = report("y", 1..=1);
+    pulse["observations"] = json!([]);
+    assert_eq!(send(&base, pulse.clone()).1["words"], word);
+    assert_eq!(send(&base, pulse.clone()).1["words"], word, "an answer may be lost");
+    pulse["taken"] = json!(["00000000000000ab"]);
+    assert_eq!(send(&base, pulse).1["words"], json!([]));
     // The same again says nothing new; a number that is missing does.
     assert_eq!(send(&base, report("a", 1..=2)).1["acknowledged"], 2);
     assert_eq!(send(&base, report("a", 4..=5)).1["acknowledged"], 5);

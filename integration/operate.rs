@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -122,6 +122,20 @@ fn marks_hold_from_the_moment_they_are_set_and_outlive_a_restart() {
     json(&city, &["mark", "release", &mark, "--json"]);
     assert_eq!(explain(&city)["outcome"], "admit");
     refused(&city, &["mark", "release", &mark]);
+    // What operators did to a device is found under the device.
+    let mark =
+        json(&city, &["mark", "add", "P-0001", "--reason", "貸出", "--json"])["mark"].to_string();
+    json(&city, &["mark", "release", &mark, "--json"]);
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let search = ["log", "search", "--asset", "P-0001", "--format", "json"];
+        let found = printed(&run(&mut city.sekisho(&search)));
+        if found.contains("OPS-mark-added") && found.contains("OPS-mark-released") {
+            break;
+        }
+        assert!(Instant::now() < until, "{found}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
     refused(&city, &["mark", "add", "nonsense", "--reason", "x"]);
     refused(&city, &["mark", "add", "P-0001", "--reason", "x", "--until", "tomorrow"]);
     assert!(server.stop().success());

@@ -329,6 +329,8 @@ fn the_page_finds_tells_quarantines_and_releases_by_role_with_the_whole_city_att
         assert!(Instant::now() < end, "{}", browser.text());
         std::thread::sleep(Duration::from_millis(200));
     }
+    // The story tells what was done to the device, and by whom.
+    browser.wait_for("S-0033 の印 1 を解除しました(page tester");
 
     // Who administers sees what a plan changed; incidents are there for everybody.
     browser.press("form[action='/logout'] button");

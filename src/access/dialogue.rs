@@ -1,18 +1,19 @@
 //! EAP conversations inside RADIUS: which one a packet belongs to, and what follows from it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::conversations::State;
-use super::event::{DecisionRecord, Event};
+use super::event::{DecisionRecord, Event, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::request::{Answer, Course, Proof, Site, decide};
 use super::{Access, answer, station};
 use crate::eap::md5::{Md5Challenge, Md5Step};
 use crate::eap::refusal::Refusal;
 use crate::eap::server::{Conversation, Evidence as Handshake, Step};
-use crate::plan::MabForm;
+use crate::plan::{MabForm, Plan};
 use crate::policy::{Decision, Evidence};
-use crate::vocabulary::{Because, Claimed, Mac, Moment, Outcome, Reason, escape};
+use crate::vocabulary::{Because, Claimed, Mac, Moment, Outcome, Place, Reason, escape};
 use crate::wire::eap as eap_wire;
 use crate::wire::radius::{Code, Writer, attribute};
 
@@ -25,10 +26,10 @@ pub(super) struct Dialogue {
     began: Moment,
     rounds: u32,
     /// Whose conversation it is, for the record of one that is abandoned.
-    switch: String,
-    place: String,
+    plan: Arc<Plan>,
+    place: Place,
     mac: Option<Mac>,
-    raw_user: String,
+    user: Octets,
 }
 
 enum Eap {
@@ -120,15 +121,14 @@ impl Access {
         reply: &mut Vec<u8>,
     ) -> Result<Answer, IgnoreReason> {
         let plan = &point.request.snapshot.plan;
-        let switch = plan.switch(point.request.switch).map(|switch| switch.id.clone());
         let dialogue = Dialogue {
             eap,
             began: now,
             rounds: 1,
-            switch: switch.clone().unwrap_or_default(),
-            place: plan.place_name(&point.place),
+            plan: Arc::clone(plan),
+            place: point.place.clone(),
             mac: station::device_mac(point.request.packet, point.profile),
-            raw_user: point.raw(attribute::USER_NAME),
+            user: point.raw(attribute::USER_NAME),
         };
         let limits = self.limits();
         let (state, evicted) = self.conversations.insert(
@@ -140,6 +140,7 @@ impl Access {
             dialogue,
         );
         if evicted > 0 {
+            let switch = plan.switch(point.request.switch).map(|switch| switch.id.clone());
             self.push(Event::Evicted { count: evicted, switch: switch.unwrap_or_default() });
         }
         challenge(point, &state, first, reply)
@@ -338,34 +339,25 @@ impl Access {
         let record = DecisionRecord {
             time: now.wall,
             generation: self.snapshot.generation,
-            site: dialogue.place.split('/').next().unwrap_or_default().to_owned(),
-            switch: dialogue.switch,
+            plan: dialogue.plan,
             place: dialogue.place,
             mac: dialogue.mac,
-            raw_user: dialogue.raw_user,
-            raw_calling: String::new(),
+            user: dialogue.user,
+            calling: Octets::new(),
             method: match dialogue.eap {
                 Eap::Tls(..) => "eap-tls",
                 Eap::Md5(..) => "mab",
             },
-            identity: None,
-            serial: None,
-            certificate_end: None,
+            certificate: None,
             outcome: Outcome::Refuse,
             because: Because::new(Reason::EapAbandoned),
-            asset: None,
-            host: None,
-            section: None,
-            environment: None,
-            vlan: None,
-            rule: None,
-            grant: None,
+            entered: None,
             resumed: false,
             tls: None,
             rounds: dialogue.rounds,
             elapsed: now.monotonic.saturating_sub(dialogue.began.monotonic),
         };
-        self.push(Event::Decision(Box::new(record)));
+        self.push(Event::Decision(record));
     }
 
     fn eap_octets(&self, point: &Site<'_>) -> usize {

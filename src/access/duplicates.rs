@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
 const REMEMBERED_S: u64 = 30;
 /// Answers remembered for one client, so that no switch can push out another's.
@@ -35,11 +37,14 @@ struct Answer {
     reply: Reply,
 }
 
+/// An answer as it was sent; one to MAC authentication is kept in place.
+pub(super) type Sent = SmallVec<[u8; 96]>;
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reply {
     /// Answered with these octets.
-    Sent(Vec<u8>),
+    Sent(Sent),
     /// To be answered later; copies are absorbed until then.
     Awaited,
     /// Deliberately not answered; copies are not either.
@@ -88,7 +93,7 @@ impl Duplicates {
     pub(super) fn answered(&mut self, key: &Key, authenticator: [u8; 16], reply: &[u8]) -> bool {
         match self.answers.get_mut(key) {
             Some(answer) if answer.authenticator == authenticator => {
-                answer.reply = Reply::Sent(reply.to_vec());
+                answer.reply = Reply::Sent(Sent::from_slice(reply));
                 true
             }
             _ => false,
@@ -115,6 +120,8 @@ fn expired(at: Duration, now: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     fn key(port: u16, identifier: u8) -> Key {
@@ -128,11 +135,11 @@ mod tests {
     #[test]
     fn dup_1_the_same_request_finds_its_octets_until_they_are_old() {
         let mut duplicates = Duplicates::default();
-        duplicates.remember(NOW, CLIENT, key(1, 7), [1; 16], Reply::Sent(vec![2]));
+        duplicates.remember(NOW, CLIENT, key(1, 7), [1; 16], Reply::Sent(smallvec![2]));
         let find =
             |s, key, auth| duplicates.find(NOW + Duration::from_secs(s), &key, [auth; 16]).cloned();
-        assert_eq!(find(0, key(1, 7), 1), Some(Reply::Sent(vec![2])));
-        assert_eq!(find(29, key(1, 7), 1), Some(Reply::Sent(vec![2])));
+        assert_eq!(find(0, key(1, 7), 1), Some(Reply::Sent(smallvec![2])));
+        assert_eq!(find(29, key(1, 7), 1), Some(Reply::Sent(smallvec![2])));
         assert_eq!(find(30, key(1, 7), 1), None);
         assert_eq!(find(0, key(2, 7), 1), None, "another source port");
         assert_eq!(find(0, key(1, 8), 1), None, "another identifier");

@@ -1,25 +1,34 @@
 //! What the record wants to know of a decision: when, who, where, into which environment, why.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use smallvec::SmallVec;
 
-use crate::ledger;
-use crate::vocabulary::{Because, Language, Mac, Outcome, Timestamp};
+use super::attachment::Attached;
+use crate::plan::{Device, Plan};
+use crate::vocabulary::{
+    Because, Certificate, EnvironmentIndex, Language, Mac, Outcome, Place, Timestamp, VlanId,
+    escape,
+};
+
+/// What an attribute held, as received; a text of usual length is kept in place.
+pub(super) type Octets = SmallVec<[u8; 24]>;
 
 /// Something the shell must write down or pass on.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A device was answered for good.
-    Decision(Box<DecisionRecord>),
+    Decision(DecisionRecord),
     /// A switch was seen to send Message-Authenticator; from now on it must (MA-4).
     Learned {
         /// The switch's id.
         switch: String,
     },
     /// A switch was told to open a session, or that there is none.
-    Attachment(ledger::Input),
+    Attachment(Attached),
     /// Conversations were thrown out because the table or the port was full.
     Evicted {
         /// How many.
@@ -29,51 +38,34 @@ pub enum Event {
     },
 }
 
-/// One decision as evidence.
+/// One decision as evidence, in the plan's numbers: whoever reads it looks the words up. A worker
+/// makes one for every answer, and for MAC authentication without allocating anything.
 #[derive(Clone, Debug)]
 pub struct DecisionRecord {
     /// When the answer was made.
     pub time: Timestamp,
     /// Generation of the plan it rests on.
     pub generation: u64,
-    /// The site's id.
-    pub site: String,
-    /// The switch's id.
-    pub switch: String,
-    /// The place by name.
-    pub place: String,
+    /// That plan.
+    pub(super) plan: Arc<Plan>,
+    /// Where.
+    pub place: Place,
     /// The device's address, where one could be read.
     pub mac: Option<Mac>,
-    /// User-Name as received, escaped.
-    pub raw_user: String,
-    /// Calling-Station-Id as received, escaped.
-    pub raw_calling: String,
+    /// User-Name as received.
+    pub(super) user: Octets,
+    /// Calling-Station-Id as received.
+    pub(super) calling: Octets,
     /// How the device authenticated: `mab`, `eap-tls`, or `none` before that was clear.
     pub method: &'static str,
-    /// The certificate's names, where one was proven.
-    pub identity: Option<String>,
-    /// The certificate's serial number.
-    pub serial: Option<String>,
-    /// When the certificate ends.
-    pub certificate_end: Option<Timestamp>,
+    /// The certificate, where one was proven.
+    pub certificate: Option<Box<Certificate>>,
     /// What was decided.
     pub outcome: Outcome,
-    /// Why.
+    /// Why, and by which device, rule and grant of the plan.
     pub because: Because,
-    /// Asset number of the registered device.
-    pub asset: Option<String>,
-    /// Its computer name.
-    pub host: Option<String>,
-    /// The section that owns it.
-    pub section: Option<String>,
-    /// The environment entered.
-    pub environment: Option<String>,
-    /// The VLAN assigned.
-    pub vlan: Option<u16>,
-    /// The rule that spoke.
-    pub rule: Option<String>,
-    /// The grant that applied.
-    pub grant: Option<String>,
+    /// The environment entered, and the VLAN assigned.
+    pub entered: Option<(EnvironmentIndex, VlanId)>,
     /// Whether the TLS session was resumed.
     pub resumed: bool,
     /// TLS version.
@@ -85,35 +77,81 @@ pub struct DecisionRecord {
 }
 
 impl DecisionRecord {
+    /// The switch's id.
+    #[must_use]
+    pub fn switch(&self) -> &str {
+        self.plan.switch(self.place.switch).map_or("", |switch| switch.id.as_str())
+    }
+
+    /// The site's id.
+    #[must_use]
+    pub fn site(&self) -> &str {
+        let switch = self.plan.switch(self.place.switch);
+        switch.and_then(|switch| self.plan.site(switch.site)).map_or("", |site| site.id.as_str())
+    }
+
+    /// The place by name.
+    #[must_use]
+    pub fn place_name(&self) -> String {
+        self.plan.place_name(&self.place)
+    }
+
+    /// The registered device.
+    fn device(&self) -> Option<&Device> {
+        self.plan.device(self.because.device?)
+    }
+
+    /// The id of the environment entered.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        self.plan.environment(self.entered?.0).map(|found| found.id.as_str())
+    }
+
+    /// The VLAN assigned.
+    #[must_use]
+    pub fn vlan(&self) -> Option<u16> {
+        self.entered.map(|(_, vlan)| vlan.get())
+    }
+
+    /// The certificate's names.
+    #[must_use]
+    pub fn identity(&self) -> Option<String> {
+        self.certificate.as_ref().map(|found| found.identities.join(","))
+    }
+
     /// The fields of its JSON object; the keys are stable.
     #[must_use]
     pub fn fields(&self, language: Language) -> impl Serialize + use<'_> {
+        let (plan, because, device) = (&self.plan, &self.because, self.device());
+        let certificate = self.certificate.as_deref();
+        let rule = because.rule.and_then(|index| plan.rule(index));
+        let grant = because.grant.and_then(|index| plan.grant(index));
         Fields {
-            asset: self.asset.as_deref(),
-            certificate_end: self.certificate_end.map(Timestamp::rfc3339),
+            asset: device.map(|device| device.asset.as_str()),
+            certificate_end: certificate.map(|found| found.not_after.rfc3339()),
             elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
-            environment: self.environment.as_deref(),
+            environment: self.environment(),
             generation: self.generation,
-            grant: self.grant.as_deref(),
-            host: self.host.as_deref(),
-            identity: self.identity.as_deref(),
+            grant: grant.map(|grant| grant.id.as_str()),
+            host: device.map(|device| device.computer.as_str()).filter(|name| !name.is_empty()),
+            identity: self.identity(),
             mac: self.mac.map(|mac| mac.to_string()),
             method: self.method,
             outcome: self.outcome.id(),
-            place: &self.place,
-            raw_calling: &self.raw_calling,
-            raw_user: &self.raw_user,
-            reason: self.because.reason.id(),
+            place: self.place_name(),
+            raw_calling: escape(&self.calling),
+            raw_user: escape(&self.user),
+            reason: because.reason.id(),
             resumed: self.resumed,
             rounds: self.rounds,
-            rule: self.rule.as_deref(),
-            section: self.section.as_deref(),
-            serial: self.serial.as_deref(),
-            site: &self.site,
-            switch: &self.switch,
-            text: self.because.text(language),
+            rule: rule.map(|rule| rule.id.as_str()),
+            section: device.map(|device| device.section.as_str()),
+            serial: certificate.map(|found| found.serial.as_str()),
+            site: self.site(),
+            switch: self.switch(),
+            text: because.text(language),
             tls: self.tls,
-            vlan: self.vlan,
+            vlan: self.vlan(),
         }
     }
 
@@ -122,16 +160,16 @@ impl DecisionRecord {
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = match name {
             "mac" => return self.mac.map(|mac| mac.to_string().into()),
-            "switch" => Some(self.switch.as_str()),
-            "place" => Some(self.place.as_str()),
-            "site" => Some(self.site.as_str()),
+            "place" => return Some(self.place_name().into()),
+            "identity" => return self.identity().map(Cow::Owned),
+            "switch" => Some(self.switch()),
+            "site" => Some(self.site()),
             "reason" => Some(self.because.reason.id()),
             "outcome" => Some(self.outcome.id()),
             "method" => Some(self.method),
-            "identity" => self.identity.as_deref(),
-            "section" => self.section.as_deref(),
-            "asset" => self.asset.as_deref(),
-            "environment" => self.environment.as_deref(),
+            "section" => self.device().map(|device| device.section.as_str()),
+            "asset" => self.device().map(|device| device.asset.as_str()),
+            "environment" => self.environment(),
             _ => None,
         };
         text.map(Cow::Borrowed)
@@ -147,13 +185,13 @@ struct Fields<'a> {
     generation: u64,
     grant: Option<&'a str>,
     host: Option<&'a str>,
-    identity: Option<&'a str>,
+    identity: Option<String>,
     mac: Option<String>,
     method: &'static str,
     outcome: &'static str,
-    place: &'a str,
-    raw_calling: &'a str,
-    raw_user: &'a str,
+    place: String,
+    raw_calling: String,
+    raw_user: String,
     reason: &'static str,
     resumed: bool,
     rounds: u32,

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 pub use accounting::{AccountAction, AccountAnswer, Accounting, Pending};
 pub use answer::session_seconds;
+pub use attachment::Attached;
 pub use event::{DecisionRecord, Event};
 pub use reason::{Action, IgnoreReason, ReplyReason};
 pub use snapshot::{Snapshot, SnapshotError};
@@ -33,7 +34,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 use backoff::Backoff;
 use conversations::{Conversations, Limits, State};
 use dialogue::Dialogue;
-use duplicates::{Duplicates, Key as DuplicateKey, Reply};
+use duplicates::{Duplicates, Key as DuplicateKey, Reply, Sent};
 use request::Request;
 use snapshot::Client;
 
@@ -198,7 +199,7 @@ impl Access {
         let delay = answer.delay;
         let reason = answer.reason;
         if delay == Duration::ZERO || self.delayed.len() >= DELAYED_MAX {
-            remember(self, Reply::Sent(reply.clone()));
+            remember(self, Reply::Sent(Sent::from_slice(reply)));
             return Ok(Action::Reply { reason });
         }
         remember(self, Reply::Awaited);

@@ -1,10 +1,11 @@
 //! One Access-Request on its way to an answer.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialogue::failure_to;
-use super::event::{DecisionRecord, Event};
+use super::event::{DecisionRecord, Event, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
 use super::{Access, answer, attachment, station};
@@ -12,9 +13,7 @@ use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
 use crate::policy::{self, Decision, Evidence};
-use crate::vocabulary::{
-    Because, Certificate, Moment, Outcome, Place, Reason, SwitchIndex, escape, hex,
-};
+use crate::vocabulary::{Because, Moment, Outcome, Place, Reason, SwitchIndex, hex};
 use crate::wire::radius::{Code, Key, Packet, Writer, attribute};
 
 /// A request that passed every check of the packet itself.
@@ -138,9 +137,9 @@ impl Access {
             .map_err(|_| IgnoreReason::Unwritable)?;
         let record = point.record(now, decision, course);
         let mac = record.mac;
-        self.push(Event::Decision(Box::new(record)));
-        if let Some(change) = attachment::change(now, point, decision, course, mac) {
-            self.push(Event::Attachment(change));
+        self.push(Event::Decision(record));
+        if let Some(mac) = mac {
+            self.push(Event::Attachment(attachment::attached(now, point, decision, course, mac)));
         }
         let (reason, delay) = match decision.outcome() {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
@@ -168,8 +167,8 @@ pub(super) struct Site<'a> {
 }
 
 impl Site<'_> {
-    pub(super) fn raw(&self, kind: u8) -> String {
-        self.request.packet.first(kind).map(escape).unwrap_or_default()
+    pub(super) fn raw(&self, kind: u8) -> Octets {
+        self.request.packet.first(kind).map(Octets::from_slice).unwrap_or_default()
     }
 
     /// The same device has the same pseudonym at every switch and on every node (VLAN-7).
@@ -181,37 +180,19 @@ impl Site<'_> {
 
     fn record(&self, now: Moment, decision: &Decision, course: &Course<'_>) -> DecisionRecord {
         let snapshot = self.request.snapshot;
-        let plan = &snapshot.plan;
-        let because = &decision.because;
-        let device = because.device.and_then(|index| plan.device(index));
-        let certificate: Option<&Certificate> =
-            course.handshake.map(|handshake| handshake.certificate.get());
-        let entry = decision.entry();
-        let environment = entry.and_then(|entry| plan.environment(entry.environment));
-        let switch = plan.switch(self.request.switch);
-        let site = switch.and_then(|switch| plan.site(switch.site));
         DecisionRecord {
             time: now.wall,
             generation: snapshot.generation,
-            site: site.map(|site| site.id.clone()).unwrap_or_default(),
-            switch: switch.map(|switch| switch.id.clone()).unwrap_or_default(),
-            place: plan.place_name(&self.place),
+            plan: Arc::clone(&snapshot.plan),
+            place: self.place.clone(),
             mac: station::device_mac(self.request.packet, self.profile),
-            raw_user: self.raw(attribute::USER_NAME),
-            raw_calling: self.raw(self.profile.request.calling.attribute),
+            user: self.raw(attribute::USER_NAME),
+            calling: self.raw(self.profile.request.calling.attribute),
             method: course.method,
-            identity: certificate.map(|found| found.identities.join(",")),
-            serial: certificate.map(|found| found.serial.clone()),
-            certificate_end: certificate.map(|found| found.not_after),
+            certificate: course.handshake.map(|found| Box::new(found.certificate.get().clone())),
             outcome: decision.outcome(),
-            because: because.clone(),
-            asset: device.map(|device| device.asset.clone()),
-            host: device.map(|device| device.computer.clone()).filter(|name| !name.is_empty()),
-            section: device.map(|device| device.section.clone()),
-            environment: environment.map(|found| found.id.clone()),
-            vlan: entry.map(|entry| entry.vlan.get()),
-            rule: because.rule.and_then(|index| plan.rule(index)).map(|rule| rule.id.clone()),
-            grant: because.grant.and_then(|index| plan.grant(index)).map(|grant| grant.id.clone()),
+            because: decision.because.clone(),
+            entered: decision.entry().map(|entry| (entry.environment, entry.vlan)),
             resumed: course.handshake.is_some_and(|handshake| handshake.resumed),
             tls: course.handshake.map(|handshake| handshake.version.id()),
             rounds: course.rounds,

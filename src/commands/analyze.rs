@@ -143,7 +143,7 @@ impl Reading<'_> {
                 match event {
                     Event::Verdict(verdict) => self.verdict(&verdict),
                     Event::Breach(breach) => self.breach(&breach),
-                    Event::Notice { kind, about, .. } => self.notice(kind, &about),
+                    Event::Notice { kind, about, facts, .. } => self.notice(kind, &about, &facts),
                     Event::Sign { .. } => {}
                 }
             }
@@ -274,11 +274,11 @@ impl Reading<'_> {
         self.signs(&entry.signs);
     }
 
-    fn notice(&mut self, kind: NoticeKind, about: &About) {
+    fn notice(&mut self, kind: NoticeKind, about: &About, facts: &[(&'static str, String)]) {
         if !self.watch {
             return;
         }
-        let facts = [("subject", about.subject.to_string())];
+        let facts = [facts, &[("subject", about.subject.to_string())]].concat();
         let text = kind.text().fill(self.console.language, &facts);
         if self.json {
             let mut value = about_json(&self.file, about, self.plan);

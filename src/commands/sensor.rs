@@ -45,6 +45,32 @@ pub(super) fn define(language: Language) -> Command {
     let list = Command::new("list").about(
         words.say("サーバーから見たセンサーの一覧", "show the sensors as the service sees them"),
     );
+    let changes = Command::new("changes").about(words.say(
+        "センサーが見た、端末のふだんと違う点の一覧",
+        "show what stations do unlike before, as sensors saw it",
+    ));
+    let change = || {
+        Arg::new("subject").value_name("CHANGE").required(true).help(words.say(
+            "changes に表示された番号、または MAC アドレス(その端末の未決の変化すべて)",
+            "the name that `changes` shows, or a MAC address for every open change of it",
+        ))
+    };
+    let reason =
+        || words.text("reason", "TEXT", "理由(記録に残る)", "why, for the record").required(true);
+    let accept = words
+        .verb(
+            "accept",
+            "変化を正常と認める(以後は兆候にしない)",
+            "a change is the station's own from now on and no sign any more",
+        )
+        .args([change(), reason()]);
+    let deny = words
+        .verb(
+            "deny",
+            "変化を認めない(見えるかぎり兆候とし、更新とも見なさない)",
+            "a change is none of ours: a sign whenever it is seen, and never an update",
+        )
+        .args([change(), reason()]);
     words
         .group(
             "sensor",
@@ -56,6 +82,9 @@ pub(super) fn define(language: Language) -> Command {
             site::with_files(check, words),
             site::with_json(site::with_state(status, words), words),
             site::with_json(site::with_state(list, words), words),
+            site::with_json(site::with_state(changes, words), words),
+            site::with_json(site::with_state(accept, words), words),
+            site::with_json(site::with_state(deny, words), words),
         ])
 }
 
@@ -84,7 +113,45 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         Some(("check", inner)) => check(inner, console),
         Some(("status", inner)) => status(inner, console),
         Some(("list", inner)) => list(inner, console),
+        Some(("changes", inner)) => operate::ask(inner, console, Ask::SensorChanges, print_changes),
+        Some(("accept", inner)) => {
+            let (subject, reason) = decided(inner);
+            operate::ask(inner, console, Ask::SensorAccept { subject, reason }, print_changes)
+        }
+        Some(("deny", inner)) => {
+            let (subject, reason) = decided(inner);
+            operate::ask(inner, console, Ask::SensorDeny { subject, reason }, print_changes)
+        }
         _ => WRONG_USE,
+    }
+}
+
+fn decided(matches: &ArgMatches) -> (String, String) {
+    let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    (text("subject"), text("reason"))
+}
+
+fn print_changes(console: &mut Console, result: &Value) {
+    for change in result.as_array().into_iter().flatten() {
+        let fact =
+            |key: &'static str| (key, operate::shown(change.get(key).unwrap_or(&Value::Null)));
+        let keys = ["change", "mac", "vlan", "sensor", "kind", "text", "first", "last", "by"];
+        let mut facts: Vec<_> = keys.into_iter().map(fact).collect();
+        facts.push(fact("reason"));
+        let state = match change["state"].as_str() {
+            Some("accepted") => {
+                Text { ja: "承認 {by}: {reason}", en: "accepted by {by}: {reason}" }
+            }
+            Some("denied") => Text { ja: "否認 {by}: {reason}", en: "denied by {by}: {reason}" },
+            Some("update") => Text { ja: "更新", en: "an update" },
+            _ => Text { ja: "未決", en: "open" },
+        };
+        facts.push(("state", state.fill(console.language, &facts)));
+        let text = Text {
+            ja: "{change} {mac}(VLAN {vlan}、{sensor}): {text} [{kind}] {first} から {last} まで、{state}",
+            en: "{change} {mac} (VLAN {vlan}, {sensor}): {text} [{kind}] from {first} to {last}; {state}",
+        };
+        console.line(text.fill(console.language, &facts));
     }
 }
 

@@ -87,6 +87,9 @@ impl Enforcer {
     /// A switch was told something by admission, or told accounting something. What was decided
     /// just now is as it should be.
     pub fn handle(&mut self, now: Moment, input: ledger::Input) {
+        if self.tasks.is_empty() && self.held.matters.is_empty() {
+            return self.ledger.handle(now, input);
+        }
         let (key, opened) = match &input {
             ledger::Input::Attached(attachment) => (attachment.key.clone(), true),
             ledger::Input::Refused(key) => (Key::clone(key), false),

@@ -79,6 +79,8 @@ struct Held {
     until: Duration,
     /// Its time in `ends`.
     listed: Duration,
+    /// Whether it is among those that changed.
+    changed: bool,
 }
 
 impl Ledger {
@@ -121,6 +123,7 @@ impl Ledger {
             let mut attachment = Attachment::clone(&held.attachment);
             attachment.session.id = Some(session.to_vec());
             held.attachment = Arc::new(attachment);
+            held.changed = true;
             self.changed.insert(key.clone());
         }
     }
@@ -177,10 +180,19 @@ impl Ledger {
         self.ends.first().map(|(until, _)| *until)
     }
 
+    /// Whether an attachment changed that was not taken yet.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// The next attachment that changed, as it is now.
     pub fn poll_event(&mut self) -> Option<Change> {
         let key = self.changed.pop_first()?;
-        let attachment = self.held.get(&key).map(|held| Arc::clone(&held.attachment));
+        let attachment = self.held.get_mut(&key).map(|held| {
+            held.changed = false;
+            Arc::clone(&held.attachment)
+        });
         Some((key, attachment))
     }
 
@@ -235,10 +247,11 @@ impl Ledger {
     }
 
     fn hold(&mut self, until: Duration, attachment: Attachment) {
-        if !self.changed.contains(&attachment.key) {
-            self.changed.insert(attachment.key.clone());
-        }
         if let Some(held) = self.held.get_mut(&attachment.key) {
+            if !held.changed {
+                held.changed = true;
+                self.changed.insert(attachment.key.clone());
+            }
             if until < held.listed {
                 self.ends.remove(&(held.listed, attachment.key.clone()));
                 self.ends.insert((until, attachment.key.clone()));
@@ -256,7 +269,9 @@ impl Ledger {
         }
         let key = attachment.key.clone();
         self.ends.insert((until, key.clone()));
-        self.held.insert(key, Held { attachment: Arc::new(attachment), until, listed: until });
+        self.changed.insert(key.clone());
+        let attachment = Arc::new(attachment);
+        self.held.insert(key, Held { attachment, until, listed: until, changed: true });
     }
 
     fn forget(&mut self, key: &Key) -> bool {

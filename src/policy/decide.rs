@@ -30,7 +30,10 @@ pub fn decide(
         Err(because) => return Decision::refuse(because),
     };
     let decision = judge(plan, &subject, evidence, place, now);
-    match marks.strictest(&mark_subjects(plan, &subject, evidence, place), now) {
+    // Most days nobody is marked, and the subjects need not be spelled out.
+    let strictest = (!marks.is_empty())
+        .then(|| marks.strictest(&mark_subjects(plan, &subject, evidence, place), now));
+    match strictest.flatten() {
         Some(mark) => marked(plan, &subject, evidence, place, decision, mark),
         None => decision,
     }

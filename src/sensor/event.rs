@@ -81,6 +81,10 @@ pub enum Event {
         kind: NoticeKind,
         /// Whom it is about.
         about: About,
+        /// What its text wants filled in beside the subject.
+        facts: Vec<(&'static str, String)>,
+        /// The changes that are taken back by it.
+        changes: Vec<u64>,
         /// The frame.
         frame: u64,
         /// Its time.

@@ -61,10 +61,12 @@ impl VerdictKind {
 }
 
 registry! {
-    /// What is told without being an alarm.
+    /// What is told without being an alarm; {subject} is who it is about.
     NoticeKind {
         LocalNat "local-nat"
             ["{subject} では仮想マシンがアドレス変換を使っているようです", "a virtual machine on {subject} seems to be translated"]
+        FleetDrift "fleet-drift"
+            ["{count} 台が一日のうちに同じように変わりました({one} から {other} へ、最後は {subject})。更新と見なし、兆候にしません", "{count} stations changed in the same way within a day (from {one} to {other}, the last was {subject}); this counts as an update and raises no signs"]
         UnplannedDhcp "unplanned-dhcp"
             ["{subject} が DHCP で応答しています。計画がないため正しいかどうかは判定できません", "{subject} answers DHCP; without a plan there is no telling whether it should"]
         UnplannedRouter "unplanned-router"
@@ -83,12 +85,16 @@ mod tests {
     fn both_languages_want_the_same_facts_and_ids_are_unique() {
         let mut ids = BTreeSet::new();
         let verdicts = VerdictKind::ALL.iter().map(|kind| (kind.id(), kind.text()));
-        for (id, text) in
-            verdicts.chain(NoticeKind::ALL.iter().map(|kind| (kind.id(), kind.text())))
-        {
+        for (id, text) in verdicts {
             assert!(ids.insert(id), "{id} is used twice");
             assert!(text.wants(Language::Japanese).eq(["subject"]));
             assert!(text.wants(Language::English).eq(["subject"]));
+        }
+        for kind in NoticeKind::ALL {
+            assert!(ids.insert(kind.id()), "{} is used twice", kind.id());
+            let wants = |language| kind.text().wants(language).collect::<BTreeSet<_>>();
+            assert_eq!(wants(Language::Japanese), wants(Language::English), "{}", kind.id());
+            assert!(wants(Language::English).contains("subject"));
         }
         assert!(VerdictKind::ALL.iter().all(|kind| VerdictKind::parse(kind.id()) == Some(*kind)));
     }

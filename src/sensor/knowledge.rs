@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
+use super::habit::digest;
 use super::separation::Separation;
 pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
@@ -169,6 +170,26 @@ impl Knowledge {
             subject.and_then(|subject| self.roles.get(&subject)).copied().unwrap_or_default()
         };
         of(mac.map(Subject::Mac)).and(of(address.map(Subject::Ip)))
+    }
+
+    /// Where the mirror stands and which addresses gateways have, as a number to compare: what was
+    /// learnt of hops and gateways is worth nothing elsewhere.
+    #[must_use]
+    pub fn ground(&self) -> u64 {
+        let mut routers: Vec<String> = self
+            .roles
+            .iter()
+            .filter(|(_, roles)| roles.has(Role::Router))
+            .map(|(subject, _)| subject.to_string())
+            .collect();
+        routers.sort();
+        let vantage: &[u8] = match self.vantage {
+            Vantage::Edge => b"edge",
+            Vantage::Core => b"core",
+            Vantage::Learn => b"learn",
+        };
+        let untagged = self.untagged.unwrap_or(0).to_be_bytes();
+        digest(&[vantage, &untagged, routers.join(" ").as_bytes()])
     }
 
     /// How grave findings on a VLAN are.

@@ -11,6 +11,8 @@ use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
 use crate::vocabulary::{Language, Text};
 
+/// Changes taken back by one notice.
+const CHANGES_MAX: usize = 512;
 /// Signs told with one verdict.
 const NOTES_MAX: usize = 16;
 /// The sign of the tripwire.
@@ -54,6 +56,27 @@ pub struct Note {
 }
 
 impl Note {
+    /// A notice in words, where it has more to say than whom it is about.
+    fn notice(
+        kind: NoticeKind,
+        about: &About,
+        facts: &[(&'static str, String)],
+        (frame, time): (u64, &str),
+    ) -> Option<Self> {
+        if facts.is_empty() {
+            return None;
+        }
+        let facts = [facts, &[("subject", about.subject.to_string())]].concat();
+        Some(Self {
+            id: kind.id().to_owned(),
+            hard: false,
+            frame,
+            time: time.to_owned(),
+            ja: kind.text().fill(Language::Japanese, &facts),
+            en: kind.text().fill(Language::English, &facts),
+        })
+    }
+
     fn seen(breach: &Breach, seen: &Evidence) -> Self {
         Self {
             id: breach.kind.id().to_owned(),
@@ -117,6 +140,10 @@ pub struct Observation {
     /// The environments of a breach: the VLAN's own, and the one that should not be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
+    /// Names of changes, in hexadecimal: the one that a sign tells of, those that a notice takes
+    /// back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
 }
 
 impl Observation {
@@ -137,6 +164,7 @@ impl Observation {
             score_tenths: 0,
             signs: Vec::new(),
             environments: Vec::new(),
+            changes: Vec::new(),
         };
         match event {
             Event::Verdict(verdict) => {
@@ -164,11 +192,19 @@ impl Observation {
                 let time = sign.time.timestamp().rfc3339();
                 Self {
                     signs: vec![Note::new(sign)],
+                    changes: sign.change.map(change_name).into_iter().collect(),
                     ..told(Level::Sign, sign.kind.id(), about, time, sign.frame)
                 }
             }
-            Event::Notice { kind, about, frame, time } => {
-                told(Level::Notice, kind.id(), about, time.timestamp().rfc3339(), *frame)
+            Event::Notice { kind, about, facts, changes, frame, time } => {
+                let time = time.timestamp().rfc3339();
+                let note = Note::notice(*kind, about, facts, (*frame, &time));
+                let changes = changes.iter().take(CHANGES_MAX).copied();
+                Self {
+                    signs: note.into_iter().collect(),
+                    changes: changes.map(change_name).collect(),
+                    ..told(Level::Notice, kind.id(), about, time, *frame)
+                }
             }
         }
     }
@@ -190,6 +226,7 @@ impl Observation {
             score_tenths: 0,
             signs: Vec::new(),
             environments: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -234,7 +271,8 @@ impl Observation {
             }
             Level::Notice => {
                 let kind = NoticeKind::ALL.iter().find(|kind| kind.id() == self.kind)?;
-                Some(kind.text().fill(language, &[subject]))
+                let told = self.signs.first().map(|note| note.text(language).to_owned());
+                told.or_else(|| Some(kind.text().fill(language, &[subject])))
             }
             Level::Breach => {
                 BreachKind::parse(&self.kind)?;
@@ -252,6 +290,18 @@ impl Observation {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// A change's name as it is written.
+#[must_use]
+pub fn change_name(change: u64) -> String {
+    format!("{change:016x}")
+}
+
+/// Reads a change's name.
+#[must_use]
+pub fn change_of(name: &str) -> Option<u64> {
+    (name.len() == 16).then(|| u64::from_str_radix(name, 16).ok()).flatten()
 }
 
 /// What a sensor counts, since it began.
@@ -285,4 +335,7 @@ pub struct Report {
     pub pulse: Pulse,
     /// In the order of their numbers.
     pub observations: Vec<Observation>,
+    /// Changes about which an operator's word was taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<String>,
 }

@@ -77,6 +77,16 @@ registry! {
             ["端末のポートから {protocol} が届きました", "{protocol} came in on an access port"]
         NeighbourChanged "l2.neighbour"
             ["{protocol} の名乗りが変わりました", "the {protocol} neighbour changed"]
+        TlsMismatch "stack.tls"
+            ["TLS の ClientHello({shape})は、ほかの端末では {other} から出ているのに、{one} の TCP スタックから出ています({address})", "a TLS offer ({shape}) that others here make from {other} comes from a TCP stack of {one} ({address})"]
+        ProbeBurst "names.ncsi"
+            ["つなぎ直したわけでもないのに、Windows の接続確認({name})が行われました({address})", "it checks its connection as Windows does when an interface comes up ({name}), while none here did ({address})"]
+        StackChanged "stack.changed"
+            ["TCP スタックの種類が、この端末の {one} ではなく {other} です({address})", "the kind of TCP stack is {other}, not this station's {one} ({address})"]
+        TtlChanged "stack.ttl-changed"
+            ["パケットの初期 TTL が、この端末の {one} ではなく {other} です({address})", "packets begin with TTL {other}, not this station's {one} ({address})"]
+        ServiceAdded "http.new-service"
+            ["{server} が、これまでなかった接続を受けています", "{server} accepts connections, which it never did before"]
         NeighbourSwitch "l2.neighbour-switch"
             ["端末のポートの相手が {protocol} でスイッチまたはルーターと名乗っています", "the {protocol} neighbour on an access port says to be a switch or router"]
         SeveralMacs "l2.several-macs"
@@ -128,7 +138,10 @@ impl SignKind {
             | Self::StackVariants
             | Self::AgentMismatch
             | Self::ServerStack
-            | Self::PhoneStack => Family::Stack,
+            | Self::PhoneStack
+            | Self::TlsMismatch
+            | Self::StackChanged
+            | Self::TtlChanged => Family::Stack,
             Self::PhoneDhcp | Self::DhcpChanged | Self::RogueDhcp => Family::Dhcp,
             Self::RogueRa
             | Self::BridgeFrame
@@ -139,10 +152,13 @@ impl SignKind {
             | Self::LocalMac
             | Self::MakerBlock => Family::Layer2,
             Self::TetherAddress | Self::TetherGateway | Self::ForeignAddress => Family::Address,
-            Self::GatewayDescription | Self::PhoneHost | Self::PhoneName => Family::Names,
+            Self::GatewayDescription | Self::PhoneHost | Self::PhoneName | Self::ProbeBurst => {
+                Family::Names
+            }
             Self::PhoneAgent
             | Self::HttpServer
             | Self::ServicePort
+            | Self::ServiceAdded
             | Self::ProxyRequest
             | Self::SocksProxy
             | Self::ForwardedField => Family::Http,
@@ -159,6 +175,7 @@ impl SignKind {
             Self::HopDistance
             | Self::RelayedFlow
             | Self::TtlFamilies
+            | Self::StackChanged
             | Self::ProxyRequest
             | Self::SocksProxy => 7,
             Self::StackClasses
@@ -168,17 +185,24 @@ impl SignKind {
             | Self::NeighbourSwitch
             | Self::PhoneAgent
             | Self::ServicePort => 6,
-            Self::StackWindows | Self::ServerStack | Self::SeveralMacs | Self::MacMoved => 5,
+            Self::StackWindows
+            | Self::ServerStack
+            | Self::SeveralMacs
+            | Self::TtlChanged
+            | Self::MacMoved => 5,
             Self::AgentMismatch
             | Self::PhoneStack
             | Self::NeighbourChanged
             | Self::GatewayDescription
+            | Self::ServiceAdded
             | Self::PhoneHost
             | Self::FastAnswer => 4,
-            Self::MakerBlock | Self::TetherAddress | Self::TetherGateway | Self::ForwardedField => {
-                3
-            }
-            Self::LocalMac | Self::ForeignAddress => 2,
+            Self::MakerBlock
+            | Self::TetherAddress
+            | Self::TetherGateway
+            | Self::TlsMismatch
+            | Self::ForwardedField => 3,
+            Self::LocalMac | Self::ForeignAddress | Self::ProbeBurst => 2,
             Self::StackVariants => 1,
         }
     }
@@ -190,7 +214,9 @@ impl SignKind {
         match self {
             Self::HopDistance => &[K::Relay, K::Nat],
             Self::RelayedFlow => &[K::Relay],
-            Self::TtlFamilies | Self::StackClasses | Self::StackWindows => &[K::StackMix],
+            Self::TtlFamilies | Self::StackClasses | Self::StackWindows | Self::StackChanged => {
+                &[K::StackMix]
+            }
             Self::PhoneStack
             | Self::PhoneDhcp
             | Self::PhoneHost
@@ -208,6 +234,10 @@ impl SignKind {
             Self::StackVariants
             | Self::AgentMismatch
             | Self::ServerStack
+            | Self::TtlChanged
+            | Self::TlsMismatch
+            | Self::ProbeBurst
+            | Self::ServiceAdded
             | Self::DhcpChanged
             | Self::NeighbourChanged
             | Self::SeveralMacs
@@ -239,6 +269,8 @@ pub struct Sign {
     pub address: Option<IpAddr>,
     /// The port of the service it is about, where it is about one.
     pub port: Option<u16>,
+    /// What names the change it tells of, where it tells of one.
+    pub change: Option<u64>,
     /// What its text wants filled in.
     pub facts: Vec<(&'static str, String)>,
 }

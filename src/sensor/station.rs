@@ -41,6 +41,8 @@ pub struct TtlFamily {
     pub initial: u8,
     /// Packets seen.
     pub packets: u32,
+    /// Packets seen since the last pause.
+    pub lately: u32,
     /// When one was seen last.
     pub time: CaptureTime,
 }
@@ -73,6 +75,12 @@ pub struct Station {
     pub neighbours: [Option<Neighbour>; 2],
     /// Whether what its address alone says was looked at.
     pub looked_at: bool,
+    /// When its first frame after a pause came, or it last asked for an address.
+    pub awake: CaptureTime,
+    /// When its last packet came.
+    pub seen: CaptureTime,
+    /// The name of its last connection check, as a number, and when.
+    pub probe: Option<(u64, CaptureTime)>,
     /// The notices given about it.
     pub notices: Vec<NoticeKind>,
     /// Its signs.
@@ -93,6 +101,9 @@ impl Station {
             dhcp: None,
             neighbours: [None; 2],
             looked_at: false,
+            awake: now,
+            seen: now,
+            probe: None,
             notices: Vec::new(),
             signs: Vec::new(),
             alarms: Vec::new(),

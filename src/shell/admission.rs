@@ -7,21 +7,25 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use prometheus::{Gauge, Histogram, IntCounter};
+
 use super::log::{self, Log};
 use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
 use super::service::{Feed, Input};
 use super::told::Told;
 use super::workers::{Answer, Answerer};
-use crate::access::{Access, Action, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot};
-use crate::ledger;
-use crate::vocabulary::{Moment, Outcome};
+use crate::access::{
+    Access, Action, Attached, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot,
+};
+use crate::plan::Plan;
+use crate::vocabulary::{EnvironmentIndex, Moment, Outcome, SwitchIndex};
 
 /// Sources complained of at once; further ones are counted only.
 const COMPLAINTS_MAX: usize = 1024;
 /// A full table is looked through for sources to forget at most this often.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Decisions are handed on this many together, or when the first has waited so long.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 const HOLD: Duration = Duration::from_millis(5);
 /// How long a source stays uncommented after a line about it.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
@@ -37,10 +41,35 @@ pub(super) struct Admission {
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
     swept: Duration,
     decisions: Vec<Told>,
-    attachments: Vec<ledger::Input>,
+    attachments: Vec<Attached>,
+    /// Counters found once for each generation.
+    decided: HashMap<Decided, DecidedCounters>,
+    received: HashMap<(Option<SwitchIndex>, &'static str), ReceivedCounters>,
     /// When they are handed on at the latest.
     due: Option<Duration>,
     events_lost: u64,
+}
+
+/// What decisions are counted by.
+#[derive(PartialEq, Eq, Hash)]
+struct Decided {
+    switch: SwitchIndex,
+    environment: Option<EnvironmentIndex>,
+    method: &'static str,
+    result: &'static str,
+    reason: &'static str,
+}
+
+struct ReceivedCounters {
+    requests: IntCounter,
+    /// When the last one came from that switch.
+    last: Option<Gauge>,
+}
+
+struct DecidedCounters {
+    replies: IntCounter,
+    decisions: IntCounter,
+    seconds: Histogram,
 }
 
 /// When a source was last complained of, and how often it has given cause since.
@@ -69,6 +98,8 @@ impl Admission {
             swept: Duration::ZERO,
             decisions: Vec::with_capacity(BATCH),
             attachments: Vec::with_capacity(BATCH),
+            decided: HashMap::new(),
+            received: HashMap::new(),
             due: None,
             events_lost: 0,
         }
@@ -83,7 +114,7 @@ impl Admission {
         }
         if !self.attachments.is_empty() {
             let told = std::mem::replace(&mut self.attachments, Vec::with_capacity(BATCH));
-            self.sessions.tell(told);
+            self.sessions.decided(told);
         }
     }
 
@@ -126,27 +157,72 @@ impl Admission {
         self.log.event(now.wall, log::Event::Complaint, &facts);
     }
 
-    fn decided(&self, record: &DecisionRecord) {
+    fn decided(&mut self, record: &DecisionRecord) {
         let result = match record.outcome {
             Outcome::Admit => ReplyReason::Accept,
             Outcome::Quarantine => ReplyReason::Quarantine,
             Outcome::Refuse => ReplyReason::Reject,
         };
-        let (method, result, reason) = (record.method, result.id(), record.because.reason.id());
-        let labels = [record.switch.as_str(), method, result, reason];
-        self.metrics.replies.with_label_values(&labels).inc();
-        let environment = record.environment.as_deref().unwrap_or_default();
-        let labels = [record.switch.as_str(), environment, record.outcome.id()];
-        self.metrics.decisions.with_label_values(&labels).inc();
-        let seconds = self.metrics.auth_seconds.with_label_values(&[method, result]);
-        seconds.observe(record.elapsed.as_secs_f64());
+        let key = Decided {
+            switch: record.place.switch,
+            environment: record.entered.map(|(environment, _)| environment),
+            method: record.method,
+            result: result.id(),
+            reason: record.because.reason.id(),
+        };
+        let metrics = &self.metrics;
+        let counters = self.decided.entry(key).or_insert_with_key(|key| {
+            let switch = record.switch();
+            let environment = record.environment().unwrap_or_default();
+            let labels = [switch, key.method, key.result, key.reason];
+            DecidedCounters {
+                replies: metrics.replies.with_label_values(&labels),
+                decisions: metrics.decisions.with_label_values(&[
+                    switch,
+                    environment,
+                    record.outcome.id(),
+                ]),
+                seconds: metrics.auth_seconds.with_label_values(&[key.method, key.result]),
+            }
+        });
+        counters.replies.inc();
+        counters.decisions.inc();
+        counters.seconds.observe(record.elapsed.as_secs_f64());
         if record.rounds > 1 {
-            self.metrics.eap_rounds.observe(f64::from(record.rounds));
+            metrics.eap_rounds.observe(f64::from(record.rounds));
         }
         if record.resumed {
-            self.metrics.resumptions.inc();
+            metrics.resumptions.inc();
         }
     }
+
+    /// Counts a request; gives the id of the switch it came from.
+    fn received(&mut self, now: Moment, datagram: &[u8], source: IpAddr) -> Option<SwitchIndex> {
+        let snapshot = self.access.snapshot();
+        let switch = snapshot.plan.client_by_address(source);
+        // The code octet; any other number is no request.
+        let kind = match datagram.first() {
+            Some(1) => "access-request",
+            Some(12) => "status-server",
+            Some(_) | None => "other",
+        };
+        let metrics = &self.metrics;
+        let counters = self.received.entry((switch, kind)).or_insert_with(|| {
+            let client = client_label(&snapshot.plan, switch);
+            let last = switch.map(|_| metrics.last_request.with_label_values(&[client]));
+            ReceivedCounters { requests: metrics.requests.with_label_values(&[client, kind]), last }
+        });
+        counters.requests.inc();
+        if let Some(last) = &counters.last {
+            last.set(epoch(now.wall));
+        }
+        switch
+    }
+}
+
+/// How a source is called in metrics.
+fn client_label(plan: &Plan, switch: Option<SwitchIndex>) -> &str {
+    switch.and_then(|switch| plan.switch(switch)).map_or(CLIENT_UNKNOWN, |switch| &switch.id)
 }
 
 impl Answerer for Admission {
@@ -161,17 +237,8 @@ impl Answerer for Admission {
         reply: &mut Vec<u8>,
     ) -> Answer {
         let action = self.access.handle(now, datagram, source, local, reply);
-        let client = self.access.snapshot().client_id(source.ip()).unwrap_or(CLIENT_UNKNOWN);
-        // The code octet; any other number is no request.
-        let kind = match datagram.first() {
-            Some(1) => "access-request",
-            Some(12) => "status-server",
-            Some(_) | None => "other",
-        };
-        self.metrics.requests.with_label_values(&[client, kind]).inc();
-        if client != CLIENT_UNKNOWN {
-            self.metrics.last_request.with_label_values(&[client]).set(epoch(now.wall));
-        }
+        let switch = self.received(now, datagram, source.ip());
+        let client = client_label(&self.access.snapshot().plan, switch);
         match action {
             Action::Reply { reason } => {
                 match reason {
@@ -214,8 +281,10 @@ impl Answerer for Admission {
     }
 
     fn replace(&mut self, snapshot: Arc<Snapshot>) {
-        // What was decided before is told before.
+        // What was decided before is told before; the new plan has other numbers.
         self.hand_on();
+        self.decided.clear();
+        self.received.clear();
         self.access.replace(snapshot);
     }
 

@@ -179,6 +179,22 @@ pub enum Command {
     },
     /// The sensors and how they do.
     SensorList,
+    /// What stations do unlike before, as sensors report it.
+    SensorChanges,
+    /// A change is the station's own from now on.
+    SensorAccept {
+        /// The change's name, or a MAC address for every open change of it.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+    /// A change is none of ours, and goes on being a sign.
+    SensorDeny {
+        /// The change's name, or a MAC address for every open change of it.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
     /// Take the labels of a device back, until they change.
     TripwireRevoke {
         /// An asset number.
@@ -254,6 +270,9 @@ impl Command {
             Self::EnforceApprove { .. } => "enforce-approve",
             Self::Observe { .. } => "observe",
             Self::SensorList => "sensor-list",
+            Self::SensorChanges => "sensor-changes",
+            Self::SensorAccept { .. } => "sensor-accept",
+            Self::SensorDeny { .. } => "sensor-deny",
             Self::TripwireRevoke { .. } => "tripwire-revoke",
             Self::TripwireRevoked => "tripwire-revoked",
         }
@@ -270,6 +289,8 @@ impl Command {
             | Self::Quarantine { .. }
             | Self::Release { .. }
             | Self::Disconnect { .. }
+            | Self::SensorAccept { .. }
+            | Self::SensorDeny { .. }
             | Self::TripwireRevoke { .. }
             | Self::EnforceApprove { .. } => true,
             Self::Status
@@ -286,6 +307,7 @@ impl Command {
             | Self::SwitchSweep { .. }
             | Self::Observe { .. }
             | Self::SensorList
+            | Self::SensorChanges
             | Self::TripwireRevoked
             | Self::EnforceList => false,
         }

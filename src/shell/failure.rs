@@ -173,6 +173,8 @@ registry! {
             ["ポート `{port}` はブリッジにありません", "the bridge has no port `{port}`"]
         SensorUnknown "sensor.unknown"
             ["センサー `{sensor}` は config/sensors.toml にないか、enabled = false です", "the sensor `{sensor}` is not in config/sensors.toml, or is not enabled there"]
+        ChangeUnknown "sensor.change-unknown"
+            ["`{subject}` という変化、またはその MAC の未決の変化はありません。sekisho sensor changes で確認してください", "there is no change `{subject}`, and no open change of such a MAC; see `sekisho sensor changes`"]
         SensorRunning "sensor.running"
             ["`{path}` を使うセンサーがすでに動いています", "a sensor that uses `{path}` is already running"]
         TripwireAbsent "tripwire.absent"

@@ -6,6 +6,16 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::{Failure, FailureKind};
 
+/// How much further behind the threads stand whose work can wait: enough that a worker that wakes
+/// goes before them, little enough that on one core they keep up with what it decides.
+const STAND_BACK: i32 = 5;
+
+/// Lets the workers go before this thread.
+pub(super) fn stand_back() {
+    // The calling thread alone (setpriority(2), PRIO_PROCESS). OK because it is slower else.
+    let _ = rustix::process::setpriority_process(None, STAND_BACK);
+}
+
 /// Processor time and memory of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {

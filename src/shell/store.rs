@@ -5,6 +5,7 @@
 //! The file is held exclusively, so two services never share one state directory.
 
 mod attachments;
+mod changes;
 mod heads;
 mod revocations;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
+pub use changes::{CHANGES_MAX, ChangeState, SensorChange, WORDS_MAX};
 pub use heads::RUN_OCTETS_MAX;
 pub use revocations::Revoked;
 
@@ -41,7 +43,7 @@ pub const STORE_FILE: &str = "sekisho.sqlite";
 const APPLICATION_ID: i32 = 0x736b_736f;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE mark (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +88,7 @@ const MIGRATIONS: [&str; 5] = [
 ",
     attachments::MIGRATION,
     heads::MIGRATION,
+    changes::MIGRATION,
     revocations::MIGRATION,
 ];
 

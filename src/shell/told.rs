@@ -44,9 +44,13 @@ pub struct Told {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a batch of decisions is one allocation, and decisions are what there is much of"
+)]
 enum Content {
     Line(Arc<Line>),
-    Decision { record: Box<DecisionRecord>, node: Arc<str>, language: Language },
+    Decision { record: DecisionRecord, node: Arc<str>, language: Language },
 }
 
 #[derive(Serialize)]
@@ -66,7 +70,7 @@ impl Told {
     }
 
     pub(super) const fn decision(
-        record: Box<DecisionRecord>,
+        record: DecisionRecord,
         node: Arc<str>,
         language: Language,
     ) -> Self {

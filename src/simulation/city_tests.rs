@@ -107,7 +107,7 @@ fn run(plan: Plan, city: City) -> (Vec<AttemptResult>, HashMap<(String, String),
                 && let Some(mac) = record.mac
             {
                 let family = record.because.reason.id().split('.').next().unwrap();
-                reasons.insert((mac.to_string(), record.place), family);
+                reasons.insert((mac.to_string(), record.place_name()), family);
             }
         }
         monotonic += Duration::from_millis(50);

@@ -77,6 +77,12 @@ impl Marks {
         ends.filter(|end| now < *end).min()
     }
 
+    /// Whether nobody is marked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_subject.is_empty()
+    }
+
     /// How many marks of a kind are in force at `now`.
     #[must_use]
     pub fn count(&self, kind: MarkKind, now: Timestamp) -> usize {
@@ -94,9 +100,6 @@ impl Marks {
     /// The strictest mark in force at `now` against any of `subjects`; the oldest of equals.
     #[must_use]
     pub fn strictest<'a>(&'a self, subjects: &[MarkSubject], now: Timestamp) -> Option<&'a Mark> {
-        if self.by_subject.is_empty() {
-            return None;
-        }
         subjects
             .iter()
             .filter_map(|subject| self.by_subject.get(subject))

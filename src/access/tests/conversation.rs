@@ -28,8 +28,8 @@ fn tls_7_mppe_1_every_way_in_ends_with_the_vlan_and_the_same_keys() {
                 let (keys, (recv, send)) = (ended.keys.unwrap(), ended.sent_keys.unwrap());
                 assert_eq!((keys.recv.expose(), keys.send.expose()), (&recv[..], &send[..]));
                 let record = desk.decision();
-                assert_eq!((record.resumed, record.vlan), (resumed, Some(130)), "{versions:?}");
-                assert_eq!(record.identity.as_deref(), Some(PC.name));
+                assert_eq!((record.resumed, record.vlan()), (resumed, Some(130)), "{versions:?}");
+                assert_eq!(record.identity().as_deref(), Some(PC.name));
             }
         }
     }
@@ -68,7 +68,7 @@ fn res_1_res_2_a_resumption_follows_list_inventory_and_marks() {
         assert_eq!(text(&ended.reply, attribute::TUNNEL_PRIVATE_GROUP_ID).unwrap(), "120");
         let record = desk.decision();
         assert!(record.resumed);
-        assert_eq!(record.environment.as_deref(), Some("B"));
+        assert_eq!(record.environment(), Some("B"));
 
         desk.revoke(&serial);
         let ended = desk.authenticate(&PC, &config, false, None, nothing);
@@ -202,7 +202,7 @@ fn eap_11_conversations_are_bounded_and_their_end_is_recorded() {
     assert_eq!(desk.access.gauges().conversations, 0);
     let record = desk.decision();
     assert_eq!(record.because.reason, Reason::EapAbandoned);
-    assert_eq!(record.place, "kenko/ken-sw02/GigabitEthernet1/0/5");
+    assert_eq!(record.place_name(), "kenko/ken-sw02/GigabitEthernet1/0/5");
 }
 
 /// FMT-11, EAP-3: passwords beside EAP, and EAP-Key-Name only when asked for.

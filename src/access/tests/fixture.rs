@@ -255,7 +255,7 @@ impl Desk {
         let mut last = None;
         while let Some(event) = self.access.poll_event() {
             if let Event::Decision(record) = event {
-                last = Some(*record);
+                last = Some(record);
             }
         }
         last.expect("a decision")

@@ -222,7 +222,7 @@ fn what_admission_tells_is_what_enforcement_needs() {
     let mut enforcer = enforcer(&desk, Vec::new());
     while let Some(event) = desk.access.poll_event() {
         if let AccessEvent::Attachment(told) = event {
-            enforcer.handle(desk.now, told);
+            enforcer.handle(desk.now, told.input().unwrap());
         }
     }
     let sessions: Vec<_> = enforcer.ledger().iter().cloned().collect();
@@ -243,7 +243,7 @@ fn what_admission_tells_is_what_enforcement_needs() {
     desk.authenticate(&PC, &config, false, None, |_, _| {});
     while let Some(event) = desk.access.poll_event() {
         if let AccessEvent::Attachment(told) = event {
-            enforcer.handle(desk.now, told);
+            enforcer.handle(desk.now, told.input().unwrap());
         }
     }
     assert_eq!(done(&mut enforcer), [(mac(PC.mac), Ending::Decided)]);

@@ -3,7 +3,7 @@
 //! They belong on links between switches. On a port where a PC is registered they mean that
 //! something behind it bridges.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use crate::sensor::habit::digest;
 
 use super::{Content, Flaw, u16_at, u32_at};
 
@@ -78,9 +78,7 @@ pub struct Neighbour {
 
 impl Neighbour {
     fn of(name: &[u8], switches: bool) -> Self {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        Self { name: hasher.finish(), switches }
+        Self { name: digest(&[name]), switches }
     }
 }
 

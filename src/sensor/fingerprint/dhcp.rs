@@ -25,6 +25,18 @@ pub enum DhcpClass {
 }
 
 impl DhcpClass {
+    /// Every class; the order is written down by sensors, so new ones go last.
+    pub const ALL: &'static [Self] = &[
+        Self::Windows,
+        Self::Android,
+        Self::Iphone,
+        Self::Macos,
+        Self::Linux,
+        Self::Busybox,
+        Self::Lwip,
+        Self::Pxe,
+    ];
+
     /// Whether it is a phone's.
     #[must_use]
     pub const fn is_phone(self) -> bool {

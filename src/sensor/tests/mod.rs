@@ -1,6 +1,7 @@
 //! The sensor on frames made here: each sign, each rule of judgement, hostile octets, bounds.
 
 mod frames;
+mod habits;
 mod hostile;
 mod judging;
 mod quiet;

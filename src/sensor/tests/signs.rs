@@ -374,3 +374,47 @@ fn a_router_makers_block_supports_hops_and_nothing_else() {
     let seen = run(edge(), &[arp(router, "10.1.1.5"), forwarded]);
     assert_eq!(seen.kinds(), [VerdictKind::Nat]);
 }
+
+#[test]
+fn a_connection_check_without_a_link_that_came_up_is_a_sign() {
+    let at = |seconds, name| query(way(128), name).at(seconds);
+    let lives = |from: u32, to: u32| {
+        (from..to).map(|it| udp(way(128), 5000, 5001, b"x").at(f64::from(it) * 30.0))
+    };
+    let burst = |seconds: f64| {
+        [at(seconds, "www.msftconnecttest.com"), at(seconds + 1.0, "dns.msftncsi.com")]
+    };
+    let found = |frames: Vec<Frame>| run(edge(), &frames).has(SignKind::ProbeBurst);
+    assert!(found(lives(0, 20).chain(burst(600.0)).collect()));
+    assert!(!found(lives(0, 2).chain(burst(60.0)).collect()), "it came up a minute ago");
+    assert!(!found(lives(0, 20).chain(burst(900.0)).collect()), "it may have slept");
+    let lease = dhcp(PC, false, [0; 4], &[(53, &[3]), (60, b"MSFT 5.0"), (55, &[1])]).at(580.0);
+    assert!(!found(lives(0, 20).chain([lease]).chain(burst(600.0)).collect()));
+    let [one, _] = burst(600.0);
+    assert!(!found(lives(0, 20).chain([one.clone(), one]).collect()), "one name is no burst");
+}
+
+#[test]
+fn an_offer_of_tls_from_another_stack_than_the_fleets_is_a_sign_until_two_make_it() {
+    // Version 3.3, random, no session, one suite, one method, no extensions.
+    let mut hello = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    hello.extend([0; 32]);
+    hello.extend([0, 0, 2, 0x13, 1, 1, 0]);
+    let visit = |number: u8, stack: (u16, &[u8]), ttl| {
+        let (mac, address) = (format!("00:00:5e:00:55:{number:02x}"), format!("10.1.1.{number}"));
+        let there = (mac.as_str(), GATEWAY, address.as_str(), "10.1.9.9", ttl);
+        [syn(there, (50_000, 443), stack), says(there, (50_000, 443), &hello)]
+    };
+    let windows = |count: u8| (1..=count).flat_map(|number| visit(number, WINDOWS, 128));
+    let odd = |number| visit(number, LINUX, 64);
+    let found = |frames: Vec<Frame>| {
+        let seen = run(edge(), &frames);
+        let told = seen.signs.iter().filter(|(_, sign)| sign.kind == SignKind::TlsMismatch);
+        told.count()
+    };
+    assert_eq!(found(windows(5).chain(odd(9)).collect()), 1);
+    assert_eq!(found(windows(4).chain(odd(9)).collect()), 0);
+    assert_eq!(found(odd(9).into_iter().chain(windows(5)).collect()), 0);
+    assert_eq!(found(windows(5).chain(odd(9)).chain(odd(10)).chain(odd(11)).collect()), 1);
+    assert_eq!(found(windows(9).collect()), 0);
+}

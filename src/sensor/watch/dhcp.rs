@@ -1,11 +1,11 @@
 //! What DHCP shows: who asks, in which manner, and who answers.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use super::{Context, Draft, NoticeKind, Sensor, Subject};
 use crate::sensor::dissect::{Dhcp, DhcpKind, Ip, Protocol};
 use crate::sensor::fingerprint::{DhcpClass, dhcp_class};
+use crate::sensor::habit::{Aspect, Sight, dhcp_value};
 use crate::sensor::knowledge::Role;
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
@@ -34,11 +34,10 @@ impl Sensor {
         let mac = if relayed { message.client } else { at.source.or(message.client) };
         let subject = mac.map_or(Subject::Ip(ip.source), Subject::Mac);
         let class = dhcp_class(message);
-        let mut hasher = DefaultHasher::new();
-        (&message.parameters, &message.vendor).hash(&mut hasher);
-        let now = (class, hasher.finish());
+        let now = (class, dhcp_value(class, &message.parameters, &message.vendor));
         let station = self.station(at, subject);
         let before = station.dhcp.replace(now);
+        station.awake = at.time;
         // A boot loader and the system it loads are two stacks, one after the other.
         if class == Some(DhcpClass::Pxe)
             || before.is_some_and(|(class, _)| class == Some(DhcpClass::Pxe))
@@ -46,7 +45,11 @@ impl Sensor {
             station.boot();
             return;
         }
+        let sight = self.request(at, subject, now);
+        // What a person accepted, or is told already, is told no second time.
+        let fresh = matches!(sight, None | Some(Sight::Learnt | Sight::Varies));
         if let (Some((Some(one), before)), Some(other)) = (before, class)
+            && fresh
             && before != now.1
             && one != other
         {
@@ -62,6 +65,19 @@ impl Sensor {
             let draft = Draft::new(SignKind::PhoneDhcp).fact("class", class.id());
             self.raise(at, subject, draft);
         }
+    }
+
+    /// Compares how a station asks for an address with how it is used to.
+    fn request(
+        &mut self,
+        at: &Context,
+        subject: Subject,
+        (class, value): (Option<DhcpClass>, u64),
+    ) -> Option<Sight> {
+        let Subject::Mac(mac) = subject else { return None };
+        let phone = class.is_some_and(DhcpClass::is_phone);
+        let draft = || Draft::new(SignKind::DhcpChanged);
+        Some(self.used_to(at, mac, (Aspect::Dhcp, value), phone, draft))
     }
 
     fn dhcp_server(&mut self, at: &Context, ip: &Ip<'_>, message: &Dhcp) {

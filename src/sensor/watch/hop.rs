@@ -11,6 +11,8 @@ use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{Ip, Transport};
 use crate::sensor::fingerprint::initial_ttl;
+use crate::sensor::habit::Aspect;
+use crate::sensor::judge::WINDOW_S;
 use crate::sensor::knowledge::{Role, Vantage};
 use crate::sensor::sign::SignKind;
 use crate::sensor::station::TtlFamily;
@@ -30,6 +32,8 @@ pub const STATION_ADDRESSES_MAX: usize = 3;
 pub const PUBLIC_SOURCES_MIN: usize = 2;
 /// Public destinations behind a MAC before it is a gateway.
 pub const PUBLIC_DESTINATIONS_MIN: usize = 2;
+/// A silence after which a station may have slept, in seconds.
+const PAUSE_S: i64 = 60;
 /// Different initial TTLs remembered of one station.
 const TTLS_MAX: usize = 8;
 
@@ -44,6 +48,15 @@ pub(super) struct Carrier {
 
 impl Carrier {
     /// Whether it carries more addresses than a station has.
+    pub(super) const fn is_gateway(&self) -> bool {
+        self.gateway
+    }
+
+    /// It is a gateway, as an earlier run knew.
+    pub(super) const fn believe(&mut self) {
+        self.gateway = true;
+    }
+
     pub(super) fn is_crowded(&self) -> bool {
         self.sources.len() > STATION_ADDRESSES_MAX
     }
@@ -54,6 +67,17 @@ impl Carrier {
 pub(super) struct Baseline {
     hops: [Vec<Mac>; HOPS_MAX as usize + 1],
     settled: Option<u8>,
+}
+
+impl Baseline {
+    pub(super) const fn settled(&self) -> Option<u8> {
+        self.settled
+    }
+
+    /// It is known, as an earlier run knew it.
+    pub(super) fn settle(&mut self, hop: u8) {
+        *self = Self { settled: Some(hop), ..Self::default() };
+    }
 }
 
 /// Whether an address is one of the Internet's.
@@ -209,17 +233,25 @@ impl Sensor {
         }
         let whole = self.baseline(at.vlan).is_some();
         let station = self.station(at, subject);
+        if !station.seen.within(at.time, PAUSE_S) {
+            station.awake = at.time;
+        }
+        station.seen = at.time;
         let same =
             |family: &&mut TtlFamily| family.initial == initial && family.address == ip.source;
+        let mut lately = 1;
         if let Some(family) = station.ttls.iter_mut().find(same) {
             family.packets = family.packets.saturating_add(1);
+            let goes_on = family.time.within(at.time, WINDOW_S);
+            family.lately = if goes_on { family.lately.saturating_add(1) } else { 1 };
+            lately = family.lately;
             family.time = at.time;
         } else {
             if station.ttls.len() >= TTLS_MAX {
                 station.ttls.remove(0);
             }
             let address = ip.source;
-            station.ttls.push(TtlFamily { address, initial, packets: 1, time: at.time });
+            station.ttls.push(TtlFamily { address, initial, packets: 1, lately, time: at.time });
         }
         let packets = |wanted: u8| -> u32 {
             let counts = |family: &&TtlFamily| {
@@ -231,6 +263,14 @@ impl Sensor {
         };
         if packets(64) >= TTL_FAMILY_PACKETS_MIN && packets(128) >= TTL_FAMILY_PACKETS_MIN {
             self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
+        }
+        let Subject::Mac(mac) = subject else { return };
+        // One packet may be anything, but is learnt; every packet is too often.
+        let compare = lately == TTL_FAMILY_PACKETS_MIN
+            || lately == 1 && !self.habits.is_settled((at.vlan, mac), at.time);
+        if compare && hop == self.baseline(at.vlan).unwrap_or(0) {
+            let draft = || Draft::new(SignKind::TtlChanged).at(ip.source);
+            self.used_to(at, mac, (Aspect::Ttl, u64::from(initial)), false, draft);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::dissect::{Control, Protocol};
+use crate::sensor::habit::{Aspect, Sight};
 use crate::sensor::knowledge::Role;
 use crate::sensor::maker::maker;
 use crate::sensor::sign::SignKind;
@@ -38,7 +39,11 @@ impl Sensor {
         if neighbour.switches {
             self.raise(at, subject, draft(SignKind::NeighbourSwitch));
         }
-        if before.is_some_and(|before| before.name != neighbour.name) {
+        let changed = || draft(SignKind::NeighbourChanged);
+        let sight = self.used_to(at, mac, (Aspect::Neighbour, neighbour.name), false, changed);
+        if matches!(sight, Sight::Learnt | Sight::Varies)
+            && before.is_some_and(|before| before.name != neighbour.name)
+        {
             self.raise(at, subject, draft(SignKind::NeighbourChanged));
         }
     }

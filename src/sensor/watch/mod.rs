@@ -4,6 +4,8 @@
 //! each place and in total; what is let go is counted. No payload is kept.
 
 mod dhcp;
+mod habits;
+mod hellos;
 mod hop;
 mod link;
 mod names;
@@ -25,6 +27,11 @@ use super::shelf::Shelf;
 use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
 use crate::vocabulary::Mac;
+pub use habits::{HABITS_MAX, STRANGERS_MAX};
+pub use hop::HOPS_MAX;
+
+use habits::Habits;
+use hellos::{HELLOS_MAX, Hello};
 use hop::{Baseline, Carrier};
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server};
@@ -75,12 +82,21 @@ struct Draft {
     weight: Option<u8>,
     address: Option<IpAddr>,
     port: Option<u16>,
+    change: Option<u64>,
     facts: Vec<(&'static str, String)>,
 }
 
 impl Draft {
     const fn new(kind: SignKind) -> Self {
-        Self { kind, hard: false, weight: None, address: None, port: None, facts: Vec::new() }
+        Self {
+            kind,
+            hard: false,
+            weight: None,
+            address: None,
+            port: None,
+            change: None,
+            facts: Vec::new(),
+        }
     }
 
     fn at(mut self, address: IpAddr) -> Self {
@@ -124,10 +140,12 @@ pub struct Sensor {
     carriers: Shelf<Mac, Carrier>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<(IpAddr, u16), Server>,
+    hellos: Shelf<u64, Hello>,
     ports_of: Shelf<Mac, At>,
     macs_at: Shelf<At, Vec<(Mac, Option<u16>)>>,
     baselines: HashMap<Option<u16>, Baseline>,
     breaches: Breaches,
+    habits: Habits,
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
     events: VecDeque<Event>,
@@ -146,10 +164,12 @@ impl Sensor {
             carriers: Shelf::new(CARRIERS_MAX),
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
+            hellos: Shelf::new(HELLOS_MAX),
             ports_of: Shelf::new(CARRIERS_MAX),
             macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
             breaches: Breaches::default(),
+            habits: Habits::default(),
             port_alarm: false,
             events: VecDeque::new(),
             protocols: Protocols::default(),
@@ -261,7 +281,9 @@ impl Sensor {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         let stations: u64 = self.places.values().map(Shelf::evicted).sum();
-        stations + self.flows.evicted() + self.carriers.evicted() + self.breaches.evicted()
+        let learnt = self.breaches.evicted() + self.habits.evicted();
+        let learnt = learnt + self.servers.evicted() + self.hellos.evicted();
+        stations + self.flows.evicted() + self.carriers.evicted() + learnt
     }
 
     /// Stations remembered now.
@@ -322,6 +344,7 @@ impl Sensor {
             time: at.time,
             address: draft.address,
             port: draft.port,
+            change: draft.change,
             facts: draft.facts,
         };
         let station = self.station(at, subject);
@@ -392,7 +415,19 @@ impl Sensor {
     }
 
     fn notice(&mut self, at: &Context, kind: NoticeKind, about: About) {
-        self.tell(Event::Notice { kind, about, frame: at.frame, time: at.time });
+        self.notice_of(at, kind, about, Vec::new(), Vec::new());
+    }
+
+    fn notice_of(
+        &mut self,
+        at: &Context,
+        kind: NoticeKind,
+        about: About,
+        facts: Vec<(&'static str, String)>,
+        changes: Vec<u64>,
+    ) {
+        let (frame, time) = (at.frame, at.time);
+        self.tell(Event::Notice { kind, about, facts, changes, frame, time });
     }
 
     fn tell(&mut self, event: Event) {

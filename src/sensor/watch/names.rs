@@ -7,6 +7,7 @@ use crate::sensor::dissect::{
     Dns, HEAD_OCTETS_MAX, Http, Ip, Protocol, is_dhcpv6, is_quic_initial, is_radius, is_snmp,
 };
 use crate::sensor::fingerprint::DhcpClass;
+use crate::sensor::habit::digest;
 use crate::sensor::knowledge::Role;
 use crate::sensor::phone::{Maker, looked_up};
 use crate::sensor::sign::SignKind;
@@ -14,6 +15,18 @@ use crate::vocabulary::escape;
 
 /// What a gateway calls itself in UPnP.
 const GATEWAY_DEVICE: &[u8] = b"InternetGatewayDevice:";
+/// What Windows looks up to see whether it reaches the Internet (Microsoft, "Network Connectivity
+/// Status Indicator overview").
+const CHECKS: &[&str] = &[
+    "www.msftconnecttest.com",
+    "ipv6.msftconnecttest.com",
+    "www.msftncsi.com",
+    "dns.msftncsi.com",
+];
+/// Within how long both names are looked up, in seconds.
+const BURST_S: i64 = 10;
+/// How long after a station came up such checks are its own, in seconds.
+const AWAKE_S: i64 = 300;
 /// The weight of a phone's name where the Internet is reached, and others look it up as well.
 const PHONE_NAME_WEIGHT_INTERNET: u8 = 3;
 /// The weight of a name that a browser looks up as well.
@@ -59,8 +72,27 @@ impl Sensor {
             }
         } else if to == 53 {
             for name in &message.questions {
+                self.checks(at, subject, ip.source, name);
                 self.asked_for(at, subject, ip.source, name);
             }
+        }
+    }
+
+    /// Windows checks its connection when an interface comes up: two names at once, and when none
+    /// on this wire came up it may have been another.
+    fn checks(&mut self, at: &Context, subject: Subject, address: IpAddr, name: &str) {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if !CHECKS.contains(&name.as_str()) || !matches!(subject, Subject::Mac(_)) {
+            return;
+        }
+        let number = digest(&[name.as_bytes()]);
+        let station = self.station(at, subject);
+        let before = station.probe.replace((number, at.time));
+        let burst =
+            before.is_some_and(|(other, time)| other != number && time.within(at.time, BURST_S));
+        if burst && !station.awake.within(at.time, AWAKE_S) {
+            let draft = Draft::new(SignKind::ProbeBurst).at(address);
+            self.raise(at, subject, draft.fact("name", name));
         }
     }
 

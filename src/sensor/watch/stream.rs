@@ -9,7 +9,8 @@ use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{
     ClientHello, Greeting, Http, Ip, Protocol, Syn, Tcp, greeting, is_answer, is_server_hello,
 };
-use crate::sensor::fingerprint::{StackClass, initial_ttl, phone_row, stack_class};
+use crate::sensor::fingerprint::{DhcpClass, StackClass, initial_ttl, phone_row, stack_class};
+use crate::sensor::habit::{Aspect, stack_value};
 use crate::sensor::judge::WINDOW_S;
 use crate::sensor::knowledge::Role;
 use crate::sensor::phone::{MESSAGING_PORT, is_phone_agent};
@@ -22,6 +23,8 @@ pub const FAR_ANSWER_S_MIN: f64 = 0.000_3;
 
 /// Ports of web servers and proxies.
 const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
+/// Ports from here on are drawn by chance for one connection (RFC 6335 §6, Linux's default).
+const DRAWN_PORT_MIN: u16 = 32_768;
 /// Ports on which Windows itself speaks HTTP: UPnP, device discovery, remote management.
 const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 47_001];
 
@@ -78,7 +81,9 @@ impl Sensor {
         };
         self.flows.insert(key, flow);
         let subject = self.subject(at.source, ip.source);
-        if let Some(row) = phone_row(ip.ttl, syn) {
+        let phone = phone_row(ip.ttl, syn);
+        self.own_stack(at, subject, ip, (class, phone.is_some()));
+        if let Some(row) = phone {
             let draft = Draft::new(SignKind::PhoneStack).weight(row.phone).at(ip.source);
             self.raise(at, subject, draft.fact("one", row.name));
         }
@@ -91,6 +96,23 @@ impl Sensor {
             let forwarded = initial_ttl(ip.ttl) != ip.ttl;
             let address = ip.source;
             self.stacks(at, subject, Stack { address, class, syn, forwarded, time: at.time });
+        }
+    }
+
+    /// Compares a station's own stack with the one it is used to. A boot loader's is another.
+    fn own_stack(
+        &mut self,
+        at: &Context,
+        subject: Subject,
+        ip: &Ip<'_>,
+        (class, phone): (StackClass, bool),
+    ) {
+        let Subject::Mac(mac) = subject else { return };
+        let boots = self.station(at, subject).dhcp;
+        let boots = boots.is_some_and(|(class, _)| class == Some(DhcpClass::Pxe));
+        if initial_ttl(ip.ttl) == ip.ttl && !boots {
+            let draft = || Draft::new(SignKind::StackChanged).at(ip.source);
+            self.used_to(at, mac, (Aspect::Stack, stack_value(class)), phone, draft);
         }
     }
 
@@ -164,6 +186,7 @@ impl Sensor {
                 Draft::new(SignKind::ServicePort).service(ip.source, tcp.source),
             );
         }
+        self.offers(at, ip, tcp.source);
         let near = self.baseline(at.vlan).is_some();
         let key = (ip.destination, tcp.destination, ip.source, tcp.source);
         let Some(flow) = self.flows.get_mut(&key) else { return };
@@ -188,6 +211,18 @@ impl Sensor {
             let server = format!("{}:{}", ip.source, tcp.source);
             let draft = draft.fact("server", server).fact("microseconds", microseconds);
             self.raise(at, Subject::Mac(mac), draft);
+        }
+    }
+
+    /// Compares the services of a station with those it is used to offer.
+    fn offers(&mut self, at: &Context, ip: &Ip<'_>, port: u16) {
+        let own = initial_ttl(ip.ttl) == ip.ttl && !is_public(ip.source);
+        if port >= DRAWN_PORT_MIN || SYSTEM_PORTS.contains(&port) || !own {
+            return;
+        }
+        if let Subject::Mac(mac) = self.subject(at.source, ip.source) {
+            let draft = || Draft::new(SignKind::ServiceAdded).service(ip.source, port);
+            self.used_to(at, mac, (Aspect::Service, u64::from(port)), false, draft);
         }
     }
 
@@ -237,6 +272,11 @@ impl Sensor {
         } else if let Some(hello) = ClientHello::parse(tcp.payload) {
             self.protocols.add(Protocol::Tls);
             let subject = self.subject(at.source, ip.source);
+            if let (Subject::Mac(mac), Some(class)) = (subject, class)
+                && initial_ttl(ip.ttl) == ip.ttl
+            {
+                self.compare_hello(at, (mac, ip.source), &hello, class);
+            }
             self.asked_for(at, subject, ip.source, &hello.name);
         } else if is_server_hello(tcp.payload) {
             self.protocols.add(Protocol::Tls);

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::log::{Log, Severity};
 use super::metrics::Metrics;
+use super::process::stand_back;
 use super::told::{Batch, Crowd};
 use super::{Failure, FailureKind};
 use crate::alert::{Alert, Alerter, End};
@@ -162,6 +163,7 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
+        stand_back();
         let mut stop = false;
         while !stop {
             let mut next = match self.watched.receiver.recv_timeout(TICK) {

@@ -205,6 +205,7 @@ fn observations() -> Value {
     ]);
     // Of a breach alone.
     allow(&mut observation, "environments", array(text.clone()));
+    allow(&mut observation, "changes", array(text.clone()));
     let mut pulse = object(&[
         ("frames", &count),
         ("flawed", &count),
@@ -216,5 +217,8 @@ fn observations() -> Value {
     // Of the tripwire alone.
     allow(&mut pulse, "misses", count.clone());
     let run = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
-    object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))])
+    let mut report =
+        object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))]);
+    allow(&mut report, "taken", array(text));
+    report
 }

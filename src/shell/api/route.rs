@@ -135,6 +135,7 @@ impl Problem {
                 | FailureKind::GenerationUnknown
                 | FailureKind::GenerationForgotten
                 | FailureKind::SubjectUnknown
+                | FailureKind::ChangeUnknown
                 | FailureKind::AddressUnattached,
             ) => StatusCode::NOT_FOUND,
             Some(
@@ -338,6 +339,48 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |_| Ok(Work::Command(Command::EnforceList)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/changes",
+        role: ApiRole::Read,
+        summary: Text {
+            ja: "センサーが見た、端末のふだんと違う点",
+            en: "what stations do unlike before, as sensors saw it",
+        },
+        body: None,
+        searches: false,
+        build: |_| Ok(Work::Command(Command::SensorChanges)),
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/changes/accept",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "変化を正常と認める(変化の番号か MAC アドレス)",
+            en: "accept a change, by its name or a MAC address",
+        },
+        body: Some("Subject"),
+        searches: false,
+        build: |asked| {
+            let Subject { subject, reason, .. } = body(asked)?;
+            Ok(Work::Command(Command::SensorAccept { subject, reason }))
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/changes/deny",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "変化を認めない(変化の番号か MAC アドレス)",
+            en: "deny a change, by its name or a MAC address",
+        },
+        body: Some("Subject"),
+        searches: false,
+        build: |asked| {
+            let Subject { subject, reason, .. } = body(asked)?;
+            Ok(Work::Command(Command::SensorDeny { subject, reason }))
+        },
     },
     Route {
         method: Method::POST,

@@ -382,6 +382,9 @@ impl Running {
             | Command::Quarantine { .. }
             | Command::Observe { .. }
             | Command::SensorList
+            | Command::SensorChanges
+            | Command::SensorAccept { .. }
+            | Command::SensorDeny { .. }
             | Command::TripwireRevoke { .. }
             | Command::TripwireRevoked
             | Command::Release { .. }

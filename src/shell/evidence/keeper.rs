@@ -20,6 +20,7 @@ use crate::record::{Head, Store as _, Written, day_end};
 use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
+use crate::shell::process::stand_back;
 use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
@@ -27,7 +28,7 @@ use crate::vocabulary::{Timestamp, hex};
 /// Lines that one commit takes.
 const BATCH_MAX: usize = 4096;
 /// Lines in a second from which on they go to the spool first.
-const BUSY_LINES: usize = 1000;
+const BUSY_LINES: usize = 300;
 /// How long lines gather for one commit while many come.
 const GATHER: Duration = Duration::from_millis(50);
 /// Lines taken from the spool before new ones are looked at.
@@ -183,6 +184,7 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
+        stand_back();
         self.reopen();
         loop {
             let taken = self.take();

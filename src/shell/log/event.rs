@@ -68,7 +68,7 @@ registry! {
         MarkAdded "OPS-mark-added"
             ["印 {mark} を {subject} に付けました({kind}、{by}): {reason}", "set mark {mark} on {subject} ({kind}, by {by}): {reason}"]
         MarkReleased "OPS-mark-released"
-            ["印 {mark} を解除しました({by})", "released mark {mark}, by {by}"]
+            ["{subject} の印 {mark} を解除しました({by})", "released mark {mark} of {subject}, by {by}"]
         ControlRequest "OPS-control"
             ["操作 {command} を受け付けました({by})", "carried out {command}, asked by {by}"]
         ControlRefused "OPS-control-refused"
@@ -185,6 +185,16 @@ registry! {
             ["R04: {text}(フレーム {frames}、センサー {sensor})", "R04: {text} (frames {frames}, sensor {sensor})"]
         SeparationDevice "SENSOR-separation-device"
             ["R18: {text}(フレーム {frames}、センサー {sensor})", "R18: {text} (frames {frames}, sensor {sensor})"]
+        ChangeAccepted "SENSOR-change-accepted"
+            ["{by} が {mac} の変化 {change} を正常と認めました: {what}({reason})", "{by} accepted the change {change} of {mac}: {what} ({reason})"]
+        ChangeDenied "SENSOR-change-denied"
+            ["{by} が {mac} の変化 {change} を認めませんでした: {what}({reason})", "{by} denied the change {change} of {mac}: {what} ({reason})"]
+        SensorRemembers "SENSOR-remembers"
+            ["センサー {sensor} は端末 {count} 台のふだんの様子を読み込みました", "the sensor {sensor} knows the habits of {count} stations from before"]
+        SensorMemoryBad "SENSOR-memory-bad"
+            ["学習した内容のファイルが使えないため {path} に移し、学習し直します: {cause}", "what was learnt cannot be used and was moved to {path}; learning begins anew: {cause}"]
+        SensorForgets "SENSOR-memory-unwritten"
+            ["学習した内容を {path} に書けません: {cause}", "what was learnt cannot be written to {path}: {cause}"]
         TripwireStarted "TRIPWIRE-started"
             ["トリップワイヤーの応答を始めました(DNS {dns}、HTTP {http}、ラベル {labels} 件、未送信 {waiting} 件)", "the tripwire answers: DNS on {dns}, HTTP on {http}, {labels} labels, {waiting} hits to send"]
         TripwireHit "TRIPWIRE-hit"
@@ -249,6 +259,8 @@ impl Event {
             | Self::SensorSign
             | Self::SensorNotice
             | Self::SensorBack
+            | Self::SensorRemembers
+            | Self::ChangeAccepted
             | Self::TripwireStarted
             | Self::TripwireRead
             | Self::TripwireUnknown
@@ -281,6 +293,9 @@ impl Event {
             | Self::SensorLineAway
             | Self::SensorGap
             | Self::SensorFrames
+            | Self::SensorMemoryBad
+            | Self::SensorForgets
+            | Self::ChangeDenied
             | Self::ControlRefused => Severity::Warning,
             Self::StoreFailed
             | Self::DetectionHeld

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
+use super::process::stand_back;
 use super::told::{Batch, Crowd, Told};
 use super::{Failure, FailureKind};
 use crate::access::DecisionRecord;
@@ -203,7 +204,7 @@ impl Log {
     }
 
     /// A decision on its way into a batch.
-    pub(super) fn decision(&self, record: Box<DecisionRecord>) -> Told {
+    pub(super) fn decision(&self, record: DecisionRecord) -> Told {
         Told::decision(record, Arc::clone(&self.shared.node), self.shared.language)
     }
 
@@ -267,6 +268,7 @@ impl<W: Write> Page<W> {
 }
 
 fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
+    stand_back();
     let mut page = Page { output, text: Vec::new(), lines: 0 };
     let mut next = received.recv().ok();
     while let Some(entry) = next {

@@ -1,7 +1,7 @@
 //! Brings what a sensor saw to the service, in order, as often as it takes.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::outbox::Outbox;
 use crate::plan::Report as Destination;
-use crate::sensor::{Observation, Pulse};
+use crate::sensor::{Observation, Pulse, change_name, change_of};
 use crate::shell::clock;
 use crate::shell::log::{self, Log};
 use crate::shell::post::{Peer, post};
@@ -23,6 +23,8 @@ const PULSE: Duration = Duration::from_secs(5);
 const GATHER: Duration = Duration::from_millis(100);
 /// From a failure to the next attempt, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Operators' words that wait to be acknowledged; others come again.
+const TAKEN_MAX: usize = 256;
 /// Statuses that will be the same however often the report comes.
 const REFUSALS: [u16; 3] = [400, 413, 422];
 
@@ -46,12 +48,31 @@ pub struct Shared {
     pub pulse: Mutex<Pulse>,
     /// How the line is doing.
     pub line: Mutex<LineState>,
+    /// Changes about which an operator's word was carried out.
+    pub taken: Mutex<Vec<String>>,
 }
 
 impl Shared {
     /// What is counted now.
     pub fn pulse(&self) -> Pulse {
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Vec<String>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An operator's word about a change was carried out.
+    pub fn took(&self, change: u64) {
+        let (name, mut taken) = (change_name(change), self.taken());
+        if taken.len() < TAKEN_MAX && !taken.contains(&name) {
+            taken.push(name);
+        }
+    }
+
+    /// The service knows that these were carried out.
+    fn told(&self, changes: &[String]) {
+        self.taken().retain(|name| !changes.contains(name));
     }
 }
 
@@ -71,8 +92,17 @@ pub struct Courier {
     pub log: Log,
     /// What is shared with the reader of frames.
     pub shared: Arc<Shared>,
-    /// Where MACs go whose session is over.
-    pub ended: Sender<Vec<Mac>>,
+    /// Where the service's answers go.
+    pub heard: Sender<Heard>,
+}
+
+/// What the service answers.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// MACs whose session is over.
+    pub ended: Vec<Mac>,
+    /// Changes about which an operator decided, and whether they are accepted.
+    pub words: Vec<(u64, bool)>,
 }
 
 /// The service's answer.
@@ -80,6 +110,15 @@ pub struct Courier {
 struct Acknowledgement {
     #[serde(default)]
     ended: Vec<String>,
+    #[serde(default)]
+    words: Vec<Word>,
+}
+
+/// What an operator said about a change.
+#[derive(Deserialize)]
+struct Word {
+    change: String,
+    accepted: bool,
 }
 
 impl Courier {
@@ -122,7 +161,8 @@ impl Courier {
         loop {
             let mut pulse = self.shared.pulse();
             pulse.lost += self.outbox.lost();
-            let report = self.outbox.report(&self.run, pulse);
+            let mut report = self.outbox.report(&self.run, pulse);
+            report.taken.clone_from(&self.shared.taken());
             let body = serde_json::to_vec(&report).unwrap_or_default();
             let token = Some(&self.token);
             let peer = Peer { to: &self.to.to, trust: self.trust.as_ref(), token };
@@ -130,6 +170,7 @@ impl Courier {
                 Ok(answer) => match answer.status {
                     Some(200) => match serde_json::from_slice(&answer.body) {
                         Ok(acknowledgement) => {
+                            self.shared.told(&report.taken);
                             self.acknowledged(acknowledgement, report.observations.len());
                             None
                         }
@@ -161,8 +202,12 @@ impl Courier {
     fn acknowledged(&self, acknowledgement: Acknowledgement, count: usize) {
         let ended: Vec<Mac> =
             acknowledgement.ended.iter().filter_map(|mac| Mac::parse(mac).ok()).collect();
-        if !ended.is_empty() {
-            let _ = self.ended.send(ended); // OK because a reader that is gone remembers nobody
+        let words = acknowledgement.words.iter();
+        let words: Vec<_> =
+            words.filter_map(|word| Some((change_of(&word.change)?, word.accepted))).collect();
+        if !ended.is_empty() || !words.is_empty() {
+            // OK because a reader that is gone remembers nobody
+            let _ = self.heard.send(Heard { ended, words });
         }
         self.line(|line| line.acknowledged += count as u64);
     }

@@ -5,6 +5,7 @@
 //! service, and what cannot be brought waits on disk.
 
 pub(super) mod courier;
+mod memory;
 pub(super) mod outbox;
 
 use std::io::Write;
@@ -27,14 +28,17 @@ use super::mirror::Mirror;
 use super::{Failure, FailureKind, clock, notify, privileges, random};
 use crate::plan::{Plan, Report as Destination, SensorPlace};
 use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
-use crate::vocabulary::{Mac, Secret, Text, Timestamp, VlanId, hex};
-use courier::{Courier, Shared};
+use crate::vocabulary::{Secret, Text, Timestamp, VlanId, hex};
+use courier::{Courier, Heard, Shared};
+use memory::{Found, Keeper};
 use outbox::{OUTBOX_OCTETS, Outbox};
 
 /// Observations that may wait for the courier.
 const QUEUE_MAX: usize = 4096;
 /// Signs reported within a minute; verdicts and notices are not counted, being one a cause.
 const SIGNS_A_MINUTE_MAX: u32 = 600;
+/// How often what was learnt is written down, if anything was.
+const KEEP_EVERY: Duration = Duration::from_secs(300);
 /// How often counters are shown and ended sessions looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -54,7 +58,10 @@ pub struct Running {
     unnumbered: u64,
     signs: (Instant, u32),
     observations: SyncSender<Observation>,
-    ended: Receiver<Vec<Mac>>,
+    heard: Receiver<Heard>,
+    keeper: Keeper,
+    /// When what was learnt was last written down, and up to which revision.
+    kept: (Instant, u64),
     courier: JoinHandle<()>,
     shared: Arc<Shared>,
     dropped_told: u64,
@@ -98,7 +105,7 @@ impl Running {
         let (log, writer) = Log::start(&place.id, language, output)?;
         let shared = Arc::<Shared>::default();
         let (observations, taken) = sync_channel(QUEUE_MAX);
-        let (tell_ended, ended) = channel();
+        let (tell_heard, heard) = channel();
         let seed = random::seed()?;
         let courier = Courier {
             to: place.server.clone(),
@@ -108,7 +115,7 @@ impl Running {
             outbox,
             log: log.clone(),
             shared: Arc::clone(&shared),
-            ended: tell_ended,
+            heard: tell_heard,
         };
         let courier = std::thread::Builder::new()
             .name("courier".to_owned())
@@ -126,6 +133,10 @@ impl Running {
         runtime.spawn(control::serve(listener, carry));
         let mut knowledge = Knowledge::of_plan(plan, place.vantage);
         knowledge.untagged = place.untagged.map(VlanId::get);
+        let mut sensor = Sensor::new(knowledge);
+        remember(&mut sensor, state, place, since, &log)?;
+        let keeper = Keeper::start(state, &place.id, log.clone())?;
+        let kept = (Instant::now(), sensor.revision());
         let facts = [
             ("sensor", place.id.clone()),
             ("interface", place.interface.clone()),
@@ -134,12 +145,14 @@ impl Running {
         log.event(since, log::Event::SensorStarted, &facts);
         Ok(Self {
             mirror,
-            sensor: Sensor::new(knowledge),
+            sensor,
             numbered: 0,
             unnumbered: 0,
             signs: (Instant::now(), 0),
             observations,
-            ended,
+            heard,
+            keeper,
+            kept,
             courier,
             shared,
             dropped_told: 0,
@@ -199,7 +212,8 @@ impl Running {
         };
         notify::stopping();
         self.look();
-        let Self { observations, courier, log, writer, .. } = self;
+        let Self { observations, courier, log, writer, keeper, sensor, .. } = self;
+        keeper.finish(sensor.memory());
         drop(observations);
         let _ = courier.join(); // OK because what it held is on disk
         log.event(clock::now(), log::Event::Stopped, &[]);
@@ -248,10 +262,20 @@ impl Running {
 
     /// Shows the counters, and forgets stations whose session is over.
     fn look(&mut self) {
-        for macs in self.ended.try_iter() {
-            for mac in macs {
+        for Heard { ended, words } in self.heard.try_iter() {
+            for mac in ended {
                 self.sensor.end_sessions(mac);
             }
+            for (change, accepted) in words {
+                // One that is not there was forgotten, and is told of anew when it is seen.
+                self.sensor.decide(change, accepted);
+                self.shared.took(change);
+            }
+        }
+        let revision = self.sensor.revision();
+        if revision != self.kept.1 && self.kept.0.elapsed() >= KEEP_EVERY {
+            let taken = self.keeper.keep(self.sensor.memory());
+            self.kept = (Instant::now(), if taken { revision } else { self.kept.1 });
         }
         let dropped = self.mirror.dropped();
         if dropped > self.dropped_told {
@@ -274,6 +298,29 @@ impl Running {
         };
         *self.shared.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
     }
+}
+
+/// Takes back what an earlier run learnt.
+fn remember(
+    sensor: &mut Sensor,
+    state: &Path,
+    place: &SensorPlace,
+    now: Timestamp,
+    log: &Log,
+) -> Result<(), Failure> {
+    match memory::read(state, &place.id, now)? {
+        Found::Nothing => {}
+        Found::Whole(memory) => {
+            sensor.recall(&memory);
+            let facts = [("sensor", place.id.clone()), ("count", sensor.settled().to_string())];
+            log.event(now, log::Event::SensorRemembers, &facts);
+        }
+        Found::SetAside(path, cause) => {
+            let facts = [("path", path.display().to_string()), ("cause", cause)];
+            log.event(now, log::Event::SensorMemoryBad, &facts);
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn trust_of(

@@ -93,7 +93,7 @@ impl Outbox {
             }
             observations.push(entry.observation.clone());
         }
-        Report { run: run.to_owned(), pulse, observations }
+        Report { run: run.to_owned(), pulse, observations, taken: Vec::new() }
     }
 
     /// The service has, or refuses, everything in this report.
@@ -145,6 +145,7 @@ mod tests {
             first: "2026-11-26T00:00:00.000Z".to_owned(),
             signs: Vec::new(),
             environments: Vec::new(),
+            changes: Vec::new(),
         }
     }
 

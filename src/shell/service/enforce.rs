@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Service;
-use super::operators::{check_reason, subject_text};
+use super::operators::{check_reason, subject_facts, subject_text};
 use super::sessions::{last_text, wanted_text, why};
 use crate::enforce::{Pending, Summary};
 use crate::ledger::Point;
@@ -44,12 +44,12 @@ impl Service {
         }
         self.take_marks(now)?;
         for number in &numbers {
-            let facts = [
+            let mut facts = vec![
                 ("mark", number.to_string()),
                 ("by", by.to_owned()),
-                ("subject", subject_text(&subject)),
                 ("reason", reason.to_owned()),
             ];
+            facts.extend(subject_facts(&subject));
             self.log.event(now, log::Event::MarkReleased, &facts);
         }
         let sessions = summary_json(&self.followed);
@@ -67,16 +67,17 @@ impl Service {
         check_reason(reason)?;
         let subject = self.subject(subject)?;
         let shown = subject_text(&subject);
+        let facts_of_subject = subject_facts(&subject);
         let summary = self.sessions.disconnect(subject)?;
         if summary.sessions == 0 {
             return Err(Failure::new(FailureKind::SessionUnknown).fact("subject", shown));
         }
-        let facts = [
-            ("subject", shown.clone()),
+        let mut facts = vec![
             ("sessions", summary.sessions.to_string()),
             ("by", by.to_owned()),
             ("reason", reason.to_owned()),
         ];
+        facts.extend(facts_of_subject);
         self.log.event(now, log::Event::DisconnectOrdered, &facts);
         Ok(json!({ "subject": shown, "sessions": summary_json(&summary) }))
     }

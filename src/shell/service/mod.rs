@@ -6,6 +6,7 @@
 //! its generation made durable, and only then handed to the workers.
 
 mod candidate;
+mod changes;
 mod detections;
 mod enforce;
 mod incidents;

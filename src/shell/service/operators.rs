@@ -78,6 +78,13 @@ impl Service {
             Command::SwitchSweep { switch } => self.switch_sweep(switch),
             Command::EnforceList => self.enforce_list(language),
             Command::SensorList => Ok(self.sensor_list()),
+            Command::SensorChanges => self.sensor_changes(language),
+            Command::SensorAccept { subject, reason } => {
+                self.sensor_decide(now, subject, true, (reason, by), language)
+            }
+            Command::SensorDeny { subject, reason } => {
+                self.sensor_decide(now, subject, false, (reason, by), language)
+            }
             Command::TripwireRevoke { asset, reason } => {
                 self.tripwire_revoke(now, asset, reason, by)
             }
@@ -222,22 +229,24 @@ impl Service {
         let mark = Mark { id: 0, subject, kind, reason, by, since: now, until };
         let mark = self.store()?.add_mark(&mark)?;
         self.take_marks(now)?;
-        let facts = [
+        let mut facts = vec![
             ("mark", mark.id.to_string()),
-            ("subject", subject_text(&mark.subject)),
             ("kind", kind_id(mark.kind).to_owned()),
             ("reason", mark.reason.clone()),
             ("until", mark.until.map(Timestamp::rfc3339).unwrap_or_default()),
             ("by", mark.by.clone()),
         ];
+        facts.extend(subject_facts(&mark.subject));
         self.log.event(now, log::Event::MarkAdded, &facts);
         Ok(mark)
     }
 
     fn mark_release(&mut self, now: Timestamp, mark: i64, by: &str) -> Result<Value, Failure> {
+        let released = self.store()?.marks(now)?.into_iter().find(|found| found.id == mark);
         self.store()?.release_mark(mark, by, now)?;
         self.take_marks(now)?;
-        let facts = [("mark", mark.to_string()), ("by", by.to_owned())];
+        let mut facts = vec![("mark", mark.to_string()), ("by", by.to_owned())];
+        facts.extend(released.iter().flat_map(|found| subject_facts(&found.subject)));
         self.log.event(now, log::Event::MarkReleased, &facts);
         Ok(json!({ "mark": mark, "sessions": summary_json(&self.followed) }))
     }
@@ -299,6 +308,17 @@ pub(super) fn subject_text(subject: &MarkSubject) -> String {
         MarkSubject::Asset(asset) => asset.clone(),
         MarkSubject::Port(switch, port) => format!("{switch}:{port}"),
     }
+}
+
+/// Whom a mark concerns, also in the fields by which evidence is searched.
+pub(super) fn subject_facts(subject: &MarkSubject) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("subject", subject_text(subject))];
+    match subject {
+        MarkSubject::Mac(mac) => facts.push(("mac", mac.to_string())),
+        MarkSubject::Asset(asset) => facts.push(("asset", asset.clone())),
+        MarkSubject::Port(switch, _) => facts.push(("switch", switch.clone())),
+    }
+    facts
 }
 
 fn mark_json(mark: &Mark) -> Value {

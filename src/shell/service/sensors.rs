@@ -207,7 +207,8 @@ impl Service {
         let state = self.sensors.states.get_mut(&sensor);
         let ended = state.map(|state| state.acknowledge(&taken, hears)).unwrap_or_default();
         let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
-        let result = json!({ "acknowledged": taken.head, "ended": ended });
+        let words = self.words(&sensor);
+        let result = json!({ "acknowledged": taken.head, "ended": ended, "words": words });
         let _ = answer.send(Reply::done(String::new(), result)); // OK because who asked may be gone
     }
 
@@ -228,6 +229,7 @@ impl Service {
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
+        self.store()?.words_taken(sensor, &report.taken)?;
         let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
         state.heard = monotonic;
         state.go_on(&report.run, stored)?;
@@ -286,6 +288,9 @@ impl Service {
             known.unwrap_or_else(|| format!("{}: {}", observation.kind, observation.subject));
         facts.push(("text", escape(text.as_bytes())));
         facts.extend(mac.map(|mac| ("mac", mac.to_string())));
+        if !observation.changes.is_empty() {
+            facts.push(("changes", escape(observation.changes.join(",").as_bytes())));
+        }
         facts.extend(observation.vlan.map(|vlan| ("vlan", vlan.to_string())));
         let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
         facts.extend(device.map(|device| ("asset", device.asset.clone())));
@@ -293,8 +298,14 @@ impl Service {
         let named = environment.and_then(|index| plan.environment(index));
         facts.extend(named.map(|environment| ("environment", environment.id.clone())));
         let event = match observation.level {
-            Level::Sign => log::Event::SensorSign,
-            Level::Notice => log::Event::SensorNotice,
+            Level::Sign => {
+                self.keep_changes(now, sensor, observation, false);
+                log::Event::SensorSign
+            }
+            Level::Notice => {
+                self.keep_changes(now, sensor, observation, true);
+                log::Event::SensorNotice
+            }
             Level::Hit => return self.tripped(now, plan, sensor, observation),
             Level::Breach => {
                 let named = escape(observation.environments.join(",").as_bytes());
@@ -479,7 +490,7 @@ fn check(report: &Report) -> Result<(), Failure> {
         last = observation.sequence;
         let texts =
             [&observation.kind, &observation.subject, &observation.time, &observation.first];
-        let texts = texts.into_iter().chain(&observation.environments);
+        let texts = texts.into_iter().chain(&observation.environments).chain(&observation.changes);
         let notes =
             observation.signs.iter().flat_map(|sign| [&sign.id, &sign.time, &sign.ja, &sign.en]);
         if texts.chain(notes).any(|text| text.len() > TEXT_OCTETS_MAX) {

@@ -10,12 +10,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Input;
-use crate::access::Snapshot;
+use crate::access::{Attached, Snapshot};
 use crate::enforce::{CoaResult, Enforcer, Event, Matter, Pending, RETRY_AFTER, Summary, Wanted};
 use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
+use crate::shell::process::stand_back;
 use crate::shell::seen::{Seen, Window};
 use crate::shell::store::kind_id;
 use crate::shell::survey::Nudge;
@@ -40,6 +41,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// What reaches the thread.
 enum Message {
     Told(Vec<ledger::Input>),
+    Decided(Vec<Attached>),
     Datagram(Vec<u8>, SocketAddr),
     Replace(Arc<Snapshot>, Sender<Summary>),
     Disconnect(MarkSubject, Sender<Summary>),
@@ -59,13 +61,20 @@ pub(in crate::shell) struct Feed {
 }
 
 impl Feed {
-    /// Hands them in; when there is no room they are lost, and counted.
+    /// Hands in what accounting said; when there is no room it is lost, and counted.
     pub(in crate::shell) fn tell(&self, inputs: Vec<ledger::Input>) {
         self.nudge.touched(inputs.iter().filter_map(ledger::Input::moves));
-        let count = inputs.len();
-        if !self.waiting.enter(count, TOLD_MAX)
-            || self.queue.try_send(Message::Told(inputs)).is_err()
-        {
+        self.hand_in(inputs.len(), Message::Told(inputs));
+    }
+
+    /// The same of what was decided.
+    pub(in crate::shell) fn decided(&self, attached: Vec<Attached>) {
+        self.nudge.touched(attached.iter().filter_map(Attached::moves));
+        self.hand_in(attached.len(), Message::Decided(attached));
+    }
+
+    fn hand_in(&self, count: usize, message: Message) {
+        if !self.waiting.enter(count, TOLD_MAX) || self.queue.try_send(message).is_err() {
             self.metrics.lost.with_label_values(&["ledger"]).inc_by(count as u64);
         }
     }
@@ -149,15 +158,8 @@ impl Sessions {
             .spawn(move || {
                 let _alarm = Alarm(surroundings.service.clone());
                 let enforcer = Enforcer::new(surroundings.clock.now(), snapshot, kept);
-                let dirty = BTreeMap::new();
-                let run = Running {
-                    enforcer,
-                    sockets,
-                    surroundings,
-                    dirty,
-                    evicted: 0,
-                    shown: BTreeMap::new(),
-                };
+                let run =
+                    Running { enforcer, sockets, surroundings, evicted: 0, shown: BTreeMap::new() };
                 run.run(&inbox)
             })
             .map_err(refused)?;
@@ -241,7 +243,6 @@ struct Running {
     enforcer: Enforcer,
     sockets: BTreeMap<IpAddr, UdpSocket>,
     surroundings: Surroundings,
-    dirty: BTreeMap<ledger::Key, Option<Arc<Attachment>>>,
     evicted: u64,
     /// Sessions by site and environment, as the metrics show them.
     shown: BTreeMap<(String, String), i64>,
@@ -249,6 +250,7 @@ struct Running {
 
 impl Running {
     fn run(mut self, Inbox(inbox, waiting): &Inbox) -> Vec<Change> {
+        stand_back();
         let mut flushed = self.surroundings.clock.now().monotonic;
         let mut shown = flushed;
         self.tend();
@@ -256,13 +258,16 @@ impl Running {
         loop {
             let now = self.surroundings.clock.now().monotonic;
             let due = self.enforcer.poll_timeout().unwrap_or(Duration::MAX);
-            let flush = if self.dirty.is_empty() { Duration::MAX } else { flushed + FLUSH_EVERY };
+            let changed = self.enforcer.ledger().has_changed();
+            let flush = if changed { flushed + FLUSH_EVERY } else { Duration::MAX };
             let wait = due.min(flush).saturating_sub(now).min(FLUSH_EVERY);
             match inbox.recv_timeout(wait) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => {
-                    if let Message::Told(inputs) = &message {
-                        waiting.leave(inputs.len());
+                    match &message {
+                        Message::Told(inputs) => waiting.leave(inputs.len()),
+                        Message::Decided(attached) => waiting.leave(attached.len()),
+                        _ => {}
                     }
                     self.take(message);
                 }
@@ -274,14 +279,19 @@ impl Running {
                 shown = now;
                 self.show();
             }
-            if !self.dirty.is_empty() && flushed + FLUSH_EVERY <= now {
+            if self.enforcer.ledger().has_changed() && flushed + FLUSH_EVERY <= now {
                 flushed = now;
-                let changes = std::mem::take(&mut self.dirty).into_iter().collect();
+                let changes = self.changes();
                 // OK because a service that is gone is stopping.
                 let _ = self.surroundings.service.send(Input::Attachments(changes));
             }
         }
-        self.dirty.into_iter().collect()
+        self.changes()
+    }
+
+    /// What changed since the last time.
+    fn changes(&mut self) -> Vec<Change> {
+        std::iter::from_fn(|| self.enforcer.poll_change()).collect()
     }
 
     fn take(&mut self, message: Message) {
@@ -290,6 +300,11 @@ impl Running {
         let _ = match message {
             Message::Told(inputs) => {
                 inputs.into_iter().for_each(|input| self.enforcer.handle(now, input));
+                true
+            }
+            Message::Decided(attached) => {
+                let inputs = attached.into_iter().filter_map(Attached::input);
+                inputs.for_each(|input| self.enforcer.handle(now, input));
                 true
             }
             Message::Datagram(octets, source) => {
@@ -336,9 +351,6 @@ impl Running {
         }
         while let Some(event) = self.enforcer.poll_event() {
             self.report(now.wall, &event);
-        }
-        while let Some((key, attachment)) = self.enforcer.poll_change() {
-            self.dirty.insert(key, attachment);
         }
         let evicted = self.enforcer.ledger().evicted();
         let metrics = &self.surroundings.metrics;

@@ -141,7 +141,8 @@ impl Running {
         let (log, writer) = Log::start(&export.id, language, output)?;
         let shared = Arc::<Shared>::default();
         let (observations, taken) = sync_channel(QUEUE_MAX);
-        let (ended, _) = channel();
+        // What the service says of sessions and habits is no business of the tripwire's.
+        let (heard, _) = channel();
         let seed = random::seed()?;
         let courier = Courier {
             to,
@@ -151,7 +152,7 @@ impl Running {
             outbox,
             log: log.clone(),
             shared: Arc::clone(&shared),
-            ended,
+            heard,
         };
         let courier = std::thread::Builder::new()
             .name("courier".to_owned())

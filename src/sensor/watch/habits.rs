@@ -1,0 +1,250 @@
+//! Stations compared with what they are used to do, and changes that a whole fleet makes.
+//!
+//! When more than [`DRIFT_PERCENT`] of the stations change in the same way within a day it is an
+//! update: one notice, the signs of those who changed first are taken back, and who follows within
+//! another day raises none. What makes a station a phone is never an update, however many do it.
+
+use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
+use crate::sensor::capture::CaptureTime;
+use crate::sensor::habit::{Aspect, Change, Habit, Sight, change_id};
+use crate::sensor::knowledge::Vantage;
+use crate::sensor::memory::{GATEWAYS_MAX, Memory, Remembered};
+use crate::sensor::shelf::Shelf;
+use crate::vocabulary::Mac;
+
+/// Stations whose habits are settled.
+pub const HABITS_MAX: usize = 16_384;
+/// Stations that are still learnt; a flood of invented addresses lets go of these alone.
+pub const STRANGERS_MAX: usize = 8_192;
+/// Changes that are counted over all stations.
+const DRIFTS_MAX: usize = 256;
+/// Within how long stations change together, in seconds.
+pub const DRIFT_S: i64 = 86_400;
+/// How many of the settled stations change before it is an update, in per cent.
+pub const DRIFT_PERCENT: usize = 2;
+/// The fewest stations that make an update: in a small office two per cent is one PC.
+pub const DRIFT_STATIONS_MIN: usize = 5;
+/// Stations counted towards one change: more than two per cent of any.
+const DRIFT_STATIONS_MAX: usize = HABITS_MAX * DRIFT_PERCENT / 100 + DRIFT_STATIONS_MIN;
+
+/// A station at its place.
+pub(super) type Key = (Option<u16>, Mac);
+
+/// Who changed in the same way lately.
+#[derive(Debug, Default)]
+struct Drift {
+    stations: Vec<(Key, CaptureTime)>,
+    update: Option<CaptureTime>,
+}
+
+/// What stations are used to do.
+#[derive(Debug)]
+pub(super) struct Habits {
+    settled: Shelf<Key, Habit>,
+    young: Shelf<Key, Habit>,
+    drifts: Shelf<(Aspect, u64), Drift>,
+    /// Rises with whatever is worth writing down.
+    revision: u64,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            settled: Shelf::new(HABITS_MAX),
+            young: Shelf::new(STRANGERS_MAX),
+            drifts: Shelf::new(DRIFTS_MAX),
+            revision: 0,
+        }
+    }
+}
+
+impl Habits {
+    /// Entries let go for want of room.
+    pub(super) fn evicted(&self) -> u64 {
+        self.settled.evicted() + self.young.evicted() + self.drifts.evicted()
+    }
+
+    /// Whether a station is learnt no longer.
+    pub(super) fn is_settled(&mut self, key: Key, now: CaptureTime) -> bool {
+        self.of(key, now).is_settled()
+    }
+
+    fn of(&mut self, key: Key, now: CaptureTime) -> &mut Habit {
+        if self.settled.get_mut(&key).is_none() {
+            let habit = self.young.get_or(key, || Habit::new(now));
+            let day = habit.day();
+            let settled = habit.touch(now);
+            self.revision += u64::from(habit.day() != day);
+            if !settled {
+                return self.young.get_or(key, || Habit::new(now));
+            }
+            let habit = self.young.remove(&key).unwrap_or_else(|| Habit::new(now));
+            self.settled.insert(key, habit);
+        }
+        self.settled.get_or(key, || Habit::new(now))
+    }
+
+    fn open(&self, id: u64) -> Option<(Key, Change)> {
+        self.settled.entries().find_map(|((vlan, mac), habit)| {
+            let named = |it: &&Change| change_id(*vlan, *mac, it.aspect, it.value) == id;
+            habit.changes().iter().find(named).map(|change| ((*vlan, *mac), *change))
+        })
+    }
+}
+
+impl Sensor {
+    /// Compares what a station shows with what it is used to; a change is a sign. `phone` says
+    /// that only phones show that.
+    pub(super) fn used_to(
+        &mut self,
+        at: &Context,
+        mac: Mac,
+        (aspect, value): (Aspect, u64),
+        phone: bool,
+        draft: impl FnOnce() -> Draft,
+    ) -> Sight {
+        let key = (at.vlan, mac);
+        let habit = self.habits.of(key, at.time);
+        let sight = habit.see(aspect, value);
+        if matches!(sight, Sight::Known | Sight::Varies) {
+            return sight;
+        }
+        let one = habit.words(aspect);
+        self.habits.revision += u64::from(sight != Sight::Again);
+        if sight == Sight::Learnt {
+            return sight;
+        }
+        if sight == Sight::Changed && !phone && self.is_update(at, key, aspect, value) {
+            return Sight::Known;
+        }
+        let mut draft = draft().fact("one", one).fact("other", aspect.words(value));
+        draft.change = Some(change_id(at.vlan, mac, aspect, value));
+        self.raise(at, Subject::Mac(mac), draft);
+        sight
+    }
+
+    /// Counts a station towards the fleet; says whether its change is an update's.
+    fn is_update(&mut self, at: &Context, key: Key, aspect: Aspect, value: u64) -> bool {
+        let stations = self.habits.settled.len();
+        let drift = self.habits.drifts.get_or((aspect, value), Drift::default);
+        drift.stations.retain(|(other, time)| *other != key && time.within(at.time, DRIFT_S));
+        if drift.stations.len() < DRIFT_STATIONS_MAX {
+            drift.stations.push((key, at.time));
+        }
+        let known = drift.update.is_some_and(|update| update.within(at.time, DRIFT_S));
+        let changed = drift.stations.len();
+        let many = changed >= DRIFT_STATIONS_MIN && changed * 100 > stations * DRIFT_PERCENT;
+        if !known && !many {
+            return false;
+        }
+        if !known {
+            drift.update = Some(at.time);
+        }
+        let changed: Vec<Key> =
+            std::mem::take(&mut drift.stations).into_iter().map(|it| it.0).collect();
+        let mut taken_back = Vec::new();
+        let mut before = String::new();
+        for (vlan, mac) in &changed {
+            let Some(habit) = self.habits.settled.get_mut(&(*vlan, *mac)) else { continue };
+            let words = habit.words(aspect);
+            if !habit.adopt(aspect, value) {
+                continue;
+            }
+            before = words;
+            let id = change_id(*vlan, *mac, aspect, value);
+            let place = self.places.get_mut(vlan);
+            if let Some(station) = place.and_then(|place| place.get_mut(&Subject::Mac(*mac))) {
+                station.signs.retain(|sign| sign.change != Some(id));
+            }
+            taken_back.push(id);
+        }
+        if !known {
+            let facts = vec![
+                ("count", changed.len().to_string()),
+                ("one", before),
+                ("other", aspect.words(value)),
+            ];
+            let subject = Subject::Mac(key.1);
+            let station = self.station(at, subject);
+            let about = about(subject, station, at.vlan, at.source, None);
+            self.notice_of(at, NoticeKind::FleetDrift, about, facts, taken_back);
+        }
+        true
+    }
+
+    /// Carries out what a person said about a change; says whether it was there.
+    pub fn decide(&mut self, change: u64, accepted: bool) -> bool {
+        let Some((key, open)) = self.habits.open(change) else { return false };
+        if let Some(habit) = self.habits.settled.get_mut(&key) {
+            habit.decide(open, accepted);
+            self.habits.revision += 1;
+        }
+        let place = self.places.get_mut(&key.0).filter(|_| accepted);
+        if let Some(station) = place.and_then(|place| place.get_mut(&Subject::Mac(key.1))) {
+            station.signs.retain(|sign| sign.change != Some(change));
+        }
+        true
+    }
+
+    /// A number that rises whenever there is something new to write down.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.habits.revision
+    }
+
+    /// Stations whose habits are settled.
+    #[must_use]
+    pub fn settled(&self) -> usize {
+        self.habits.settled.len()
+    }
+
+    /// What was learnt, to be written down.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let habits = self.habits.settled.entries().chain(self.habits.young.entries());
+        let mut habits: Vec<_> = habits
+            .map(|((vlan, mac), habit)| Remembered {
+                vlan: *vlan,
+                mac: mac.to_string(),
+                habit: habit.clone(),
+            })
+            .collect();
+        habits.sort_by(|one, other| (one.vlan, &one.mac).cmp(&(other.vlan, &other.mac)));
+        let gateways = self.carriers.entries().filter(|(_, carrier)| carrier.is_gateway());
+        let mut gateways: Vec<_> = gateways.map(|(mac, _)| mac.to_string()).collect();
+        gateways.sort();
+        gateways.truncate(GATEWAYS_MAX);
+        let settled = |(vlan, baseline): (&Option<u16>, &super::Baseline)| {
+            baseline.settled().map(|hop| (*vlan, hop))
+        };
+        let mut hops: Vec<_> = self.baselines.iter().filter_map(settled).collect();
+        hops.sort_unstable();
+        Memory { ground: self.knowledge.ground(), gateways, hops, habits }
+    }
+
+    /// Takes back what was written down, which must be sound. Where the mirror stands elsewhere
+    /// than then, or gateways have other addresses, gateways and hops are learnt anew.
+    pub fn recall(&mut self, memory: &Memory) {
+        for remembered in &memory.habits {
+            let Ok(mac) = Mac::parse(&remembered.mac) else { continue };
+            let key = (remembered.vlan, mac);
+            let habit = remembered.habit.clone();
+            if habit.is_settled() {
+                self.habits.settled.insert(key, habit);
+            } else {
+                self.habits.young.insert(key, habit);
+            }
+        }
+        if memory.ground != self.knowledge.ground() {
+            return;
+        }
+        for mac in memory.gateways.iter().filter_map(|mac| Mac::parse(mac).ok()) {
+            self.carriers.get_or(mac, super::Carrier::default).believe();
+        }
+        if self.knowledge.vantage != Vantage::Edge {
+            for (vlan, hop) in &memory.hops {
+                self.baselines.entry(*vlan).or_default().settle(*hop);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Changes of stations that sensors report, and what operators say about them.
+//!
+//! A sensor names each change; the service keeps it with its text until an operator has spoken,
+//! and what was said goes to the sensor with the answers to its reports until it says that it has
+//! carried it out.
+
+use serde_json::{Value, json};
+
+use super::Service;
+use super::operators::check_reason;
+use crate::sensor::Observation;
+use crate::shell::store::{ChangeState, SensorChange};
+use crate::shell::{Failure, FailureKind, log};
+use crate::vocabulary::{Language, Mac, Timestamp, escape};
+
+impl Service {
+    /// Keeps the change that a sign tells of, or closes those that a notice takes back.
+    pub(super) fn keep_changes(
+        &mut self,
+        now: Timestamp,
+        sensor: &str,
+        observation: &Observation,
+        taken_back: bool,
+    ) {
+        if observation.changes.is_empty() {
+            return;
+        }
+        let changes: Vec<String> =
+            observation.changes.iter().map(|it| escape(it.as_bytes())).collect();
+        let kept = self.store().and_then(|store| {
+            if taken_back {
+                return store.settle_changes(sensor, &changes);
+            }
+            changes.iter().try_for_each(|change| {
+                let text = |language| {
+                    let text = observation.text(language).unwrap_or_default();
+                    escape(text.as_bytes())
+                };
+                store.keep_change(&SensorChange {
+                    sensor: sensor.to_owned(),
+                    change: change.clone(),
+                    mac: escape(observation.subject.as_bytes()),
+                    vlan: observation.vlan,
+                    kind: escape(observation.kind.as_bytes()),
+                    ja: text(Language::Japanese),
+                    en: text(Language::English),
+                    first: now,
+                    last: now,
+                    state: ChangeState::Open,
+                    by: String::new(),
+                    reason: String::new(),
+                    decided: None,
+                })
+            })
+        });
+        if let Err(failure) = kept {
+            self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+        }
+    }
+
+    /// What goes to a sensor with an answer: it comes with every one until it is taken.
+    pub(super) fn words(&mut self, sensor: &str) -> Vec<Value> {
+        // OK because a store that cannot be read now is read at the next report.
+        let words = self.store().and_then(|store| store.words_for(sensor)).unwrap_or_default();
+        let one = |(change, accepted)| json!({ "change": change, "accepted": accepted });
+        words.into_iter().map(one).collect()
+    }
+
+    /// The changes, open ones first.
+    pub(super) fn sensor_changes(&mut self, language: Language) -> Result<Value, Failure> {
+        Ok(self.store()?.changes()?.iter().map(|change| shown(change, language)).collect())
+    }
+
+    /// An operator accepts or denies changes, by the name of one or the MAC of a station.
+    pub(super) fn sensor_decide(
+        &mut self,
+        now: Timestamp,
+        subject: &str,
+        accepted: bool,
+        (reason, by): (&str, &str),
+        language: Language,
+    ) -> Result<Value, Failure> {
+        check_reason(reason)?;
+        let subject = subject.trim();
+        let named =
+            Mac::parse(subject).map_or_else(|_| subject.to_lowercase(), |mac| mac.to_string());
+        let decided = self.store()?.decide_changes(&named, accepted, (by, reason), now)?;
+        if decided.is_empty() {
+            return Err(Failure::new(FailureKind::ChangeUnknown).fact("subject", subject));
+        }
+        let event = if accepted { log::Event::ChangeAccepted } else { log::Event::ChangeDenied };
+        for change in &decided {
+            let facts = [
+                ("change", change.change.clone()),
+                ("sensor", change.sensor.clone()),
+                ("mac", change.mac.clone()),
+                ("kind", change.kind.clone()),
+                ("what", change.text(self.log.language()).to_owned()),
+                ("reason", reason.to_owned()),
+                ("by", by.to_owned()),
+            ];
+            self.log.event(now, event, &facts);
+        }
+        Ok(decided.iter().map(|change| shown(change, language)).collect())
+    }
+}
+
+fn shown(change: &SensorChange, language: Language) -> Value {
+    json!({
+        "change": change.change,
+        "sensor": change.sensor,
+        "mac": change.mac,
+        "vlan": change.vlan,
+        "kind": change.kind,
+        "text": change.text(language),
+        "first": change.first.rfc3339(),
+        "last": change.last.rfc3339(),
+        "state": change.state.id(),
+        "by": change.by,
+        "reason": change.reason,
+        "decided": change.decided.map(Timestamp::rfc3339),
+    })
+}
