@@ -225,7 +225,7 @@ fn account(
         output_octets: octets(attribute::ACCT_OUTPUT_OCTETS, attribute::ACCT_OUTPUT_GIGAWORDS),
         seconds: integer(attribute::ACCT_SESSION_TIME),
         cause: integer(attribute::ACCT_TERMINATE_CAUSE),
-        copy: copy(packet, switch, status),
+        copy: copy(packet, plan.switch(switch).map_or("", |switch| &switch.id), status),
     }
 }
 
@@ -268,7 +268,7 @@ fn address(packet: &Packet<'_>) -> Option<IpAddr> {
 /// What is the same in every copy of an account that a switch sends again with another delay,
 /// identifier and authenticator. Where nothing in it would tell two accounts apart, the
 /// authenticator does, so that only octets that are all the same are a copy.
-fn copy(packet: &Packet<'_>, switch: SwitchIndex, status: Status) -> u64 {
+fn copy(packet: &Packet<'_>, switch: &str, status: Status) -> u64 {
     let told_apart = match status {
         Status::Start | Status::Stop => true,
         Status::Interim => {
@@ -278,7 +278,8 @@ fn copy(packet: &Packet<'_>, switch: SwitchIndex, status: Status) -> u64 {
         Status::On | Status::Off | Status::Other => false,
     };
     let mut context = Context::new(&SHA256);
-    context.update(&switch.0.to_be_bytes());
+    context.update(switch.as_bytes());
+    context.update(&[0]);
     for attribute in packet.attributes() {
         let passing = matches!(
             attribute.kind,

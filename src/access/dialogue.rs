@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+
 use super::conversations::State;
 use super::event::{DecisionRecord, Event, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
@@ -27,6 +29,7 @@ pub(super) struct Dialogue {
     rounds: u32,
     /// Whose conversation it is, for the record of one that is abandoned.
     plan: Arc<Plan>,
+    generation: u64,
     place: Place,
     mac: Option<Mac>,
     user: Octets,
@@ -126,6 +129,7 @@ impl Access {
             began: now,
             rounds: 1,
             plan: Arc::clone(plan),
+            generation: point.request.snapshot.generation,
             place: point.place.clone(),
             mac: station::device_mac(point.request.packet, point.profile),
             user: point.raw(attribute::USER_NAME),
@@ -210,12 +214,15 @@ impl Access {
                 let Some(held) = self.conversations.remove(state.conversation) else {
                     return Err(IgnoreReason::EapDiscarded);
                 };
-                let Eap::Tls(_, Some(handshake)) = held.value.eap else {
+                let Eap::Tls(conversation, Some(handshake)) = held.value.eap else {
                     return Err(IgnoreReason::EapDiscarded); // OK because only a yes succeeds
                 };
-                // Asked again with the plan and marks of this moment: a change between the
+                // Asked again with the plan, marks and trust of this moment: a change between the
                 // decision and the peer's confirmation counts.
-                let decision = certificate_decision(now, point, &handshake);
+                let decision = match trusted_still(now, point, &conversation, &handshake) {
+                    Ok(()) => certificate_decision(now, point, &handshake),
+                    Err(because) => Decision::refuse(because),
+                };
                 let proof = if decision.outcome() == Outcome::Refuse {
                     Proof { eap: Some(failure_to(&packet)), ..Proof::default() }
                 } else {
@@ -338,7 +345,7 @@ impl Access {
     pub(super) fn abandoned(&mut self, now: Moment, dialogue: Dialogue) {
         let record = DecisionRecord {
             time: now.wall,
-            generation: self.snapshot.generation,
+            generation: dialogue.generation,
             plan: dialogue.plan,
             place: dialogue.place,
             mac: dialogue.mac,
@@ -364,6 +371,22 @@ impl Access {
         let limit = self.snapshot.plan.server.datagram_octets_max;
         answer::eap_octets(point.request.packet, limit)
     }
+}
+
+/// Whether a chain that was verified when the handshake ended is believed by what is trusted now.
+fn trusted_still(
+    now: Moment,
+    point: &Site<'_>,
+    conversation: &Conversation,
+    handshake: &Handshake,
+) -> Result<(), Because> {
+    let snapshot = point.request.snapshot;
+    if conversation.is_of(&snapshot.tls) {
+        return Ok(());
+    }
+    let chain: Vec<_> =
+        handshake.chain.iter().map(|each| CertificateDer::from(each.as_slice())).collect();
+    snapshot.verify(now, &chain)
 }
 
 /// The certificate and the address the switch saw, checked together.

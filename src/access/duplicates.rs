@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::wire::radius::Code;
+
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
 const REMEMBERED_S: u64 = 30;
 /// Answers remembered for one client, so that no switch can push out another's.
@@ -98,6 +100,16 @@ impl Duplicates {
             }
             _ => false,
         }
+    }
+
+    /// Forgets every Access-Accept: what let somebody in may do so no longer, and a copy is to be
+    /// decided like a new request.
+    pub(super) fn forget_accepts(&mut self) {
+        let accept = |reply: &Reply| match reply {
+            Reply::Sent(octets) => octets.first() == Some(&Code::AccessAccept.get()),
+            Reply::Awaited | Reply::Silence => false,
+        };
+        self.answers.retain(|_, answer| !accept(&answer.reply));
     }
 
     /// Forgets a request that was awaited and will not be answered: its next copy is new.

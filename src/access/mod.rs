@@ -109,12 +109,13 @@ impl Access {
     }
 
     /// Takes a new snapshot. Conversations under way go on with the TLS server they began with,
-    /// but are decided by the new plan and marks.
+    /// but are decided by the new plan, marks and trust.
     pub fn replace(&mut self, snapshot: Arc<Snapshot>) {
         if snapshot.plan.server.state_number != self.snapshot.plan.server.state_number {
             let node = snapshot.plan.server.state_number;
             self.conversations = Conversations::new(node, self.worker);
         }
+        self.duplicates.forget_accepts();
         self.snapshot = snapshot;
     }
 

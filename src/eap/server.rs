@@ -95,6 +95,12 @@ enum State {
 }
 
 impl Conversation {
+    /// Whether it goes on with that server, and so with its trust.
+    #[must_use]
+    pub fn is_of(&self, server: &Arc<TlsServer>) -> bool {
+        Arc::ptr_eq(&self.server, server)
+    }
+
     /// Begins with a request for the identity, as EAP-Start asks for (RFC 3579 §2.1).
     #[must_use]
     pub fn begin(now: Moment, server: Arc<TlsServer>, start_identifier: u8) -> (Self, Vec<u8>) {

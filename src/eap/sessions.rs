@@ -42,7 +42,7 @@ impl TimeProvider for Clock {
 pub struct SessionStore {
     pub(super) clock: Arc<Clock>,
     /// Digest over the anchors under which these sessions were made.
-    pub(super) anchors: [u8; 32],
+    anchors: [u8; 32],
     lifetime_s: u32,
     sessions_max: usize,
     table: Mutex<Table>,
@@ -71,6 +71,11 @@ impl SessionStore {
     ) -> Self {
         let lifetime_s = lifetime_s.min(SESSION_LIFETIME_SECONDS_MAX);
         Self { clock, anchors, lifetime_s, sessions_max, table: Mutex::default() }
+    }
+
+    /// Whether its sessions were made under these anchors and last as long.
+    pub(super) fn is_of(&self, anchors: &[u8; 32], lifetime_s: u32) -> bool {
+        self.anchors == *anchors && self.lifetime_s == lifetime_s.min(SESSION_LIFETIME_SECONDS_MAX)
     }
 
     /// How many sessions are held now, those too old included.

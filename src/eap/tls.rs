@@ -34,7 +34,7 @@ pub struct TrustMaterial {
     pub session_lifetime_s: u32,
     /// How many sessions are kept.
     pub sessions_max: usize,
-    /// Sessions of an earlier server to keep. They are kept only if the anchors are equal.
+    /// Sessions of an earlier server to keep. They are kept only if anchors and lifetime are equal.
     pub sessions: Option<Arc<SessionStore>>,
 }
 
@@ -56,7 +56,7 @@ impl TlsServer {
     pub fn new(material: TrustMaterial) -> Result<Self, TrustError> {
         let anchors = anchors_digest(&material.realms);
         let lifetime_s = material.session_lifetime_s;
-        let kept = material.sessions.filter(|sessions| sessions.anchors == anchors);
+        let kept = material.sessions.filter(|sessions| sessions.is_of(&anchors, lifetime_s));
         let clock = kept.as_ref().map_or_else(Arc::default, |sessions| sessions.clock.clone());
         let sessions = (lifetime_s > 0 && material.sessions_max > 0).then(|| {
             kept.unwrap_or_else(|| {

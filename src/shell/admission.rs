@@ -53,6 +53,8 @@ pub(super) struct Admission {
 /// What decisions are counted by.
 #[derive(PartialEq, Eq, Hash)]
 struct Decided {
+    /// An abandoned conversation may be of an earlier one, with other numbers.
+    generation: u64,
     switch: SwitchIndex,
     environment: Option<EnvironmentIndex>,
     method: &'static str,
@@ -164,6 +166,7 @@ impl Admission {
             Outcome::Refuse => ReplyReason::Reject,
         };
         let key = Decided {
+            generation: record.generation,
             switch: record.place.switch,
             environment: record.entered.map(|(environment, _)| environment),
             method: record.method,

@@ -13,6 +13,9 @@ use crate::alert::Facts;
 use crate::record::{Account, Line, Written, time_of};
 use crate::vocabulary::{Language, Outcome, Timestamp};
 
+/// Room for a line of usual length.
+const LINE_OCTETS: usize = 1024;
+
 /// What is handed on together.
 pub(super) type Batch = Arc<Vec<Told>>;
 
@@ -80,24 +83,27 @@ impl Told {
     /// The line as one JSON object.
     pub(super) fn text(&self) -> &str {
         self.text.get_or_init(|| {
+            let mut octets = Vec::with_capacity(LINE_OCTETS);
             let written = match &self.content {
-                Content::Line(line) => serde_json::to_string(&**line),
+                Content::Line(line) => serde_json::to_writer(&mut octets, &**line),
                 Content::Decision { record, node, language } => {
                     let severity = match record.outcome {
                         Outcome::Admit => Severity::Info,
                         Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
                     };
-                    serde_json::to_string(&DecisionLine {
+                    let line = DecisionLine {
                         time: record.time.rfc3339(),
                         event: DECISION,
                         severity: severity.id(),
                         node,
                         schema: SCHEMA,
                         fields: record.fields(*language),
-                    })
+                    };
+                    serde_json::to_writer(&mut octets, &line)
                 }
             };
-            written.unwrap_or_default() // OK because such values always have a JSON form
+            // OK because such values always have a JSON form, which is UTF-8.
+            written.ok().and_then(|()| String::from_utf8(octets).ok()).unwrap_or_default()
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fixture::{Desk, PC, REPLIED, text};
+use super::fixture::{Desk, PC, PRINTER, REPLIED, code, text};
 use crate::access::{Action, Event, IgnoreReason, ReplyReason};
 use crate::eap::peer::PeerVersions;
 use crate::plan::tests::{edit, shipped};
@@ -106,6 +106,35 @@ fn tls_11_what_changes_between_decision_and_confirmation_is_honoured() {
         }
     });
     assert_eq!((ended.code, ended.sent_keys), (Code::AccessReject, None));
+    assert_eq!(desk.decision().because.reason, Reason::Marked);
+}
+
+/// A revocation between the handshake's end and the peer's confirmation counts too.
+#[test]
+fn what_is_revoked_between_handshake_and_confirmation_is_refused() {
+    let mut desk = Desk::new();
+    let (config, _) = desk.supplicant(PC.name, PeerVersions::Tls13);
+    let whole = desk.authenticate(&PC, &config, false, None, nothing).rounds;
+    let (config, serial) = desk.supplicant(PC.name, PeerVersions::Tls13);
+    let ended = desk.authenticate(&PC, &config, false, None, |desk, round| {
+        if round == whole {
+            desk.revoke(&serial);
+        }
+    });
+    assert_eq!((ended.code, ended.sent_keys), (Code::AccessReject, None));
+    assert_eq!(desk.decision().because.reason, Reason::CertificateRevoked);
+}
+
+/// An Accept that the switch never saw is no longer given after a mark.
+#[test]
+fn a_copy_of_what_was_accepted_before_a_mark_is_decided_anew() {
+    let mut desk = Desk::new();
+    let request = desk.mab(&PRINTER);
+    assert_eq!(code(&desk.ask(PRINTER.switch, &request)), Code::AccessAccept);
+    assert_eq!(code(&desk.ask(PRINTER.switch, &request)), Code::AccessAccept);
+    let marks = refusal(PRINTER.mac, &desk);
+    desk.reload(None, marks);
+    assert_eq!(code(&desk.ask(PRINTER.switch, &request)), Code::AccessReject);
     assert_eq!(desk.decision().because.reason, Reason::Marked);
 }
 

@@ -6,8 +6,9 @@ mod openapi;
 mod page;
 mod route;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,10 +43,14 @@ use route::{Asked, Problem, Work};
 pub const BODY_OCTETS_MAX: usize = 65_536;
 /// Connections at once; further ones wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 64;
+/// Those of one peer: the rest are for others.
+pub const CONNECTIONS_OF_ONE_MAX: usize = 48;
 /// How long a connection may last: a reload of a large city takes seconds.
 pub const CONNECTION_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long a peer may take for the handshake or the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take for the body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What callers prove themselves by.
 #[derive(Default)]
@@ -102,12 +107,18 @@ impl Api {
 
     /// From now on these tokens and certificates are good, and no others.
     pub fn admit(&self, credentials: &Credentials) {
-        self.sessions.keep(&credentials.tokens);
         let certificates = credentials.peers.api.clone();
         self.pinned
             .admit(certificates.iter().map(|(certificate, _)| certificate.clone()).collect());
         let keys = Keys { tokens: credentials.tokens.clone(), certificates };
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.sessions.keep(&credentials.tokens);
+    }
+
+    /// Whether a token is good still: one that was taken away while somebody logged in with it is
+    /// not.
+    fn holds(&self, token: &ApiToken) -> bool {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).tokens.contains(token)
     }
 
     /// TLS for this API.
@@ -148,14 +159,13 @@ impl Api {
             self.complain(peer.address);
             return Err(Problem::new(StatusCode::FORBIDDEN, "api.role", language));
         }
-        let body = Limited::new(body, BODY_OCTETS_MAX).collect().await;
-        let body = body.map_err(|_| {
+        let body = whole(body).await.ok_or_else(|| {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "api.body-too-long", language)
         })?;
         let asked = Asked {
             captured,
             query: parts.uri.query().unwrap_or_default(),
-            body: &body.to_bytes(),
+            body: &body,
             who: &caller.name,
             now: clock::now(),
             language,
@@ -250,6 +260,12 @@ impl Api {
     }
 }
 
+/// A body of bearable length that comes in time.
+async fn whole(body: Incoming) -> Option<Bytes> {
+    let body = timeout(BODY_TIMEOUT, Limited::new(body, BODY_OCTETS_MAX).collect()).await;
+    Some(body.ok()?.ok()?.to_bytes())
+}
+
 fn language(headers: &HeaderMap, default: Language) -> Language {
     let wanted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let first = wanted.and_then(|value| value.split([',', '-', ';']).next());
@@ -273,9 +289,44 @@ fn page(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
     response
 }
 
+/// Connections by peer.
+type Shares = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
+/// One connection of a peer, who may not have all.
+struct Share {
+    shares: Shares,
+    peer: IpAddr,
+}
+
+impl Share {
+    fn of(shares: &Shares, peer: IpAddr) -> Option<Self> {
+        let mut all = shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(peer).or_default();
+        if *count >= CONNECTIONS_OF_ONE_MAX {
+            return None;
+        }
+        *count += 1;
+        drop(all);
+        Some(Self { shares: Arc::clone(shares), peer })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.peer);
+            }
+        }
+    }
+}
+
 /// Serves until the task is dropped; with `tls` where the listener is not on loopback.
 pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let shares = Shares::default();
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let Ok((stream, address)) = listener.accept().await else {
@@ -283,8 +334,10 @@ pub async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, api: Arc<Api
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        let Some(share) = Share::of(&shares, address.ip()) else { continue };
         let (api, tls) = (Arc::clone(&api), tls.clone());
         tokio::spawn(async move {
+            let _share = share;
             let served = async {
                 match tls {
                     None => {

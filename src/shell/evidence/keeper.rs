@@ -41,6 +41,12 @@ const TICK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 /// How often figures that cost a query are taken.
 const FIGURES: Duration = Duration::from_secs(10);
+/// How long losses are counted for one record, and room for it on the spool.
+const GAP_MS: i64 = 1000;
+const GAP_OCTETS: u64 = 1024;
+/// Days of records that expire at most from one day to the next: a wall clock that is wrong must
+/// not take everything.
+const EXPIRE_DAYS: i64 = 31;
 /// A step of the wall clock worth a record.
 const STEP_MS: i64 = 1000;
 const DAY_MS: i64 = 86_400_000;
@@ -193,7 +199,7 @@ impl Work {
                 self.keep(taken);
             }
             let began = Instant::now();
-            while self.is_behind() && (stop || !self.pace.busy) {
+            while self.is_behind() && (stop || !self.pace.busy || self.is_filling()) {
                 if let Err(cause) = self.catch_up(CATCH_UP) {
                     self.failed(&cause);
                 }
@@ -201,7 +207,7 @@ impl Work {
                     break;
                 }
             }
-            self.tend();
+            self.tend(stop);
             if stop {
                 return;
             }
@@ -211,6 +217,11 @@ impl Work {
     /// Whether something waits on the spool that the store could take.
     fn is_behind(&self) -> bool {
         self.store.is_some() && self.spool.as_ref().is_some_and(|spool| spool.waiting() > 0)
+    }
+
+    /// Whether the spool must be emptied however much comes.
+    fn is_filling(&self) -> bool {
+        self.spool.as_ref().is_some_and(Spool::is_half_full)
     }
 
     /// A batch: what waits, or what comes within a tick.
@@ -370,8 +381,11 @@ impl Work {
             let facts = [("count", count.to_string()), ("missing", missing.to_string())];
             self.log.event(clock::now(), Event::EvidenceRestored, &facts);
         }
-        (self.failing, self.full, self.retry) = (false, false, None);
-        self.metrics.evidence_healthy.set(1);
+        (self.failing, self.full) = (false, false);
+        // Without a spool the next failure of the store would lose what comes.
+        let sound = self.spool.is_some();
+        self.retry = (!sound).then(|| Instant::now() + RETRY);
+        self.metrics.evidence_healthy.set(sound.into());
     }
 
     fn open_store(&mut self) -> rusqlite::Result<()> {
@@ -385,6 +399,9 @@ impl Work {
             // cannot be read now is not handed on either.
             let done = store.spooled(spool.epoch())?;
             let _ = spool.hand_on(done.saturating_sub(spool.handed_on()));
+            if spool.is_done() {
+                let _ = spool.clear();
+            }
         }
         self.store = Some(store);
         Ok(())
@@ -396,19 +413,28 @@ impl Work {
         while self.is_behind() && count < least {
             let (Some(store), Some(spool)) = (&mut self.store, &mut self.spool) else { break };
             let (epoch, handed_on) = (spool.epoch(), spool.handed_on());
-            let lines = spool.first(CATCH_UP).unwrap_or_default();
+            let Ok(lines) = spool.first(CATCH_UP) else {
+                self.spool_lost();
+                break;
+            };
             let now = lines.len() as u64;
             if now == 0 {
+                // What cannot be read any more is missing.
+                let unread = spool.waiting();
+                self.missed(unread);
                 self.spool_lost();
                 break;
             }
             let lines = lines.into_iter().map(Written::parse);
             let head = store.keep_spooled(lines, epoch, handed_on + now)?.head;
             count += CATCH_UP;
-            let emptied = spool.hand_on(now).is_ok() && spool.waiting() == 0;
-            if emptied {
-                // OK because what stays in the spool is known to be kept.
-                let _ = spool.clear();
+            let handed_on = spool.hand_on(now);
+            if handed_on
+                .and_then(|()| if spool.is_done() { spool.clear() } else { Ok(()) })
+                .is_err()
+            {
+                // It is opened anew: the store knows how much of it is kept.
+                self.spool_lost();
             }
             self.advance(head);
         }
@@ -416,18 +442,32 @@ impl Work {
         Ok(())
     }
 
-    /// Says in the chain itself that records are missing.
+    /// Says in the chain itself that records are missing, after what came before: on the spool
+    /// while the store is behind.
     fn tell_gap(&mut self) -> rusqlite::Result<()> {
-        // After what was put aside before it.
-        if self.gap.count == 0 || self.is_behind() {
+        let aside = self.store.is_none() || self.is_behind();
+        let room = self.spool.as_ref().is_some_and(|spool| spool.room() >= GAP_OCTETS);
+        if self.gap.count == 0 || aside && !room {
             return Ok(());
         }
-        let Some(store) = self.store.as_mut() else { return Ok(()) };
         let now = clock::now();
         let since = self.gap.since.unwrap_or(now).rfc3339();
         let facts = [("count", self.gap.count.to_string()), ("since", since)];
         let line = self.log.unkept(now, Event::EvidenceGap, &facts);
-        self.head = Some(store.keep(std::iter::once(Written::from(&*line)))?.head);
+        match (&mut self.store, &mut self.spool) {
+            (Some(store), _) if !aside => {
+                self.head = Some(store.keep(std::iter::once(Written::from(&*line)))?.head);
+            }
+            (_, Some(spool)) => match spool.append(std::slice::from_ref(&*line)) {
+                Ok(1) => {}
+                Ok(_) => return Ok(()),
+                Err(_) => {
+                    self.spool_lost();
+                    return Ok(());
+                }
+            },
+            (_, None) => return Ok(()),
+        }
         self.gap = Gap::default();
         Ok(())
     }
@@ -452,20 +492,22 @@ impl Work {
         }
     }
 
-    fn tend(&mut self) {
+    fn tend(&mut self, stop: bool) {
         if self.retry.is_some_and(|at| Instant::now() >= at) {
             self.retry = Some(Instant::now() + RETRY);
             self.reopen();
         }
-        if self.store.is_none() {
-            return;
-        }
-        if self.gap.count > 0
+        let now = clock::now();
+        // One record for what is lost within a while.
+        let due = |since: Timestamp| now.0.saturating_sub(since.0) >= GAP_MS;
+        if (stop || self.gap.since.is_some_and(due))
             && let Err(cause) = self.tell_gap()
         {
             return self.failed(&cause);
         }
-        let now = clock::now();
+        if self.store.is_none() {
+            return;
+        }
         if self.tended.is_none_or(|end| now >= end) {
             self.tended = Some(day_end(now));
             if let Err(cause) = self.day_over(now) {
@@ -495,6 +537,8 @@ impl Work {
         }
         if let Some(days) = self.settings.keep_days {
             let before = now.0.saturating_sub(i64::from(days).saturating_mul(DAY_MS));
+            let oldest = store.oldest()?.map_or(before, |oldest| oldest.0);
+            let before = before.min(oldest.saturating_add(EXPIRE_DAYS * DAY_MS));
             let count = store.expire(Timestamp(before))?;
             if count > 0 {
                 let facts = [("count", count.to_string()), ("days", days.to_string())];

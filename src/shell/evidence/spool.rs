@@ -21,6 +21,7 @@ use ring::digest::{Context, SHA256};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::record::Line;
+use crate::shell::clock;
 use crate::shell::files::PRIVATE_FILE;
 
 /// Name of the file inside the state directory.
@@ -51,6 +52,8 @@ pub struct Spool {
     /// Where the first entry is that was not handed on, and how many are before it.
     begin: u64,
     handed_on: u64,
+    /// How many of those that wait were read last, and where the one after them is.
+    read: (u64, u64),
 }
 
 impl Spool {
@@ -71,18 +74,34 @@ impl Spool {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE);
         let mut file = options.open(path)?;
-        let mut magic = [0; 8];
-        let known = file.metadata()?.len() == octets
-            && file.read_exact(&mut magic).is_ok()
-            && magic == *MAGIC;
-        let (begin, end) = (HEADER_OCTETS, HEADER_OCTETS);
-        let mut spool = Self { file, octets, epoch: 1, end, entries: 0, begin, handed_on: 0 };
+        let found = file.metadata()?.len();
+        let mut header = [0; 16];
+        if found > 0 {
+            file.read_exact(&mut header)?;
+        }
+        let (magic, epoch) = header.split_at(MAGIC.len());
+        let known = magic == *MAGIC;
+        if found > 0 && !known {
+            // Whatever it is, it may hold what was acknowledged.
+            std::fs::rename(path, path.with_extension(format!("unknown-{}", clock::now().0)))?;
+            file = options.open(path)?;
+        }
+        let mut spool = Self {
+            file,
+            // One of another size goes on with its own.
+            octets: if known { found } else { octets },
+            // Never one that a store has heard of.
+            epoch: clock::now().0.unsigned_abs(),
+            end: HEADER_OCTETS,
+            entries: 0,
+            begin: HEADER_OCTETS,
+            handed_on: 0,
+            read: (0, HEADER_OCTETS),
+        };
         if known {
-            let mut epoch = [0; 8];
-            spool.file.read_exact(&mut epoch)?;
-            spool.epoch = u64::from_be_bytes(epoch);
+            spool.epoch = epoch.iter().fold(0, |all, octet| all << 8 | u64::from(*octet));
             loop {
-                let (texts, end) = spool.read(spool.end, SCAN_ENTRIES)?;
+                let (texts, end) = spool.read_from(spool.end, SCAN_ENTRIES)?;
                 spool.entries += texts.len() as u64;
                 spool.end = end;
                 if texts.is_empty() {
@@ -122,6 +141,24 @@ impl Spool {
     #[must_use]
     pub const fn waiting(&self) -> u64 {
         self.entries - self.handed_on
+    }
+
+    /// Octets that are free.
+    #[must_use]
+    pub const fn room(&self) -> u64 {
+        self.octets - self.end
+    }
+
+    /// Whether more than half of it is taken, also by what was handed on.
+    #[must_use]
+    pub const fn is_half_full(&self) -> bool {
+        self.end > self.octets / 2
+    }
+
+    /// Whether everything in it was handed on.
+    #[must_use]
+    pub const fn is_done(&self) -> bool {
+        self.entries > 0 && self.waiting() == 0
     }
 
     /// How many lines of this epoch were handed on.
@@ -177,7 +214,7 @@ impl Spool {
     /// # Errors
     /// The file cannot be read.
     pub fn lines(&mut self) -> io::Result<Vec<Line>> {
-        let (texts, _) = self.read(self.begin, usize::MAX)?;
+        let (texts, _) = self.read_from(self.begin, usize::MAX)?;
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
@@ -186,7 +223,9 @@ impl Spool {
     /// # Errors
     /// The file cannot be read.
     pub fn first(&mut self, most: usize) -> io::Result<Vec<String>> {
-        Ok(self.read(self.begin, most)?.0)
+        let (texts, place) = self.read_from(self.begin, most)?;
+        self.read = (texts.len() as u64, place);
+        Ok(texts)
     }
 
     /// The first `count` lines that wait were handed on.
@@ -194,15 +233,17 @@ impl Spool {
     /// # Errors
     /// The file cannot be read.
     pub fn hand_on(&mut self, count: u64) -> io::Result<()> {
-        let most = usize::try_from(count).unwrap_or(usize::MAX);
-        let (texts, place) = self.read(self.begin, most)?;
-        self.handed_on += texts.len() as u64;
-        self.begin = place;
+        if self.read.0 != count {
+            self.first(usize::try_from(count).unwrap_or(usize::MAX))?;
+        }
+        self.handed_on += self.read.0;
+        self.begin = self.read.1;
+        self.read = (0, self.begin);
         Ok(())
     }
 
     /// The entries from a place on, `most` of them, and where the next one is or goes.
-    fn read(&mut self, from: u64, most: usize) -> io::Result<(Vec<String>, u64)> {
+    fn read_from(&mut self, from: u64, most: usize) -> io::Result<(Vec<String>, u64)> {
         self.file.seek(SeekFrom::Start(from))?;
         let rest = (&self.file).take(self.octets.saturating_sub(from));
         let mut rest = BufReader::with_capacity(READ_OCTETS, rest);
@@ -238,6 +279,7 @@ impl Spool {
         if done.is_ok() {
             (self.end, self.entries) = (HEADER_OCTETS, 0);
             (self.begin, self.handed_on) = (HEADER_OCTETS, 0);
+            self.read = (0, HEADER_OCTETS);
         } else {
             self.epoch -= 1;
         }
@@ -284,13 +326,14 @@ mod tests {
         assert_eq!(spool.append(&[line(3)]).unwrap(), 1);
         drop(spool);
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
-        assert_eq!((spool.waiting(), spool.epoch()), (3, 1));
+        let epoch = spool.epoch();
+        assert_eq!(spool.waiting(), 3);
         assert_eq!(spool.lines().unwrap(), [line(1), line(2), line(3)]);
         spool.clear().unwrap();
         assert_eq!(spool.append(&[line(4)]).unwrap(), 1);
         drop(spool);
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
-        assert_eq!((spool.lines().unwrap(), spool.epoch()), (vec![line(4)], 2));
+        assert_eq!((spool.lines().unwrap(), spool.epoch()), (vec![line(4)], epoch + 1));
     }
 
     #[test]
@@ -325,6 +368,25 @@ mod tests {
         spool.hand_on(2).unwrap();
         spool.clear().unwrap();
         assert_eq!((spool.waiting(), spool.handed_on()), (0, 0));
+    }
+
+    #[test]
+    fn one_of_another_size_goes_on_and_what_is_no_spool_is_set_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(SPOOL_FILE);
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.append(&[line(1)]).unwrap();
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), 8192).unwrap();
+        assert_eq!(spool.lines().unwrap(), [line(1)]);
+        spool.hand_on(1).unwrap();
+        assert!(spool.is_done() && !spool.is_half_full());
+        drop(spool);
+        fs::write(&path, b"something that somebody else wrote").unwrap();
+        assert_eq!(Spool::open(directory.path(), 4096).unwrap().waiting(), 0);
+        let aside = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let aside: Vec<_> = aside.filter(|found| *found != path).collect();
+        assert_eq!(fs::read(&aside[0]).unwrap(), b"something that somebody else wrote");
     }
 
     #[test]

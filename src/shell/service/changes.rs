@@ -13,6 +13,9 @@ use crate::shell::store::{ChangeState, SensorChange};
 use crate::shell::{Failure, FailureKind, log};
 use crate::vocabulary::{Language, Mac, Timestamp, escape};
 
+/// Changes that one notice takes back.
+const TAKEN_BACK_MAX: usize = 512;
+
 impl Service {
     /// Keeps the change that a sign tells of, or closes those that a notice takes back.
     pub(super) fn keep_changes(
@@ -25,8 +28,10 @@ impl Service {
         if observation.changes.is_empty() {
             return;
         }
+        // A sign tells of one change, a notice takes back those of many stations.
+        let most = if taken_back { TAKEN_BACK_MAX } else { 1 };
         let changes: Vec<String> =
-            observation.changes.iter().map(|it| escape(it.as_bytes())).collect();
+            observation.changes.iter().take(most).map(|it| escape(it.as_bytes())).collect();
         let kept = self.store().and_then(|store| {
             if taken_back {
                 return store.settle_changes(sensor, &changes);

@@ -29,6 +29,8 @@ use crate::wire::radius::PACKET_OCTETS_MAX;
 const QUEUE_MAX: usize = 65_536;
 /// What workers have told that waits for the thread.
 const TOLD_MAX: usize = 65_536;
+/// Datagrams that wait for the thread.
+const ANSWERS_MAX: usize = 1024;
 /// How long what changed may wait to be written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long a receiver waits before it looks for the end.
@@ -74,7 +76,11 @@ impl Feed {
     }
 
     fn hand_in(&self, count: usize, message: Message) {
-        if !self.waiting.enter(count, TOLD_MAX) || self.queue.try_send(message).is_err() {
+        let entered = self.waiting.enter(count, TOLD_MAX);
+        if !entered || self.queue.try_send(message).is_err() {
+            if entered {
+                self.waiting.leave(count);
+            }
             self.metrics.lost.with_label_values(&["ledger"]).inc_by(count as u64);
         }
     }
@@ -91,14 +97,20 @@ impl Feed {
 }
 
 /// What was handed in before the thread runs.
-pub(super) struct Inbox(Receiver<Message>, Arc<Crowd>);
+pub(super) struct Inbox {
+    messages: Receiver<Message>,
+    /// What workers and accounting told.
+    waiting: Arc<Crowd>,
+    /// Datagrams, which anybody may send.
+    answers: Arc<Crowd>,
+}
 
 /// A feed and its other end.
 pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
     let (queue, inbox) = sync_channel(QUEUE_MAX);
     let waiting: Arc<Crowd> = Arc::default();
     let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics), nudge };
-    (feed, Inbox(inbox, waiting))
+    (feed, Inbox { messages: inbox, waiting, answers: Arc::default() })
 }
 
 /// The running thread.
@@ -144,10 +156,10 @@ impl Sessions {
             let socket = UdpSocket::bind((host, 0)).map_err(refused)?;
             socket.set_read_timeout(Some(IDLE)).map_err(refused)?;
             let (ear, queue) = (socket.try_clone().map_err(refused)?, feed.queue.clone());
-            let stop = Arc::clone(&stop);
+            let (stop, waiting) = (Arc::clone(&stop), Arc::clone(&inbox.answers));
             let receiver = std::thread::Builder::new()
                 .name("answers".to_owned())
-                .spawn(move || receive(&ear, &queue, &stop))
+                .spawn(move || receive(&ear, &queue, &waiting, &stop))
                 .map_err(refused)?;
             receivers.push(receiver);
             sockets.insert(host, socket);
@@ -227,14 +239,19 @@ impl Drop for Alarm {
     }
 }
 
-fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, stop: &AtomicBool) {
+fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, waiting: &Crowd, stop: &AtomicBool) {
     let mut buffer = vec![0; PACKET_OCTETS_MAX];
     while !stop.load(Ordering::Relaxed) {
         // An error is a timeout, or the ICMP message of a switch that does not listen.
         if let Ok((octets, source)) = socket.recv_from(&mut buffer) {
-            let octets = buffer.get(..octets).unwrap_or_default().to_vec();
-            // OK because a switch that hears nothing is asked again, and a flood must not wait.
-            let _ = queue.try_send(Message::Datagram(octets, source));
+            // OK because a switch that hears nothing is asked again, and a flood must neither wait
+            // nor keep out what workers tell.
+            if waiting.enter(1, ANSWERS_MAX) {
+                let octets = buffer.get(..octets).unwrap_or_default().to_vec();
+                if queue.try_send(Message::Datagram(octets, source)).is_err() {
+                    waiting.leave(1);
+                }
+            }
         }
     }
 }
@@ -249,7 +266,7 @@ struct Running {
 }
 
 impl Running {
-    fn run(mut self, Inbox(inbox, waiting): &Inbox) -> Vec<Change> {
+    fn run(mut self, inbox: &Inbox) -> Vec<Change> {
         stand_back();
         let mut flushed = self.surroundings.clock.now().monotonic;
         let mut shown = flushed;
@@ -261,12 +278,13 @@ impl Running {
             let changed = self.enforcer.ledger().has_changed();
             let flush = if changed { flushed + FLUSH_EVERY } else { Duration::MAX };
             let wait = due.min(flush).saturating_sub(now).min(FLUSH_EVERY);
-            match inbox.recv_timeout(wait) {
+            match inbox.messages.recv_timeout(wait) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(message) => {
                     match &message {
-                        Message::Told(inputs) => waiting.leave(inputs.len()),
-                        Message::Decided(attached) => waiting.leave(attached.len()),
+                        Message::Told(inputs) => inbox.waiting.leave(inputs.len()),
+                        Message::Decided(attached) => inbox.waiting.leave(attached.len()),
+                        Message::Datagram(..) => inbox.answers.leave(1),
                         _ => {}
                     }
                     self.take(message);

@@ -72,6 +72,32 @@ fn where_the_newer_table_is_empty_the_older_one_is_read() {
     }
 }
 
+/// The shape of an ALAXALA AX2430S (software 11.1), after the recording that LibreNMS keeps of one
+/// (`tests/snmpsim/alaxala_ax2430s.snmprec`): bridge ports numbered as interfaces from 10 on,
+/// names in ifDescr alone, VLANs among the interfaces, no status, tables numbered as VLANs.
+#[test]
+fn a_switch_that_says_little_is_read_by_what_it_says() {
+    let (mut switch, mut agent) = pair();
+    set(&mut switch, b"", "1.3.6.1.2.1.2.2.1.2", &[3], words("VLAN 1 (default) (VLAN0001)"));
+    for port in 1..=24_u32 {
+        let (index, up) = ([9 + port], if port % 3 == 0 { 1 } else { 2 });
+        let name = words(&format!("GigabitEther 0/{port}"));
+        set(&mut switch, b"", "1.3.6.1.2.1.2.2.1.2", &index, name);
+        set(&mut switch, b"", "1.3.6.1.2.1.2.2.1.7", &index, number(1));
+        set(&mut switch, b"", "1.3.6.1.2.1.2.2.1.8", &index, number(up));
+        set(&mut switch, b"", "1.3.6.1.2.1.17.1.4.1.2", &index, number(i64::from(9 + port)));
+    }
+    for (arcs, port) in [(PC, 33), (PHONE, 18)] {
+        let row = [vec![1], arcs.to_vec()].concat();
+        set(&mut switch, b"", "1.3.6.1.2.1.17.7.1.2.2.1.2", &row, number(port));
+    }
+    let view = view(&mut switch, &mut agent, Forwarding::QBridge, &[]);
+    let expected =
+        [station("GigabitEther 0/24", PC, Some(1)), station("GigabitEther 0/9", PHONE, Some(1))];
+    assert_eq!(view.stations, expected);
+    assert_eq!((view.unplaced, view.interfaces["GigabitEther 0/9"].up), (0, Some(true)));
+}
+
 #[test]
 fn each_vlan_of_its_own_context_is_swept() {
     let (mut switch, mut agent) = pair();

@@ -16,14 +16,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{COOKIE, HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::{Method, Request, Response, StatusCode};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{Api, BODY_OCTETS_MAX, shown};
+use super::{Api, shown, whole};
 use crate::alert::Alert;
 use crate::plan::{ApiRole, ApiToken};
 use crate::record::{Line, Record, time_of};
@@ -154,7 +154,9 @@ pub(super) async fn answer(
         language,
         path: parts.uri.path().to_owned(),
         query,
-        session: name.and_then(|name| api.sessions.find(name, Instant::now())),
+        session: name
+            .and_then(|name| api.sessions.find(name, Instant::now()))
+            .filter(|session| api.holds(session.token())),
         seen: api.window.look(),
         metrics: &api.metrics,
         now: clock::now(),
@@ -239,10 +241,10 @@ async fn form(
             "this request came from another site",
         ));
     }
-    let body = Limited::new(body, BODY_OCTETS_MAX).collect().await.map_err(|_| {
+    let body = whole(body).await.ok_or_else(|| {
         visit.refusal(StatusCode::PAYLOAD_TOO_LARGE, "本文が長すぎます", "the body is too long")
     })?;
-    Ok(fields(&body.to_bytes()))
+    Ok(fields(&body))
 }
 
 /// Carries out what a form asks.

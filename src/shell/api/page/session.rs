@@ -31,6 +31,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// The token it was opened with.
+    pub(super) const fn token(&self) -> &ApiToken {
+        &self.token
+    }
+
     /// Whose token it is.
     pub(super) fn name(&self) -> &str {
         &self.token.name
