@@ -21,8 +21,6 @@ registry! {
             ["{mac} が VLAN {vlan}({home})と {other} の VLAN {before} の両方にいます", "{mac} is both on VLAN {vlan} of {home} and on VLAN {before} of {other}"]
         Vlan "separation.vlan"
             ["VLAN {vlan}({home})に {other} の機器が {count} 台います: {addresses}", "VLAN {vlan} of {home} carries {other} as well, {count} of its stations: {addresses}"]
-        Port "separation.port"
-            ["一つの端末ポートに VLAN {vlan}({home})の {mac} と {other} の VLAN {before} の {beside} がいます", "one access port carries both {mac} on VLAN {vlan} of {home} and {beside} on VLAN {before} of {other}"]
     }
 }
 
@@ -37,7 +35,7 @@ impl BreachKind {
 /// A frame that shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The frame's number; 0 for a line of a switch's forwarding table.
+    /// The frame's number.
     pub frame: u64,
     /// The frame's time.
     pub time: CaptureTime,

@@ -14,7 +14,7 @@ use crate::vocabulary::Mac;
 
 /// Days of sight after which nothing is learnt any more.
 pub const DAYS_MIN: u8 = 3;
-/// Changes of one station that wait for a person.
+/// Changes of one aspect of one station that wait for a person; more are told and not kept.
 pub const CHANGES_MAX: usize = 8;
 /// Services and other values of one aspect that are remembered; who shows more varies, and
 /// nothing is concluded from that aspect.
@@ -133,12 +133,14 @@ pub enum Sight {
     Learnt,
     /// It was known.
     Known,
-    /// The aspect varies too much, or too much has changed, to say anything.
+    /// The aspect varied too much while it was learnt to say anything.
     Varies,
     /// It is a change, seen for the first time.
     Changed,
     /// It is a change that was told before.
     Again,
+    /// It is a change beyond those that can wait for a person.
+    Beyond,
 }
 
 /// What one station is used to do.
@@ -206,8 +208,8 @@ impl Habit {
         if self.changes.iter().any(same) {
             return Sight::Again;
         }
-        if self.changes.len() >= CHANGES_MAX {
-            return Sight::Varies;
+        if self.waiting(aspect) >= CHANGES_MAX {
+            return Sight::Beyond;
         }
         self.changes.push(Change { aspect, value, denied: false });
         Sight::Changed
@@ -232,15 +234,28 @@ impl Habit {
         true
     }
 
-    /// A person accepts or denies a change.
-    pub fn decide(&mut self, change: Change, accepted: bool) {
-        let same = |it: &Change| it.aspect == change.aspect && it.value == change.value;
-        if accepted {
+    /// A person accepts or denies a change, also one that a person or an update made known before.
+    pub fn decide(&mut self, (aspect, value): (Aspect, u64), accepted: bool) {
+        let same = |it: &Change| it.aspect == aspect && it.value == value;
+        let waits = self.changes.iter().any(same);
+        if accepted && waits {
             self.changes.retain(|it| !same(it));
-            self.learn(change.aspect, change.value);
-        } else if let Some(known) = self.changes.iter_mut().find(|it| same(it)) {
-            known.denied = true;
+            self.learn(aspect, value);
+        } else if let Some(change) = self.changes.iter_mut().find(|it| same(it)) {
+            change.denied = true;
+        } else if !accepted && self.known.contains(&(aspect, value)) {
+            self.known.retain(|known| *known != (aspect, value));
+            if self.waiting(aspect) >= CHANGES_MAX
+                && let Some(oldest) = self.changes.iter().position(|it| it.aspect == aspect)
+            {
+                self.changes.remove(oldest);
+            }
+            self.changes.push(Change { aspect, value, denied: true });
         }
+    }
+
+    fn waiting(&self, aspect: Aspect) -> usize {
+        self.changes.iter().filter(|change| change.aspect == aspect).count()
     }
 
     /// The oldest value makes room where there is none.
@@ -260,6 +275,12 @@ impl Habit {
         &self.changes
     }
 
+    /// What is known, of every aspect.
+    #[must_use]
+    pub fn known(&self) -> &[(Aspect, u64)] {
+        &self.known
+    }
+
     /// Whether it could have been made by this version: what was written down and read back is
     /// believed only then.
     #[must_use]
@@ -268,7 +289,7 @@ impl Habit {
         self.days <= DAYS_MIN
             && self.known.iter().all(|(aspect, _)| counted(*aspect) <= aspect.values_max())
             && self.varied.len() <= VARIED_MAX
-            && self.changes.len() <= CHANGES_MAX
+            && self.changes.iter().all(|it| self.waiting(it.aspect) <= CHANGES_MAX)
     }
 }
 
@@ -347,12 +368,44 @@ mod tests {
     }
 
     #[test]
+    fn many_changes_of_one_aspect_blind_no_other_and_are_told_all_the_same() {
+        let mut habit = settled(Aspect::Dhcp, 7);
+        habit.see(Aspect::Ttl, 128);
+        for value in 100..108 {
+            assert_eq!(habit.see(Aspect::Dhcp, value), Sight::Changed);
+        }
+        assert_eq!(habit.see(Aspect::Dhcp, 108), Sight::Beyond);
+        assert_eq!(habit.see(Aspect::Dhcp, 100), Sight::Again);
+        assert_eq!(habit.see(Aspect::Ttl, 64), Sight::Changed);
+        assert!(habit.is_sound());
+    }
+
+    #[test]
+    fn what_was_accepted_may_be_denied_after_all() {
+        let mut habit = settled(Aspect::Stack, 1);
+        habit.see(Aspect::Stack, 3);
+        habit.decide((Aspect::Stack, 3), true);
+        assert_eq!(habit.see(Aspect::Stack, 3), Sight::Known);
+        habit.decide((Aspect::Stack, 3), false);
+        assert_eq!(habit.see(Aspect::Stack, 3), Sight::Again);
+        assert!(!habit.adopt(Aspect::Stack, 3));
+        assert_eq!(habit.words(Aspect::Stack), "windows");
+        // Where as many wait already, one of them makes room.
+        let mut habit = settled(Aspect::Service, 80);
+        for port in 1..=8 {
+            habit.see(Aspect::Service, port);
+        }
+        habit.decide((Aspect::Service, 80), false);
+        assert!(habit.is_sound());
+        assert_eq!(habit.see(Aspect::Service, 80), Sight::Again);
+    }
+
+    #[test]
     fn what_is_accepted_is_known_and_what_is_denied_stays_a_change() {
         let mut habit = settled(Aspect::Stack, 1);
         habit.see(Aspect::Stack, 3);
         habit.see(Aspect::Stack, 2);
-        let [unix, apple] =
-            [3, 2].map(|value| Change { aspect: Aspect::Stack, value, denied: false });
+        let [unix, apple] = [3, 2].map(|value| (Aspect::Stack, value));
         habit.decide(unix, true);
         habit.decide(apple, false);
         assert_eq!(

@@ -107,12 +107,14 @@ pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
     Judgement::Watch { score_tenths }
 }
 
-/// The kind of a hard sign; a service that was asked as a proxy is one.
+/// The kind of a hard sign; a service that answered as a proxy is one.
 fn hard_kind(sign: &Sign, fresh: &[&Sign]) -> Option<VerdictKind> {
     let service = (sign.address, sign.port);
-    let proxy = fresh
-        .iter()
-        .any(|other| other.may_mean(VerdictKind::Proxy) && (other.address, other.port) == service);
+    let proxy = fresh.iter().any(|other| {
+        other.may_mean(VerdictKind::Proxy)
+            && other.weight >= STRONG_WEIGHT_MIN
+            && (other.address, other.port) == service
+    });
     if sign.kind == SignKind::HttpServer && proxy {
         return Some(VerdictKind::Proxy);
     }

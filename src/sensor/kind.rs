@@ -64,6 +64,8 @@ registry! {
             ["{subject} では仮想マシンがアドレス変換を使っているようです", "a virtual machine on {subject} seems to be translated"]
         FleetDrift "fleet-drift"
             ["{count} 台が一日のうちに同じように変わりました({one} から {other} へ、最後は {subject})。更新と見なし、兆候にしません", "{count} stations changed in the same way within a day (from {one} to {other}, the last was {subject}); this counts as an update and raises no signs"]
+        ChangesBeyond "changes-beyond"
+            ["{subject} の未承認の変化が上限に達しました。これ以上の変化は兆候として知らせますが、承認待ちには残りません", "as many changes of {subject} wait for a person as are kept; more are told as signs and cannot be accepted"]
         UnplannedDhcp "unplanned-dhcp"
             ["{subject} が DHCP で応答しています。計画がないため正しいかどうかは判定できません", "{subject} answers DHCP; without a plan there is no telling whether it should"]
         UnplannedRouter "unplanned-router"

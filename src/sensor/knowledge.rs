@@ -90,9 +90,9 @@ impl Roles {
         self.0 & 1 << role as u8 != 0
     }
 
-    /// Those of both.
+    /// Those of either.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 }
@@ -169,7 +169,7 @@ impl Knowledge {
         let of = |subject: Option<Subject>| {
             subject.and_then(|subject| self.roles.get(&subject)).copied().unwrap_or_default()
         };
-        of(mac.map(Subject::Mac)).and(of(address.map(Subject::Ip)))
+        of(mac.map(Subject::Mac)).or(of(address.map(Subject::Ip)))
     }
 
     /// Where the mirror stands and which addresses gateways have, as a number to compare: what was

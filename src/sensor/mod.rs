@@ -45,7 +45,9 @@ pub use judge::{FAMILIES_MIN, SCORE_TENTHS_MIN, WATCH_TENTHS_MIN, WINDOW_S};
 pub use kind::{NoticeKind, VerdictKind};
 pub use knowledge::{Knowledge, PortKind, Role, Roles, Setting, Subject, Vantage};
 pub use memory::{Memory, Remembered};
-pub use observation::{Level, Note, Observation, Pulse, Report, change_name, change_of};
+pub use observation::{
+    Level, Note, Observation, Pulse, Report, TEXT_OCTETS_MAX, change_name, change_of,
+};
 pub use separation::Separation;
 pub use sign::{Family, Sign, SignKind};
 pub use watch::{Counters, Sensor};

@@ -11,6 +11,10 @@ use super::kind::{NoticeKind, VerdictKind};
 use super::sign::{Sign, SignKind};
 use crate::vocabulary::Language;
 
+/// Octets of a text that the service takes.
+pub const TEXT_OCTETS_MAX: usize = 2000;
+/// Octets of a sign in words: sixteen of them in two languages, escaped in JSON, fit into a report.
+const NOTE_OCTETS_MAX: usize = 800;
 /// Changes taken back by one notice.
 const CHANGES_MAX: usize = 512;
 /// Signs told with one verdict.
@@ -65,8 +69,8 @@ impl Note {
             hard: false,
             frame,
             time: time.to_owned(),
-            ja: kind.text().fill(Language::Japanese, &facts),
-            en: kind.text().fill(Language::English, &facts),
+            ja: clip(kind.text().fill(Language::Japanese, &facts)),
+            en: clip(kind.text().fill(Language::English, &facts)),
         })
     }
 
@@ -76,8 +80,8 @@ impl Note {
             hard: true,
             frame: seen.frame,
             time: seen.time.timestamp().rfc3339(),
-            ja: breach.text(Language::Japanese),
-            en: breach.text(Language::English),
+            ja: clip(breach.text(Language::Japanese)),
+            en: clip(breach.text(Language::English)),
         }
     }
 
@@ -87,8 +91,8 @@ impl Note {
             hard: sign.hard,
             frame: sign.frame,
             time: sign.time.timestamp().rfc3339(),
-            ja: sign.text(Language::Japanese),
-            en: sign.text(Language::English),
+            ja: clip(sign.text(Language::Japanese)),
+            en: clip(sign.text(Language::English)),
         }
     }
 
@@ -233,6 +237,16 @@ impl Observation {
     }
 }
 
+/// A text cut to what a report has room for; what is cut ends in an ellipsis.
+fn clip(mut text: String) -> String {
+    const CUT: &str = "…";
+    if text.len() > NOTE_OCTETS_MAX {
+        text.truncate(text.floor_char_boundary(NOTE_OCTETS_MAX - CUT.len()));
+        text.push_str(CUT);
+    }
+    text
+}
+
 /// A change's name as it is written.
 #[must_use]
 pub fn change_name(change: u64) -> String {
@@ -257,7 +271,8 @@ pub struct Pulse {
     pub dropped: u64,
     /// Stations and connections let go for want of room.
     pub evicted: u64,
-    /// Observations that were never numbered, since too many came at once.
+    /// Observations that were never numbered, since too many came at once, or since enough
+    /// stations were told of one breach.
     pub lost: u64,
     /// Stations remembered now.
     pub stations: u64,

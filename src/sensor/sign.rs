@@ -89,10 +89,6 @@ registry! {
             ["{server} が、これまでなかった接続を受けています", "{server} accepts connections, which it never did before"]
         NeighbourSwitch "l2.neighbour-switch"
             ["端末のポートの相手が {protocol} でスイッチまたはルーターと名乗っています", "the {protocol} neighbour on an access port says to be a switch or router"]
-        SeveralMacs "l2.several-macs"
-            ["一つのポートに MAC が {count} 個あります", "there are {count} MACs on one port"]
-        MacMoved "l2.mac-moved"
-            ["MAC が別のポートに現れました", "the MAC appeared at another port"]
         LocalMac "l2.local-mac"
             ["MAC がローカル管理アドレスです", "the MAC is locally administered"]
         MakerBlock "l2.maker"
@@ -101,6 +97,8 @@ registry! {
             ["{maker} のテザリングが使う範囲のアドレス {address} があります", "{address} lies in a range used by tethers of {maker}"]
         TetherGateway "address.tether-gateway"
             ["{maker} のテザリングの親機のアドレス {address} を名乗っています", "it claims {address}, the address of a tether of {maker} itself"]
+        GatewayAddress "address.gateway"
+            ["ゲートウェイのアドレス {address} を名乗っています", "it claims {address}, the address of a gateway"]
         ForeignAddress "address.foreign"
             ["この LAN のものでない送信元 {address} があります", "the source {address} is none of this LAN"]
         GatewayDescription "names.gateway"
@@ -147,11 +145,12 @@ impl SignKind {
             | Self::BridgeFrame
             | Self::NeighbourChanged
             | Self::NeighbourSwitch
-            | Self::SeveralMacs
-            | Self::MacMoved
             | Self::LocalMac
             | Self::MakerBlock => Family::Layer2,
-            Self::TetherAddress | Self::TetherGateway | Self::ForeignAddress => Family::Address,
+            Self::TetherAddress
+            | Self::TetherGateway
+            | Self::GatewayAddress
+            | Self::ForeignAddress => Family::Address,
             Self::GatewayDescription | Self::PhoneHost | Self::PhoneName | Self::ProbeBurst => {
                 Family::Names
             }
@@ -170,7 +169,7 @@ impl SignKind {
     #[must_use]
     pub const fn weight(self) -> u8 {
         match self {
-            Self::RogueDhcp | Self::RogueRa | Self::BridgeFrame => 10,
+            Self::RogueDhcp | Self::RogueRa | Self::BridgeFrame | Self::GatewayAddress => 10,
             Self::PhoneDhcp => 8,
             Self::HopDistance
             | Self::RelayedFlow
@@ -185,11 +184,7 @@ impl SignKind {
             | Self::NeighbourSwitch
             | Self::PhoneAgent
             | Self::ServicePort => 6,
-            Self::StackWindows
-            | Self::ServerStack
-            | Self::SeveralMacs
-            | Self::TtlChanged
-            | Self::MacMoved => 5,
+            Self::StackWindows | Self::ServerStack | Self::TtlChanged => 5,
             Self::AgentMismatch
             | Self::PhoneStack
             | Self::NeighbourChanged
@@ -223,7 +218,7 @@ impl SignKind {
             | Self::PhoneName
             | Self::PhoneAgent => &[K::Phone],
             Self::RogueDhcp => &[K::RogueDhcp],
-            Self::RogueRa => &[K::RogueRa],
+            Self::RogueRa | Self::GatewayAddress => &[K::RogueRa],
             Self::BridgeFrame | Self::NeighbourSwitch => &[K::BridgeFrame],
             Self::TetherGateway => &[K::TetherGateway, K::TetherSubnet],
             Self::TetherAddress => &[K::TetherSubnet],
@@ -240,8 +235,6 @@ impl SignKind {
             | Self::ServiceAdded
             | Self::DhcpChanged
             | Self::NeighbourChanged
-            | Self::SeveralMacs
-            | Self::MacMoved
             | Self::LocalMac
             | Self::MakerBlock
             | Self::ForwardedField

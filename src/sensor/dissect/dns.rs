@@ -5,7 +5,15 @@ use smoltcp::wire::{DnsPacket, DnsQuestion, DnsRecord};
 /// Questions and answers read of one message.
 const ENTRIES_MAX: u16 = 8;
 /// Octets of a name (RFC 1035 §2.3.4).
-const NAME_OCTETS_MAX: usize = 255;
+pub const NAME_OCTETS_MAX: usize = 255;
+
+/// Whether octets that somebody calls a host's name could be one: letters, digits and hyphens, and
+/// the underscore that services and some hosts use.
+#[must_use]
+pub fn is_host_name(octets: &[u8]) -> bool {
+    let letter = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.".contains(octet);
+    !octets.is_empty() && octets.len() <= NAME_OCTETS_MAX && octets.iter().all(letter)
+}
 
 /// The names of a message, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! The head of an HTTP/1 message (RFC 9112), as far as the first 512 octets show it.
 
+use super::is_host_name;
+
 /// Octets looked at; a head that goes on beyond them is read up to there.
 pub const HEAD_OCTETS_MAX: usize = 512;
 
@@ -28,7 +30,7 @@ const METHODS: &[&str] = &[
 pub struct Head<'a> {
     /// `User-Agent` of a request.
     pub agent: &'a str,
-    /// `Host` of a request.
+    /// `Host` of a request, where it could be a host's name, without its port.
     pub host: &'a str,
     /// `Server` of a response, or of an SSDP message.
     pub server: &'a str,
@@ -118,7 +120,9 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>) -> Head<'a> {
         if is("user-agent") {
             head.agent = value;
         } else if is("host") {
-            head.host = value;
+            // An IPv6 address is no name.
+            let host = value.split_once(':').map_or(value, |(host, _)| host);
+            head.host = if is_host_name(host.as_bytes()) { host } else { "" };
         } else if is("server") {
             head.server = value;
         } else if is("via") {

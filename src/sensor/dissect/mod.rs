@@ -23,6 +23,7 @@ pub use control::{Control, Neighbour};
 pub use datagram::{is_dhcpv6, is_quic_initial, is_radius, is_snmp};
 pub use dhcp::{Dhcp, DhcpKind};
 pub use dns::Dns;
+use dns::is_host_name;
 pub use http::{HEAD_OCTETS_MAX, Http};
 pub use ip::{Ip, Transport};
 pub use protocol::{Protocol, Protocols};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{u8_at, u16_at};
+use super::{is_host_name, u8_at, u16_at};
 
 /// Extensions read of one hello.
 const EXTENSIONS_MAX: usize = 64;
@@ -13,7 +13,8 @@ const EXTENSIONS_MAX: usize = 64;
 /// What a client offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello {
-    /// The server's name (RFC 6066 §3), in lower case; empty where there is none.
+    /// The server's name (RFC 6066 §3), in lower case; empty where there is none, or none that
+    /// could be a host's.
     pub name: String,
     /// The newest version offered.
     pub version: u16,
@@ -70,6 +71,7 @@ impl ClientHello {
                 0 => {
                     if let [_, _, 0, name @ ..] = value
                         && let Some((name, _)) = vector16(name)
+                        && is_host_name(name)
                     {
                         self.name = text(name);
                     }

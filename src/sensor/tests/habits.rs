@@ -65,6 +65,8 @@ fn a_change_after_three_days_is_a_sign_and_before_it_is_learnt() {
         syn_ack((PC, OTHER, "10.1.1.5", "10.1.9.9", 128), (50_123, 40_000)).at(later),
         dhcp(PC, false, [0; 4], &[(53, &[1]), (60, b"PXEClient:Arch:00007"), (55, &[1])]).at(later),
         opens(PC, 52_000, 64, (8_000, &[2, 4, 5, 0xb4]), later),
+        syn_ack((PC, OTHER, "10.1.1.5", "10.1.9.9", 128), (7_680, 40_000)).at(later),
+        dhcp(PC, false, [0; 4], &[(53, &[8]), (60, b"MSFT 5.0"), (55, &[252])]).at(later),
     ]);
     assert_eq!(changes(&run(edge(), &frames)), []);
 }
@@ -110,14 +112,42 @@ fn a_swapped_machine_is_a_verdict_and_what_a_person_accepts_is_none() {
         feed(&mut seen, &swap(later + 7200.0));
         assert_eq!(changes(&seen).len(), if accepted { 0 } else { 2 });
         assert_eq!(seen.sensor.watched().len(), 0);
+        // A person may think again.
+        for change in &told {
+            assert!(seen.sensor.decide(*change, false));
+        }
+        seen.signs.clear();
+        feed(&mut seen, &swap(later + 14_400.0));
+        assert_eq!(changes(&seen).len(), 2);
     }
 }
 
-/// So many settled PCs, and a sensor that has seen no fifth day.
+#[test]
+fn as_many_changes_as_are_kept_blind_nobody() {
+    let later = day(103) + 3600.0;
+    let mut seen = run(edge(), &known(PC));
+    let odd = |number: u8| asks(PC, &[1, 3, 6, 100 + number], later + f64::from(number) * 700.0);
+    feed(&mut seen, &(0..11).map(odd).collect::<Vec<_>>());
+    let told = seen.signs.iter().filter(|(_, sign)| sign.kind == SignKind::DhcpChanged);
+    assert_eq!((told.count(), changes(&seen).len()), (11, 8));
+    assert_eq!(seen.notices, [NoticeKind::ChangesBeyond]);
+    feed(&mut seen, &[opens(PC, 51_000, 64, LINUX, later + 9_000.0)]);
+    assert_eq!(changes(&seen).last(), Some(&SignKind::StackChanged));
+}
+
+/// So many settled PCs of an inventory, and a sensor that has seen no fifth day.
 fn fleet(stations: u16) -> Seen {
+    let mut knowledge = edge();
+    for number in 0..stations {
+        knowledge.add(subject(&station(number)), Role::Client);
+    }
+    fleet_of(knowledge, stations)
+}
+
+fn fleet_of(knowledge: Knowledge, stations: u16) -> Seen {
     let mut frames: Vec<_> = (0..stations).flat_map(|number| known(&station(number))).collect();
     frames.sort_by_key(|frame| frame.time);
-    let mut seen = run(edge(), &frames);
+    let mut seen = run(knowledge, &frames);
     let later = day(103);
     let again: Vec<_> = (0..stations).map(|it| asks(&station(it), &[1, 3, 6], later)).collect();
     feed(&mut seen, &again);
@@ -148,6 +178,43 @@ fn what_two_per_cent_do_alike_within_a_day_is_an_update_and_no_sign() {
     let mut seen = fleet(20);
     feed(&mut seen, &(0..4).map(|number| update(number, 1.0)).collect::<Vec<_>>());
     assert_eq!((changes(&seen).len(), seen.notices.len()), (4, 0));
+}
+
+#[test]
+fn strangers_other_vlans_and_other_stacks_make_no_update() {
+    let later = day(104);
+    let update = |number: u16| asks(&station(number), &[1, 3, 6, 119], later + f64::from(number));
+    let all: Vec<_> = (0..30).map(update).collect();
+    let mut seen = fleet_of(edge(), 30);
+    feed(&mut seen, &all);
+    assert_eq!((changes(&seen).len(), seen.notices.len()), (30, 0), "anybody can invent thirty");
+    let mut seen = fleet_of(Knowledge::none(Vantage::Edge), 30);
+    feed(&mut seen, &all);
+    assert_eq!((changes(&seen).len(), seen.notices.len()), (4, 1), "without a plan all count");
+    let mut seen = fleet(30);
+    // On ports of their own, since the address is the same.
+    let open = |it: u16, stack, ttl| {
+        opens(&station(it), 50_000 + 10 * u16::from(ttl) + it, ttl, stack, later + f64::from(it))
+    };
+    feed(&mut seen, &(0..30).map(|it| open(it, WINDOWS, 128)).collect::<Vec<_>>());
+    let others: Vec<_> = (0..30).map(|it| open(it, LINUX, 64)).collect();
+    feed(&mut seen, &others);
+    assert_eq!((changes(&seen).len(), seen.notices.len()), (30, 0));
+    // Four here and four there are no five anywhere.
+    let place = |frame: Frame, number: u16| tagged(frame, 0x8100, 10 + number % 2);
+    let mut knowledge = edge();
+    let mut frames = Vec::new();
+    for number in 0..8 {
+        knowledge.add(subject(&station(number)), Role::Client);
+        let again = asks(&station(number), &[1, 3, 6], day(103));
+        frames
+            .extend(known(&station(number)).into_iter().chain([again]).map(|it| place(it, number)));
+    }
+    frames.sort_by_key(|frame| frame.time);
+    let mut seen = run(knowledge, &frames);
+    assert_eq!(seen.sensor.settled(), 8);
+    feed(&mut seen, &(0..8).map(|number| place(update(number), number)).collect::<Vec<_>>());
+    assert_eq!((changes(&seen).len(), seen.notices.len()), (8, 0));
 }
 
 #[test]

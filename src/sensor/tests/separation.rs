@@ -150,6 +150,15 @@ fn a_moved_station_may_use_its_old_address_for_a_minute() {
 }
 
 #[test]
+fn a_station_moved_without_a_link_that_goes_down_has_a_minute_as_well() {
+    let at_home = on(A, 0.0, to(PC_A, PC_A));
+    let still = |seconds| on(C, seconds, to(PC_A, PC_C));
+    assert_eq!(kinds(&run(city(), &[at_home.clone(), still(1.0), still(50.0)])), []);
+    let frames = [at_home, still(1.0), still(50.0), still(62.0)];
+    assert_eq!(kinds(&run(city(), &frames)), [BreachKind::Address]);
+}
+
+#[test]
 fn two_stations_of_another_environment_make_it_a_vlan_of_two() {
     let frames = [on(C, 0.0, arp(PC, PC_A)), on(C, 1.0, arp(OTHER, "10.1.4.6"))];
     let seen = run(city(), &frames);
@@ -159,7 +168,7 @@ fn two_stations_of_another_environment_make_it_a_vlan_of_two() {
 }
 
 #[test]
-fn one_mac_in_two_environments_is_told_once_it_is_back_or_in_both_at_once() {
+fn one_mac_in_two_environments_is_told_once_it_is_back() {
     let at = |vlan, seconds, source| on(vlan, seconds, to(source, source));
     let moved = [at(A, 0.0, PC_A), at(C, 5.0, PC_C), at(C, 6.0, PC_C)];
     assert_eq!(kinds(&run(city(), &moved)), [], "who is moved does not come back");
@@ -171,7 +180,7 @@ fn one_mac_in_two_environments_is_told_once_it_is_back_or_in_both_at_once() {
     let frames: Vec<_> = breach.evidence.iter().map(|seen| (seen.frame, seen.vlan)).collect();
     assert_eq!(frames, [(2, C), (3, A)]);
     let both = [at(A, 0.0, PC_A), at(C, 0.001, PC_C)];
-    assert_eq!(kinds(&run(city(), &both)), [BreachKind::Device]);
+    assert_eq!(kinds(&run(city(), &both)), [], "a move takes no time");
     // A session that ended in between is a move.
     let mut seen = run(city(), &back[..2]);
     seen.sensor.end_sessions(Mac::parse(PC).unwrap());
@@ -190,21 +199,6 @@ fn one_mac_in_two_environments_is_told_once_it_is_back_or_in_both_at_once() {
     // In and out of quarantine is what quarantine is for.
     let waits = [at(A, 0.0, PC_A), at(Q, 0.5, "10.249.4.4"), at(A, 0.9, PC_A)];
     assert_eq!(kinds(&run(city(), &waits)), []);
-}
-
-#[test]
-fn an_access_port_with_two_environments_is_told_by_the_forwarding_table() {
-    use crate::vocabulary::{PortIndex, SwitchIndex};
-    let mac = |text| Mac::parse(text).unwrap();
-    let port = (SwitchIndex(0), PortIndex(1));
-    let mut seen = run(city(), &[]);
-    let now = CaptureTime(DAY * 1_000_000_000);
-    seen.sensor.sighted(now, port, (mac(PC), Some(A)), 2);
-    seen.sensor.sighted(now, port, (mac(OTHER), Some(A)), 2);
-    assert!(seen.sensor.poll_event().is_none());
-    seen.sensor.sighted(now, port, (mac(OTHER), Some(C)), 2);
-    let Some(Event::Breach(breach)) = seen.sensor.poll_event() else { panic!("no breach") };
-    assert_eq!((breach.kind, breach.environments), (BreachKind::Port, ["C".into(), "A".into()]));
 }
 
 #[test]

@@ -130,6 +130,8 @@ fn dhcp_tells_phones_changes_and_rogue_servers() {
     let seen = run(edge(), &[windows.clone(), windows.clone()]);
     assert!(seen.signs.is_empty());
     assert!(run(edge(), &[windows.clone(), android]).has(SignKind::DhcpChanged));
+    let inform = dhcp(PC, false, [0; 4], &[(53, &[8]), (60, b"dhcpcd-9"), (55, &[252])]);
+    assert!(run(edge(), &[windows.clone(), inform, windows.clone()]).signs.is_empty());
     assert!(run(edge(), &[boot, windows]).signs.is_empty());
 
     let ack = dhcp(OTHER, true, [10, 1, 1, 5], &[(53, &[5]), (54, &[10, 1, 1, 9])]);
@@ -342,27 +344,6 @@ fn a_server_that_answers_one_client_unlike_the_others_is_answered_for() {
     let mut varied = visit(8, WINDOWS.1).to_vec();
     varied.extend(frames);
     assert!(!run(edge(), &varied).has(SignKind::ServerStack));
-}
-
-#[test]
-fn forwarding_tables_show_several_and_moving_macs() {
-    use crate::vocabulary::{PortIndex, SwitchIndex};
-    let mac = |text| (Mac::parse(text).unwrap(), None);
-    let port = |number| (SwitchIndex(0), PortIndex(number));
-    let now = CaptureTime(0);
-    let mut seen = run(edge(), &[]);
-    seen.sensor.sighted(now, port(1), mac(PC), 1);
-    seen.sensor.sighted(now, port(1), mac(PC), 1);
-    seen.sensor.sighted(now, port(2), mac(OTHER), 2);
-    assert!(seen.sensor.poll_event().is_none());
-    seen.sensor.sighted(now, port(1), mac(OTHER), 1);
-    feed(&mut seen, &[]);
-    let mut kinds = Vec::new();
-    while let Some(Event::Sign { about, sign }) = seen.sensor.poll_event() {
-        assert_eq!(about.subject, subject(OTHER));
-        kinds.push(sign.kind);
-    }
-    assert_eq!(kinds, [SignKind::MacMoved, SignKind::SeveralMacs]);
 }
 
 #[test]

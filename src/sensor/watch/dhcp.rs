@@ -6,7 +6,7 @@ use super::{Context, Draft, NoticeKind, Sensor, Subject};
 use crate::sensor::dissect::{Dhcp, DhcpKind, Ip, Protocol};
 use crate::sensor::fingerprint::{DhcpClass, dhcp_class};
 use crate::sensor::habit::{Aspect, Sight, dhcp_value};
-use crate::sensor::knowledge::Role;
+use crate::sensor::knowledge::{Role, Roles};
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
 use crate::vocabulary::escape;
@@ -33,6 +33,10 @@ impl Sensor {
         let relayed = at.source.is_some_and(|mac| self.is_gateway(mac));
         let mac = if relayed { message.client } else { at.source.or(message.client) };
         let subject = mac.map_or(Subject::Ip(ip.source), Subject::Mac);
+        // Who has an address asks for other options (RFC 2131 §4.4.3): no other system does it.
+        if message.kind == DhcpKind::Inform {
+            return;
+        }
         let class = dhcp_class(message);
         let now = (class, dhcp_value(class, &message.parameters, &message.vendor));
         let station = self.station(at, subject);
@@ -85,9 +89,7 @@ impl Sensor {
             return;
         }
         let server = message.server.map(IpAddr::V4).unwrap_or(ip.source);
-        let roles = self.knowledge.roles(at.source, Some(ip.source));
-        let roles = roles.and(self.knowledge.roles(None, Some(server)));
-        if roles.has(Role::DhcpServer) || roles.has(Role::Router) {
+        if self.may_serve(at, ip.source, server) {
             return;
         }
         let subject = at.source.map_or(Subject::Ip(ip.source), Subject::Mac);
@@ -102,6 +104,24 @@ impl Sensor {
         draft.address = Some(server);
         draft = draft.fact("given", given.map_or_else(|| "-".to_owned(), |ip| ip.to_string()));
         self.raise(at, subject, draft);
+    }
+
+    /// Whether whoever sent an answer may: what it names in the answer is anybody's to write.
+    fn may_serve(&mut self, at: &Context, source: IpAddr, server: IpAddr) -> bool {
+        let gives = |roles: Roles| roles.has(Role::DhcpServer) || roles.has(Role::Router);
+        let sender = self.knowledge.roles(at.source, None);
+        // A gateway relays for servers elsewhere, under its own address (RFC 1542 §4.1.2).
+        if gives(sender) || at.source.is_some_and(|mac| self.is_gateway(mac)) {
+            return true;
+        }
+        let named = [source, server].map(|address| self.knowledge.roles(None, Some(address)));
+        if sender == Roles::default() {
+            return named.into_iter().all(gives);
+        }
+        // Equipment in the inventory may be the server itself; a client may not, nor may either
+        // speak for a gateway.
+        let server = named.into_iter().all(|roles| roles.has(Role::DhcpServer));
+        server && !sender.has(Role::Client)
     }
 
     /// The names a station announces by mDNS.

@@ -1,16 +1,19 @@
 //! Stations compared with what they are used to do, and changes that a whole fleet makes.
 //!
-//! When more than [`DRIFT_PERCENT`] of the stations change in the same way within a day it is an
-//! update: one notice, the signs of those who changed first are taken back, and who follows within
-//! another day raises none. What makes a station a phone is never an update, however many do it.
+//! When more than [`DRIFT_PERCENT`] of the stations of one environment (without a plan, of one
+//! VLAN) change in the same way within a day it is an update: one notice, the signs of those who
+//! changed first are taken back, and who follows within another day raises none. With a plan only
+//! devices of its inventory count, since anybody can invent stations. What makes a station a phone
+//! is never an update, however many do it, nor is another stack or initial TTL: systems keep
+//! theirs when they are updated.
 
 use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::capture::CaptureTime;
-use crate::sensor::habit::{Aspect, Change, Habit, Sight, change_id};
-use crate::sensor::knowledge::Vantage;
+use crate::sensor::habit::{Aspect, Habit, Sight, change_id};
+use crate::sensor::knowledge::{Roles, Vantage};
 use crate::sensor::memory::{GATEWAYS_MAX, Memory, Remembered};
 use crate::sensor::shelf::Shelf;
-use crate::vocabulary::Mac;
+use crate::vocabulary::{EnvironmentIndex, Mac};
 
 /// Stations whose habits are settled.
 pub const HABITS_MAX: usize = 16_384;
@@ -30,6 +33,13 @@ const DRIFT_STATIONS_MAX: usize = HABITS_MAX * DRIFT_PERCENT / 100 + DRIFT_STATI
 /// A station at its place.
 pub(super) type Key = (Option<u16>, Mac);
 
+/// Where stations change together: an environment, or a VLAN that belongs to none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Fleet {
+    Environment(EnvironmentIndex),
+    Vlan(Option<u16>),
+}
+
 /// Who changed in the same way lately.
 #[derive(Debug, Default)]
 struct Drift {
@@ -42,7 +52,7 @@ struct Drift {
 pub(super) struct Habits {
     settled: Shelf<Key, Habit>,
     young: Shelf<Key, Habit>,
-    drifts: Shelf<(Aspect, u64), Drift>,
+    drifts: Shelf<(Fleet, Aspect, u64), Drift>,
     /// Rises with whatever is worth writing down.
     revision: u64,
 }
@@ -84,11 +94,16 @@ impl Habits {
         self.settled.get_or(key, || Habit::new(now))
     }
 
-    fn open(&self, id: u64) -> Option<(Key, Change)> {
-        self.settled.entries().find_map(|((vlan, mac), habit)| {
-            let named = |it: &&Change| change_id(*vlan, *mac, it.aspect, it.value) == id;
-            habit.changes().iter().find(named).map(|change| ((*vlan, *mac), *change))
-        })
+    /// The change of that name, one that waits or one that became known.
+    fn named(&self, id: u64) -> Option<(Key, (Aspect, u64))> {
+        let find = |of: fn(&Habit) -> Vec<(Aspect, u64)>| {
+            self.settled.entries().find_map(|((vlan, mac), habit)| {
+                let named = |it: &(Aspect, u64)| change_id(*vlan, *mac, it.0, it.1) == id;
+                of(habit).into_iter().find(named).map(|it| ((*vlan, *mac), it))
+            })
+        };
+        find(|habit| habit.changes().iter().map(|it| (it.aspect, it.value)).collect())
+            .or_else(|| find(|habit| habit.known().to_vec()))
     }
 }
 
@@ -110,7 +125,7 @@ impl Sensor {
             return sight;
         }
         let one = habit.words(aspect);
-        self.habits.revision += u64::from(sight != Sight::Again);
+        self.habits.revision += u64::from(!matches!(sight, Sight::Again | Sight::Beyond));
         if sight == Sight::Learnt {
             return sight;
         }
@@ -118,15 +133,34 @@ impl Sensor {
             return Sight::Known;
         }
         let mut draft = draft().fact("one", one).fact("other", aspect.words(value));
-        draft.change = Some(change_id(at.vlan, mac, aspect, value));
+        // What is not kept cannot be accepted.
+        draft.change = (sight != Sight::Beyond).then(|| change_id(at.vlan, mac, aspect, value));
         self.raise(at, Subject::Mac(mac), draft);
+        if sight == Sight::Beyond {
+            self.notice_once(at, Subject::Mac(mac), NoticeKind::ChangesBeyond);
+        }
         sight
+    }
+
+    fn fleet(&self, vlan: Option<u16>) -> Fleet {
+        let home = vlan.and_then(|vlan| self.knowledge.separation.home(vlan));
+        home.map_or(Fleet::Vlan(vlan), Fleet::Environment)
+    }
+
+    /// Whether a station is one of the fleet.
+    fn counts(&self, mac: Mac) -> bool {
+        !self.knowledge.planned || self.knowledge.roles(Some(mac), None) != Roles::default()
     }
 
     /// Counts a station towards the fleet; says whether its change is an update's.
     fn is_update(&mut self, at: &Context, key: Key, aspect: Aspect, value: u64) -> bool {
-        let stations = self.habits.settled.len();
-        let drift = self.habits.drifts.get_or((aspect, value), Drift::default);
+        if matches!(aspect, Aspect::Stack | Aspect::Ttl) || !self.counts(key.1) {
+            return false;
+        }
+        let fleet = self.fleet(key.0);
+        let of = |(vlan, mac): &Key| self.fleet(*vlan) == fleet && self.counts(*mac);
+        let stations = self.habits.settled.entries().filter(|(key, _)| of(key)).count();
+        let drift = self.habits.drifts.get_or((fleet, aspect, value), Drift::default);
         drift.stations.retain(|(other, time)| *other != key && time.within(at.time, DRIFT_S));
         if drift.stations.len() < DRIFT_STATIONS_MAX {
             drift.stations.push((key, at.time));
@@ -174,9 +208,9 @@ impl Sensor {
 
     /// Carries out what a person said about a change; says whether it was there.
     pub fn decide(&mut self, change: u64, accepted: bool) -> bool {
-        let Some((key, open)) = self.habits.open(change) else { return false };
+        let Some((key, what)) = self.habits.named(change) else { return false };
         if let Some(habit) = self.habits.settled.get_mut(&key) {
-            habit.decide(open, accepted);
+            habit.decide(what, accepted);
             self.habits.revision += 1;
         }
         let place = self.places.get_mut(&key.0).filter(|_| accepted);
@@ -239,6 +273,10 @@ impl Sensor {
             return;
         }
         for mac in memory.gateways.iter().filter_map(|mac| Mac::parse(mac).ok()) {
+            // It may have come into the inventory since.
+            if self.is_registered(mac) {
+                continue;
+            }
             self.carriers.get_or(mac, super::Carrier::default).believe();
         }
         if self.knowledge.vantage != Vantage::Edge {

@@ -11,7 +11,7 @@ use crate::sensor::dissect::ClientHello;
 use crate::sensor::fingerprint::StackClass;
 use crate::sensor::habit::digest;
 use crate::sensor::sign::SignKind;
-use crate::vocabulary::Mac;
+use crate::vocabulary::{Mac, escape};
 
 /// Offers that are remembered.
 pub const HELLOS_MAX: usize = 4_096;
@@ -57,7 +57,8 @@ impl Sensor {
         }
         known.odd = Some(mac);
         let one = known.class.id();
-        let draft = Draft::new(SignKind::TlsMismatch).at(address).fact("shape", shape);
+        let draft =
+            Draft::new(SignKind::TlsMismatch).at(address).fact("shape", escape(shape.as_bytes()));
         self.raise(at, Subject::Mac(mac), draft.fact("one", class.id()).fact("other", one));
     }
 }

@@ -51,7 +51,7 @@ impl Sensor {
     pub(super) fn arp(&mut self, at: &Context, sender: IpAddr) {
         let Some(mac) = at.source.filter(|_| !sender.is_unspecified()) else { return };
         if self.knowledge.roles(None, Some(sender)).has(Role::Router) {
-            self.believe_gateway(at, mac);
+            self.claims_gateway(at, mac, sender);
         }
         self.owns(at, Subject::Mac(mac), sender);
     }
@@ -105,6 +105,11 @@ impl Sensor {
     pub(super) fn router(&mut self, at: &Context, address: IpAddr) {
         let roles = self.knowledge.roles(at.source, Some(address));
         if roles.has(Role::Router) || roles.has(Role::DhcpServer) {
+            return;
+        }
+        // Routers advertise themselves from link-local addresses (RFC 4861 §4.2), which no plan
+        // tells: the MAC does.
+        if at.source.is_some_and(|mac| self.is_gateway(mac)) {
             return;
         }
         let subject = at.source.map_or(Subject::Ip(address), Subject::Mac);

@@ -11,7 +11,6 @@ mod link;
 mod names;
 mod separation;
 mod servers;
-mod sighting;
 mod stream;
 
 use std::collections::{HashMap, VecDeque};
@@ -35,7 +34,6 @@ use hellos::{HELLOS_MAX, Hello};
 use hop::{Baseline, Carrier};
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server};
-use sighting::{At, PORTS_MAX};
 use stream::{Flow, FlowKey};
 
 /// Stations remembered of one place (a VLAN, where a mirror tells no ports apart).
@@ -138,11 +136,11 @@ pub struct Sensor {
     places: HashMap<Option<u16>, Shelf<Subject, Station>>,
     stations: usize,
     carriers: Shelf<Mac, Carrier>,
+    /// Which MAC has which gateway's address, and when it last said so; the plan bounds them.
+    claims: HashMap<IpAddr, (Mac, CaptureTime)>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<(IpAddr, u16), Server>,
     hellos: Shelf<u64, Hello>,
-    ports_of: Shelf<Mac, At>,
-    macs_at: Shelf<At, Vec<(Mac, Option<u16>)>>,
     baselines: HashMap<Option<u16>, Baseline>,
     breaches: Breaches,
     habits: Habits,
@@ -162,11 +160,10 @@ impl Sensor {
             places: HashMap::new(),
             stations: 0,
             carriers: Shelf::new(CARRIERS_MAX),
+            claims: HashMap::new(),
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
             hellos: Shelf::new(HELLOS_MAX),
-            ports_of: Shelf::new(CARRIERS_MAX),
-            macs_at: Shelf::new(PORTS_MAX),
             baselines: HashMap::new(),
             breaches: Breaches::default(),
             habits: Habits::default(),
@@ -320,16 +317,33 @@ impl Sensor {
     }
 
     fn station(&mut self, at: &Context, subject: Subject) -> &mut Station {
+        let place = self.places.get_mut(&at.vlan);
+        let known = place.is_some_and(|place| place.get_mut(&subject).is_some());
+        if !known {
+            self.make_room();
+        }
         let place =
             self.places.entry(at.vlan).or_insert_with(|| Shelf::new(STATIONS_PER_PLACE_MAX));
         let before = place.len();
-        if self.stations >= STATIONS_MAX {
-            // Whoever fills the memory pays with the oldest of its own place.
-            place.turn();
-        }
         place.get_or(subject, || Station::new(at.time));
         self.stations = (self.stations + place.len()).saturating_sub(before);
         place.get_or(subject, || Station::new(at.time))
+    }
+
+    /// Where no station has room any more, whoever fills the memory pays: the oldest of the
+    /// largest place go. The second turn drops what the first made old.
+    fn make_room(&mut self) {
+        for _ in 0..2 {
+            if self.stations < STATIONS_MAX {
+                return;
+            }
+            let Some(place) = self.places.values_mut().max_by_key(|place| place.len()) else {
+                return;
+            };
+            let before = place.len();
+            place.turn();
+            self.stations = (self.stations + place.len()).saturating_sub(before);
+        }
     }
 
     /// Adds a sign to a station and judges it anew.
@@ -352,7 +366,14 @@ impl Sensor {
             other.kind == sign.kind && (other.address, other.port) == (sign.address, sign.port)
         };
         if let Some(known) = station.signs.iter().position(same) {
-            if station.signs.get(known).is_some_and(|known| known.time.within(at.time, WINDOW_S)) {
+            let told = station.signs.get(known);
+            let lately = told.is_some_and(|known| known.time.within(at.time, WINDOW_S));
+            // What was only asked for is another thing than what was done.
+            let stronger = told.is_some_and(|known| {
+                sign.hard && !known.hard
+                    || sign.kind == SignKind::ProxyRequest && known.weight < sign.weight
+            });
+            if lately && !stronger {
                 return;
             }
             station.signs.remove(known);
@@ -405,13 +426,19 @@ impl Sensor {
     /// Looks whether what is known of a station now explains what it was watched for.
     fn reconsider(&mut self, at: &Context, subject: Subject) {
         let station = self.station(at, subject);
-        let told = station.notices.contains(&NoticeKind::LocalNat);
-        if told || station.signs.is_empty() || judge(station, at.time) != Judgement::LocalNat {
-            return;
+        if !station.signs.is_empty() && judge(station, at.time) == Judgement::LocalNat {
+            self.notice_once(at, subject, NoticeKind::LocalNat);
         }
-        station.notices.push(NoticeKind::LocalNat);
-        let about = about(subject, station, at.vlan, at.source, None);
-        self.notice(at, NoticeKind::LocalNat, about);
+    }
+
+    /// Tells of a station what it was not told of yet.
+    fn notice_once(&mut self, at: &Context, subject: Subject, kind: NoticeKind) {
+        let station = self.station(at, subject);
+        if !station.notices.contains(&kind) {
+            station.notices.push(kind);
+            let about = about(subject, station, at.vlan, at.source, None);
+            self.notice(at, kind, about);
+        }
     }
 
     fn notice(&mut self, at: &Context, kind: NoticeKind, about: About) {

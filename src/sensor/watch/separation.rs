@@ -7,8 +7,10 @@
 //! - Broadcasts, multicasts and ARP from such an address say little of one station, which may
 //!   have been moved and not have asked for a new address yet. They count when it goes on for a
 //!   minute, or when two stations do it, since then the VLAN carries two environments.
-//! - A MAC in the VLANs of two environments, once it is back in the first, or in both within a
-//!   second: whoever is moved does not come back at once.
+//!   A unicast counts likewise while its sender was in that environment a minute ago: whoever is
+//!   moved without a link that goes down hears of its new network late.
+//! - A MAC in the VLANs of two environments, once it is back in the first: whoever is moved does
+//!   not come back at once.
 //! - 0.0.0.0, link-local, multicast and broadcast addresses, addresses of gateways, and what
 //!   devices bring into quarantine and out of it, are nothing.
 
@@ -41,8 +43,6 @@ pub const TOLD_A_CAUSE_MAX: usize = 16;
 pub const AGAIN_S: i64 = 3600;
 /// How long a station may use the address it had before it was moved, in seconds.
 pub const STALE_S: i64 = 60;
-/// In how short a time nobody is moved, in seconds.
-const AT_ONCE_S: i64 = 1;
 /// Stations of another environment that make a VLAN one of two environments.
 const STATIONS_MIN: usize = 2;
 
@@ -129,8 +129,10 @@ impl Sensor {
         match (gateway, unicast) {
             (true, true) => self.forwarded(at, meeting, mac, ip),
             (true, false) => {}
-            (false, true) => self.stray(at, meeting, mac, ip.source, true),
-            (false, false) => self.stray(at, meeting, mac, ip.source, false),
+            (false, unicast) => {
+                let sure = unicast && !self.was_lately(at, mac, other);
+                self.stray(at, meeting, mac, ip.source, sure);
+            }
         }
     }
 
@@ -147,6 +149,15 @@ impl Sensor {
         if let Some(other) = self.stranger(home, sender).filter(|_| !at.unicast) {
             self.stray(at, Meeting { vlan, home, other }, mac, sender, false);
         }
+    }
+
+    /// Whether a MAC was in an environment so lately that it may not know yet that it was moved.
+    fn was_lately(&mut self, at: &Context, mac: Mac, environment: EnvironmentIndex) -> bool {
+        self.breaches.sightings.get_mut(&mac).is_some_and(|sightings| {
+            sightings.iter().any(|sighting| {
+                sighting.environment == environment && sighting.seen.time.within(at.time, STALE_S)
+            })
+        })
     }
 
     /// The VLAN, its environment and who sent the frame; nothing where no plan tells.
@@ -283,7 +294,7 @@ impl Sensor {
         let Some(before) = before else { return };
         let returned = back.is_some_and(|back| back.seen.time.within(at.time, WINDOW_S))
             && before.seen.time.within(at.time, WINDOW_S);
-        if !returned && !before.seen.time.within(at.time, AT_ONCE_S) {
+        if !returned {
             return;
         }
         let meeting = Meeting { vlan, home, other: before.environment };
@@ -308,33 +319,6 @@ impl Sensor {
         let about = self.whom(at, mac, address);
         let frames = vec![before.seen, seen];
         self.breach(BreachKind::Device, meeting, about, frames, facts);
-    }
-
-    /// Two MACs at one access port, in the VLANs of two environments.
-    pub(super) fn shared_port(
-        &mut self,
-        at: &Context,
-        (mac, vlan): (Mac, u16),
-        (beside, before): (Mac, u16),
-    ) {
-        let separation = &self.knowledge.separation;
-        let (Some(home), Some(other)) = (separation.home(vlan), separation.home(before)) else {
-            return;
-        };
-        if home == other || separation.is_quarantine(home) || separation.is_quarantine(other) {
-            return;
-        }
-        let meeting = Meeting { vlan, home, other };
-        if !self.is_untold(at, BreachKind::Port, meeting, Subject::Mac(mac)) {
-            return;
-        }
-        let facts = vec![
-            ("mac", mac.to_string()),
-            ("beside", beside.to_string()),
-            ("before", before.to_string()),
-        ];
-        let about = self.whom(at, mac, IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED));
-        self.breach(BreachKind::Port, meeting, about, vec![evidence(at, vlan, None)], facts);
     }
 
     fn whom(&mut self, at: &Context, mac: Mac, address: IpAddr) -> About {

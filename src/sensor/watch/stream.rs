@@ -18,6 +18,10 @@ use crate::sensor::sign::SignKind;
 use crate::sensor::station::{STACKS_MAX, Stack};
 use crate::vocabulary::{Mac, escape};
 
+/// The method that asks for a tunnel (RFC 9110 §9.3.6).
+const TUNNEL: &str = "CONNECT";
+/// The weight of a request for a proxy that nobody has answered as one: anybody can send one.
+const PROXY_ASKED_WEIGHT: u8 = 2;
 /// The fastest answer that a server outside the site can give, in seconds.
 pub const FAR_ANSWER_S_MIN: f64 = 0.000_3;
 
@@ -25,8 +29,9 @@ pub const FAR_ANSWER_S_MIN: f64 = 0.000_3;
 const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
 /// Ports from here on are drawn by chance for one connection (RFC 6335 §6, Linux's default).
 const DRAWN_PORT_MIN: u16 = 32_768;
-/// Ports on which Windows itself speaks HTTP: UPnP, device discovery, remote management.
-const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 47_001];
+/// Ports on which Windows itself serves: UPnP, device discovery, remote management, and updates
+/// handed on to neighbours (Delivery Optimization, 7680).
+const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 7680, 47_001];
 
 /// A connection, by client and server.
 pub(super) type FlowKey = (IpAddr, u16, IpAddr, u16);
@@ -44,6 +49,8 @@ pub(super) struct Flow {
     spoke: [bool; 2],
     /// A greeting of SOCKS, and whether the client sent it.
     greeting: Option<(Greeting, bool)>,
+    /// The form of a request for a proxy that waits for its answer.
+    asked: Option<&'static str>,
 }
 
 impl Sensor {
@@ -78,6 +85,7 @@ impl Sensor {
             answered: false,
             spoke: [false; 2],
             greeting: None,
+            asked: None,
         };
         self.flows.insert(key, flow);
         let subject = self.subject(at.source, ip.source);
@@ -126,7 +134,9 @@ impl Sensor {
             return;
         }
         let (mac, low, high) = if ip.ttl < ttl { (other, ip.ttl, ttl) } else { (one, ttl, ip.ttl) };
-        if (1..=HOPS_MAX).contains(&(high - low)) {
+        // Who sends another's segment again with a higher TTL makes nobody a relay.
+        let forwarded = Some(initial_ttl(low) - low) > self.baseline(at.vlan);
+        if forwarded && (1..=HOPS_MAX).contains(&(high - low)) {
             let draft = Draft::new(SignKind::RelayedFlow).at(ip.source).fact("ttl", low);
             self.raise(at, Subject::Mac(mac), draft);
         }
@@ -237,11 +247,12 @@ impl Sensor {
     fn spoken(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         let key = (ip.source, tcp.source, ip.destination, tcp.destination);
         let back = (ip.destination, tcp.destination, ip.source, tcp.source);
-        let (mut class, mut accepted) = (None, false);
+        let (mut class, mut proxied) = (None, None);
         let forward = self.flows.get_mut(&key).is_some();
         if let Some(flow) = self.flows.get_mut(if forward { &key } else { &back }) {
             class = flow.class.filter(|_| forward);
-            accepted = flow.answered;
+            // Only the next that the server says answers the request.
+            proxied = flow.asked.take_if(|_| !forward);
             // A proxy that calls its user (reverse SOCKS) is greeted by the server.
             let asked = flow.greeting.take_if(|(_, by_client)| *by_client != forward);
             let [client, server] = &mut flow.spoke;
@@ -253,22 +264,12 @@ impl Sensor {
                 self.socks(at, ip, tcp);
             }
         } else if let Some(greeting) = greeting(tcp.payload) {
-            // The capture began after the connection did.
-            let flow = Flow {
-                sequence: tcp.sequence,
-                time: at.time,
-                mac: at.source,
-                ttl: ip.ttl,
-                class: None,
-                answered: false,
-                spoke: [true, false],
-                greeting: Some((greeting, true)),
-            };
+            let flow = Flow { greeting: Some((greeting, true)), ..began_before(at, ip, tcp) };
             self.flows.insert(key, flow);
         }
         if let Some(http) = Http::parse(tcp.payload) {
             self.protocols.add(Protocol::Http);
-            self.http(at, ip, tcp, &http, (class, accepted));
+            self.http(at, ip, tcp, &http, (class, proxied));
         } else if let Some(hello) = ClientHello::parse(tcp.payload) {
             self.protocols.add(Protocol::Tls);
             let subject = self.subject(at.source, ip.source);
@@ -281,6 +282,10 @@ impl Sensor {
         } else if is_server_hello(tcp.payload) {
             self.protocols.add(Protocol::Tls);
             if WEB_PORTS.contains(&tcp.source) {
+                // The status of a tunnel may be lost; what the tunnel carries shows it as well.
+                if let Some(form) = proxied.filter(|form| *form == TUNNEL) {
+                    self.proxy_answered(at, ip, tcp.source, form);
+                }
                 self.serves(at, ip, tcp.source);
             }
         }
@@ -292,23 +297,36 @@ impl Sensor {
         ip: &Ip<'_>,
         tcp: &Tcp<'_>,
         http: &Http<'_>,
-        (class, accepted): (Option<StackClass>, bool),
+        (class, proxied): (Option<StackClass>, Option<&'static str>),
     ) {
         let Http::Request { method, head, .. } = http else {
+            // It is one when it does what was asked, or asks who is asking (RFC 9110 §15.3,
+            // §15.5.8). Windows' own servers, like any, take a target with its scheme and pass
+            // over fields for proxies; only a tunnel is nothing that they give.
+            let system = SYSTEM_PORTS.contains(&tcp.source);
+            let served = |form: &&str| match http {
+                Http::Response { status: 407, .. } => true,
+                Http::Response { status: 200..=299, .. } => !system || *form == TUNNEL,
+                Http::Response { .. } | Http::Request { .. } => false,
+            };
+            if let Some(form) = proxied.filter(served) {
+                self.proxy_answered(at, ip, tcp.source, form);
+            }
             self.serves(at, ip, tcp.source);
             return;
         };
         if http.is_for_proxy() && !self.is_excused(at.destination, ip.destination) {
             let form = match (*method, head.proxy) {
-                ("CONNECT", _) => "CONNECT",
+                (TUNNEL, _) => TUNNEL,
                 (_, true) => "Proxy-Connection",
                 (_, false) => "absolute-URI",
             };
             let subject = self.serving(at, at.destination, ip.destination);
             let draft = Draft::new(SignKind::ProxyRequest).service(ip.destination, tcp.destination);
-            let roles = self.knowledge.roles(at.destination, Some(ip.destination));
-            let hard = accepted && roles.has(Role::Client) && at.setting.services_hard;
-            self.raise(at, subject, draft.hard(hard).fact("form", form));
+            let draft = draft.weight(PROXY_ASKED_WEIGHT).fact("form", form);
+            self.raise(at, subject, draft);
+            let key = (ip.source, tcp.source, ip.destination, tcp.destination);
+            self.flows.get_or(key, || began_before(at, ip, tcp)).asked = Some(form);
         }
         let subject = self.subject(at.source, ip.source);
         if (head.via || head.forwarded) && !self.is_excused(at.source, ip.source) {
@@ -332,6 +350,18 @@ impl Sensor {
             let draft = draft.fact("agent", escape(agent.as_bytes()));
             self.raise(at, subject, draft.fact("one", class.id()));
         }
+    }
+
+    /// The next that a server said after a request for a proxy is what a proxy says.
+    fn proxy_answered(&mut self, at: &Context, ip: &Ip<'_>, port: u16, form: &'static str) {
+        if self.is_excused(at.source, ip.source) {
+            return;
+        }
+        let roles = self.knowledge.roles(at.source, Some(ip.source));
+        let hard = roles.has(Role::Client) && at.setting.services_hard;
+        let subject = self.serving(at, at.source, ip.source);
+        let draft = Draft::new(SignKind::ProxyRequest).service(ip.source, port);
+        self.raise(at, subject, draft.hard(hard).fact("form", form));
     }
 
     /// Someone answered HTTP or TLS as a server does.
@@ -362,11 +392,26 @@ impl Sensor {
         let roles = self.knowledge.roles(None, Some(address));
         let roles = match mac {
             Some(mac) if !self.knowledge.roles(Some(mac), None).has(Role::Router) => {
-                roles.and(self.knowledge.roles(Some(mac), None))
+                roles.or(self.knowledge.roles(Some(mac), None))
             }
             Some(_) | None => roles,
         };
         roles.has(Role::Proxy) || roles.has(Role::Server)
+    }
+}
+
+/// A connection that began before the capture did, by what its client says.
+fn began_before(at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) -> Flow {
+    Flow {
+        sequence: tcp.sequence,
+        time: at.time,
+        mac: at.source,
+        ttl: ip.ttl,
+        class: None,
+        answered: false,
+        spoke: [true, false],
+        greeting: None,
+        asked: None,
     }
 }
 

@@ -25,7 +25,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Operators' words that wait to be acknowledged; others come again.
 const TAKEN_MAX: usize = 256;
-/// Statuses that will be the same however often the report comes.
+/// Statuses that will be the same however often the report comes; a smaller one may be taken.
 const REFUSALS: [u16; 3] = [400, 413, 422];
 
 /// How the sensor's line to the service is doing.
@@ -166,6 +166,7 @@ impl Courier {
             let body = serde_json::to_vec(&report).unwrap_or_default();
             let token = Some(&self.token);
             let peer = Peer { to: &self.to.to, trust: self.trust.as_ref(), token };
+            let mut refused = false;
             let trouble = match post(&peer, PATH, &body) {
                 Ok(answer) => match answer.status {
                     Some(200) => match serde_json::from_slice(&answer.body) {
@@ -177,11 +178,12 @@ impl Courier {
                         Err(cause) => Some(cause.to_string()),
                     },
                     Some(status) if REFUSALS.contains(&status) => {
-                        let facts = [
-                            ("count", report.observations.len().to_string()),
-                            ("cause", answer.line),
-                        ];
-                        self.log.event(clock::now(), log::Event::SensorRefused, &facts);
+                        refused = true;
+                        if self.outbox.refused(&report) {
+                            let count = report.observations.len().to_string();
+                            let facts = [("count", count), ("cause", answer.line)];
+                            self.log.event(clock::now(), log::Event::SensorRefused, &facts);
+                        }
                         None
                     }
                     _ => Some(answer.line),
@@ -192,7 +194,9 @@ impl Courier {
             if trouble.is_some() {
                 return false;
             }
-            self.outbox.done(&report);
+            if !refused {
+                self.outbox.done(&report);
+            }
             if self.outbox.waiting() == 0 {
                 return true;
             }

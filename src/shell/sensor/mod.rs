@@ -292,7 +292,7 @@ impl Running {
             flawed: counters.flawed,
             dropped,
             evicted: self.sensor.evicted(),
-            lost: self.unnumbered + counters.events_lost,
+            lost: self.unnumbered + counters.events_lost + counters.breaches_held,
             stations: self.sensor.stations() as u64,
         };
         *self.shared.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;

@@ -31,6 +31,8 @@ pub struct Outbox {
     spool: Spool,
     waiting: VecDeque<Entry>,
     lost: u64,
+    /// Observations of one report, fewer after a refusal.
+    at_most: usize,
 }
 
 impl Outbox {
@@ -42,7 +44,7 @@ impl Outbox {
         let mut spool = Spool::open_file(&state.join(OUTBOX_FILE), octets)?;
         let read = |line| serde_json::from_value(Value::Object(line)).ok();
         let waiting = spool.lines()?.into_iter().filter_map(read).collect();
-        Ok(Self { spool, waiting, lost: 0 })
+        Ok(Self { spool, waiting, lost: 0, at_most: usize::MAX })
     }
 
     /// Takes observations in; they are durable when this returns. What does not fit is lost, and
@@ -86,7 +88,7 @@ impl Outbox {
         let run = self.waiting.front().map_or(run, |entry| entry.run.as_str());
         let mut octets = 0;
         let mut observations = Vec::new();
-        for entry in self.waiting.iter().take_while(|entry| entry.run == run) {
+        for entry in self.waiting.iter().take(self.at_most).take_while(|it| it.run == run) {
             octets += serde_json::to_vec(&entry.observation).map_or(0, |text| text.len());
             if octets > REPORT_OCTETS_MAX && !observations.is_empty() {
                 break;
@@ -96,9 +98,25 @@ impl Outbox {
         Report { run: run.to_owned(), pulse, observations, taken: Vec::new() }
     }
 
-    /// The service has, or refuses, everything in this report.
+    /// The service refuses this report. One observation that it does not take must not cost the
+    /// others: half of them go next. Says whether what was refused is given up, being alone.
+    pub fn refused(&mut self, report: &Report) -> bool {
+        let alone = report.observations.len() <= 1;
+        self.at_most = (report.observations.len() / 2).max(1);
+        if alone {
+            self.drop_first(report.observations.len());
+        }
+        alone
+    }
+
+    /// The service has everything in this report.
     pub fn done(&mut self, report: &Report) {
-        self.waiting.drain(..report.observations.len().min(self.waiting.len()));
+        self.at_most = self.at_most.saturating_mul(2);
+        self.drop_first(report.observations.len());
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        self.waiting.drain(..count.min(self.waiting.len()));
         if self.waiting.is_empty() && self.spool.waiting() > 0 {
             // OK because what is sent again is known again.
             let _ = self.spool.clear();
@@ -169,6 +187,30 @@ mod tests {
         outbox.done(&second);
         assert!(outbox.report("two", Pulse::default()).observations.is_empty());
         assert_eq!(Outbox::open(state.path(), 65_536).unwrap().waiting(), 0);
+    }
+
+    #[test]
+    fn one_observation_that_the_service_refuses_costs_no_other() {
+        let state = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(state.path(), 65_536).unwrap();
+        outbox.add("one", (1..=40).map(observation).collect());
+        let (mut kept, mut given_up, mut sent) = (Vec::new(), Vec::new(), 0);
+        while outbox.waiting() > 0 {
+            let report = outbox.report("one", Pulse::default());
+            sent += 1;
+            if !numbers(&report).iter().any(|number| [7, 29].contains(number)) {
+                kept.extend(numbers(&report));
+                outbox.done(&report);
+            } else if outbox.refused(&report) {
+                given_up.extend(numbers(&report));
+            }
+        }
+        assert_eq!((given_up, kept.len()), (vec![7, 29], 38));
+        assert!(kept.is_sorted() && sent < 30, "{sent}");
+        // A pulse that is refused gives nothing up.
+        assert!(outbox.refused(&outbox.report("one", Pulse::default())));
+        outbox.add("one", vec![observation(41)]);
+        assert_eq!(numbers(&outbox.report("one", Pulse::default())), [41]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Input, Service};
 use crate::enforce::ladder::{Case, Step, Where, step};
 use crate::ledger::{Change, Key, Point};
 use crate::plan::{Plan, PortRole, Rung, SensorPlace};
-use crate::sensor::{BreachKind, Level, Observation, Pulse, Report};
+use crate::sensor::{BreachKind, Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
@@ -24,8 +24,6 @@ use crate::vocabulary::{
 
 /// MACs whose session ended, waiting for one sensor to ask.
 const ENDED_MAX: usize = 4096;
-/// Octets of a text that a sensor wrote.
-const TEXT_OCTETS_MAX: usize = 2000;
 
 /// Who is where, and how the sensors do.
 #[derive(Debug, Default)]
@@ -351,7 +349,7 @@ impl Service {
         self.metrics.separation_breaches.with_label_values(&[counted]).inc();
         match kind {
             Some(BreachKind::Flow) => log::Event::SeparationFlow,
-            Some(BreachKind::Device | BreachKind::Port) => log::Event::SeparationDevice,
+            Some(BreachKind::Device) => log::Event::SeparationDevice,
             Some(BreachKind::Address | BreachKind::Vlan) | None => log::Event::SeparationWire,
         }
     }
