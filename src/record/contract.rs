@@ -74,6 +74,7 @@ where
     sessions_follow_their_accounts(open());
     copies_are_kept_once(open());
     days_are_sealed_verified_and_expire(open());
+    a_clock_that_was_ahead_holds_up_no_seal(open());
 }
 
 fn keeps_and_finds<S: Store>(mut store: S)
@@ -194,6 +195,23 @@ where
     let oldest = store.seals().unwrap()[1].clone();
     let head = Head { sequence: oldest.first - 1, hash: oldest.before };
     assert_eq!(verify(&store, head), (vec![], 4));
+}
+
+fn a_clock_that_was_ahead_holds_up_no_seal<S: Store>(mut store: S)
+where
+    S::Error: Debug,
+{
+    let seal = |store: &mut S, hour: i64| {
+        let seals = store.seal("n", Timestamp(DAY + hour * HOUR), &|_| Vec::new()).unwrap();
+        seals.iter().map(|it| (it.day.clone(), it.first, it.last)).collect::<Vec<_>>()
+    };
+    store.append(&[decision(DAY + 9_000 * HOUR, 1, Some("A"))]).unwrap();
+    assert_eq!(seal(&mut store, 1), [], "only tomorrow's so far");
+    for hour in [1, 9_000, 2, 25] {
+        store.append(&[decision(DAY + hour * HOUR, 1, Some("A"))]).unwrap();
+    }
+    assert_eq!(seal(&mut store, 26), [("2026-11-24".to_owned(), 1, 4)]);
+    assert_eq!(seal(&mut store, 49), [("2026-11-25".to_owned(), 5, 5)]);
 }
 
 /// Does the same to an engine and to [`Memory`] and compares.

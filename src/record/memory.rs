@@ -141,9 +141,11 @@ impl Store for Memory {
                 self.seals.last().map_or((0, GENESIS), |seal| (seal.last, seal.head));
             let open = self.records.iter().filter(|(_, record)| record.sequence > sealed);
             let open: Vec<_> = open.collect();
-            let Some((time, first)) = open.first() else { break };
+            // A clock that was ahead for a while holds up no seal.
+            let Some((time, _)) = open.iter().find(|(time, _)| *time <= now) else { break };
+            let Some((_, first)) = open.first() else { break };
             let end = day_end(*time);
-            let next = open.iter().position(|(time, _)| *time >= end);
+            let next = open.iter().position(|(time, _)| (end..=now).contains(time));
             let last = match next {
                 Some(place) => open.get(place.saturating_sub(1)),
                 None if now >= end => open.last(),

@@ -23,18 +23,25 @@ pub(super) fn next_seal(
             Ok((row.get::<_, i64>(0)?, digest(row, 1)?))
         })?,
     };
+    // A clock that was ahead for a while holds up no seal.
     let open = transaction
         .query_row(
-            "SELECT sequence, time_ms FROM record WHERE sequence > ?1 ORDER BY sequence LIMIT 1",
-            [sealed],
-            |row| Ok((row.get::<_, i64>(0)?, Timestamp(row.get(1)?))),
+            "SELECT time_ms FROM record WHERE sequence > ?1 AND time_ms <= ?2
+             ORDER BY sequence LIMIT 1",
+            [sealed, now.0],
+            |row| Ok(Timestamp(row.get(0)?)),
         )
         .optional()?;
-    let Some((first, time)) = open else { return Ok(None) };
+    let Some(time) = open else { return Ok(None) };
+    let first: i64 = transaction.query_row(
+        "SELECT min(sequence) FROM record WHERE sequence > ?1",
+        [sealed],
+        |row| row.get(0),
+    )?;
     let end = day_end(time);
     let next: Option<i64> = transaction.query_row(
-        "SELECT min(sequence) FROM record WHERE sequence > ?1 AND time_ms >= ?2",
-        [first, end.0],
+        "SELECT min(sequence) FROM record WHERE sequence > ?1 AND time_ms BETWEEN ?2 AND ?3",
+        [first, end.0, now.0],
         |row| row.get(0),
     )?;
     if next.is_none() && now < end {
