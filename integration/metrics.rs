@@ -33,6 +33,12 @@ impl Demonstration {
         next(&mut self.output, "metrics stay at ");
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(run(Command::new("kill").args([&format!("-{name}"), &id])).status.success());
+    }
+
     /// What it serves now.
     pub fn metrics(&self) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
