@@ -13,7 +13,8 @@ use super::{operate, site};
 use crate::plan::{Plan, SensorPlace};
 use crate::shell::control::Command as Ask;
 use crate::shell::files;
-use crate::shell::sensor::{Credentials, Running};
+use crate::shell::outpost::Credentials;
+use crate::shell::sensor::Running;
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Language, Secret, Text};
 
@@ -262,14 +263,19 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
             en: "observations: acknowledged: {acknowledged}, waiting: {waiting}, lost: {lost}",
         };
         console.line(text.fill(console.language, &facts));
-        if let Some(cause) = result.get("away").and_then(Value::as_str) {
-            let text = Text {
-                ja: "サーバーに届きません: {cause}",
-                en: "the service is not reached: {cause}",
-            };
-            console.line(text.fill(console.language, &[("cause", cause.to_owned())]));
-        }
+        line_away(console, result);
     })
+}
+
+/// Says why the service is not reached, if it is not.
+pub(super) fn line_away(console: &mut Console, status: &Value) {
+    if let Some(cause) = status.get("away").and_then(Value::as_str) {
+        let text = Text {
+            ja: "サーバーに届きません: {cause}",
+            en: "the service is not reached: {cause}",
+        };
+        console.line(text.fill(console.language, &[("cause", cause.to_owned())]));
+    }
 }
 
 fn list(matches: &ArgMatches, console: &mut Console) -> u8 {

@@ -215,7 +215,7 @@ impl Site {
 
     /// When these labels are followed by others.
     fn until(&self) -> String {
-        Epoch(self.epoch().0.saturating_add(1)).begins(self.wire.rotation).rfc3339()
+        self.epoch().ends(self.wire.rotation).rfc3339()
     }
 }
 
@@ -387,12 +387,6 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
             en: "refused: {refused}, unreadable: {malformed}, ignored: {ignored}, limited: {limited}; hits acknowledged: {acknowledged}, waiting: {waiting}, lost: {lost}",
         };
         console.line(text.fill(console.language, &facts));
-        if let Some(cause) = result.get("away").and_then(Value::as_str) {
-            let text = Text {
-                ja: "サーバーに届きません: {cause}",
-                en: "the service is not reached: {cause}",
-            };
-            console.line(text.fill(console.language, &[("cause", cause.to_owned())]));
-        }
+        sensor::line_away(console, result);
     })
 }

@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod mirror;
 mod notify;
 mod openflow;
+pub mod outpost;
 pub mod ovsdb;
 pub mod process;
 pub mod post;

@@ -34,6 +34,12 @@ impl Epoch {
         Self(self.0.saturating_sub(1))
     }
 
+    /// When labels of the next take the place of its own.
+    #[must_use]
+    pub fn ends(self, rotation: Duration) -> Timestamp {
+        Self(self.0.saturating_add(1)).begins(rotation)
+    }
+
     /// When it begins.
     #[must_use]
     pub fn begins(self, rotation: Duration) -> Timestamp {

@@ -4,51 +4,30 @@
 //! capability either. One thread reads frames and judges them, one brings what was seen to the
 //! service, and what cannot be brought waits on disk.
 
-pub(super) mod courier;
 mod memory;
-pub(super) mod outbox;
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
-use super::alert::channel::trust;
-use super::control::{self, Command, Reply};
 use super::log::{self, Log};
 use super::mirror::Mirror;
-use super::{Failure, FailureKind, clock, notify, privileges, random};
-use crate::plan::{Plan, Report as Destination, SensorPlace};
+use super::outpost::{Credentials, Heard, Outpost, Shared};
+use super::{Failure, clock, notify, privileges};
+use crate::plan::{Plan, SensorPlace};
 use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
-use crate::vocabulary::{Secret, Text, Timestamp, VlanId, hex};
-use courier::{Courier, Heard, Shared};
+use crate::vocabulary::{Timestamp, VlanId};
 use memory::{Found, Keeper};
-use outbox::{OUTBOX_OCTETS, Outbox};
 
-/// Observations that may wait for the courier.
-const QUEUE_MAX: usize = 4096;
 /// Signs reported within a minute; verdicts and notices are not counted, being one a cause.
 const SIGNS_A_MINUTE_MAX: u32 = 600;
 /// How often what was learnt is written down, if anything was.
 const KEEP_EVERY: Duration = Duration::from_secs(300);
 /// How often counters are shown and ended sessions looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// What the token and the certificates of the service are.
-pub struct Credentials {
-    /// What the sensor proves itself by.
-    pub token: Secret,
-    /// Certificates that prove the service, in DER; needed over TLS.
-    pub anchors: Vec<Vec<u8>>,
-}
 
 /// A running sensor.
 pub struct Running {
@@ -57,20 +36,12 @@ pub struct Running {
     numbered: u64,
     unnumbered: u64,
     signs: (Instant, u32),
-    observations: SyncSender<Observation>,
-    heard: Receiver<Heard>,
+    outpost: Outpost,
     keeper: Keeper,
     /// When what was learnt was last written down, and up to which revision.
     kept: (Instant, u64),
-    courier: JoinHandle<()>,
-    shared: Arc<Shared>,
     dropped_told: u64,
-    stop: Arc<AtomicBool>,
     place: SensorPlace,
-    log: Log,
-    writer: log::Writer,
-    /// Serves the control socket and signals.
-    runtime: Runtime,
 }
 
 impl Running {
@@ -86,81 +57,37 @@ impl Running {
         state: &Path,
         output: impl Write + Send + 'static,
     ) -> Result<Self, Failure> {
-        let refused =
-            |cause: std::io::Error| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        let control = state.join(control::SOCKET_FILE);
-        if std::os::unix::net::UnixStream::connect(&control).is_ok() {
-            let failure = Failure::new(FailureKind::SensorRunning);
-            return Err(failure.fact("path", state.display()));
-        }
+        Outpost::is_free(state)?;
         let mirror = Mirror::open(&place.interface)?;
         privileges::give_up()?;
-        let trust = trust_of(&place.server, &credentials)?;
-        let language = plan.server.language;
-        let outbox = Outbox::open(state, OUTBOX_OCTETS).map_err(|cause| {
-            let failure = Failure::new(FailureKind::FileUnwritable);
-            failure.fact("path", state.join(outbox::OUTBOX_FILE).display()).fact("cause", cause)
-        })?;
-        let waiting = outbox.waiting();
-        let (log, writer) = Log::start(&place.id, language, output)?;
-        let shared = Arc::<Shared>::default();
-        let (observations, taken) = sync_channel(QUEUE_MAX);
-        let (tell_heard, heard) = channel();
-        let seed = random::seed()?;
-        let courier = Courier {
-            to: place.server.clone(),
-            trust,
-            token: credentials.token,
-            run: hex(seed.get(..8).unwrap_or_default()),
-            outbox,
-            log: log.clone(),
-            shared: Arc::clone(&shared),
-            heard: tell_heard,
-        };
-        let courier = std::thread::Builder::new()
-            .name("courier".to_owned())
-            .spawn(move || courier.run(&taken))
-            .map_err(refused)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("outside")
-            .enable_all()
-            .build()
-            .map_err(refused)?;
-        let listener = runtime.block_on(async { control::bind(state) })?;
+        let (to, language) = (place.server.clone(), plan.server.language);
+        let outpost = Outpost::start(&place.id, to, credentials, state, language, output)?;
         let since = clock::now();
-        let carry = status(place, since, &shared);
-        runtime.spawn(control::serve(listener, carry));
+        let (own, shared) = (place.clone(), Arc::clone(&outpost.shared));
+        outpost.show(state, move || shown(&own, since, &shared))?;
         let mut knowledge = Knowledge::of_plan(plan, place.vantage);
         knowledge.untagged = place.untagged.map(VlanId::get);
         let mut sensor = Sensor::new(knowledge);
-        remember(&mut sensor, state, place, since, &log)?;
-        let keeper = Keeper::start(state, &place.id, log.clone())?;
+        remember(&mut sensor, state, place, since, &outpost.log)?;
+        let keeper = Keeper::start(state, &place.id, outpost.log.clone())?;
         let kept = (Instant::now(), sensor.revision());
         let facts = [
             ("sensor", place.id.clone()),
             ("interface", place.interface.clone()),
-            ("waiting", waiting.to_string()),
+            ("waiting", outpost.waiting.to_string()),
         ];
-        log.event(since, log::Event::SensorStarted, &facts);
+        outpost.log.event(since, log::Event::SensorStarted, &facts);
         Ok(Self {
             mirror,
             sensor,
             numbered: 0,
             unnumbered: 0,
             signs: (Instant::now(), 0),
-            observations,
-            heard,
+            outpost,
             keeper,
             kept,
-            courier,
-            shared,
             dropped_told: 0,
-            stop: Arc::default(),
             place: place.clone(),
-            log,
-            writer,
-            runtime,
         })
     }
 
@@ -169,19 +96,7 @@ impl Running {
     /// # Errors
     /// The machine refuses a handler.
     pub fn obey_signals(&self) -> Result<(), Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let refused = |cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        let _context = self.runtime.enter();
-        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-            let mut signals = signal(kind).map_err(refused)?;
-            let stop = Arc::clone(&self.stop);
-            self.runtime.spawn(async move {
-                while signals.recv().await.is_some() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            });
-        }
-        Ok(())
+        self.outpost.obey_signals()
     }
 
     /// Watches until asked to stop, or until the interface is lost.
@@ -192,7 +107,7 @@ impl Running {
         notify::ready();
         let mut looked = Instant::now();
         let lost = loop {
-            if self.stop.load(Ordering::Relaxed) {
+            if self.outpost.is_over() {
                 break None;
             }
             match self.mirror.next() {
@@ -210,14 +125,10 @@ impl Running {
                 self.look();
             }
         };
-        notify::stopping();
         self.look();
-        let Self { observations, courier, log, writer, keeper, sensor, .. } = self;
+        let Self { outpost, keeper, sensor, .. } = self;
         keeper.finish(sensor.memory());
-        drop(observations);
-        let _ = courier.join(); // OK because what it held is on disk
-        log.event(clock::now(), log::Event::Stopped, &[]);
-        writer.stop();
+        outpost.close();
         lost.map_or(Ok(()), Err)
     }
 
@@ -235,41 +146,37 @@ impl Running {
         }
         self.numbered += 1;
         let observation = Observation::new(self.numbered, event);
-        if let Event::Verdict(verdict) = event {
+        let log = &self.outpost.log;
+        let seen = match event {
+            Event::Verdict(verdict) => Some(verdict.text(log.language())),
+            Event::Breach(breach) => Some(breach.text(log.language())),
+            _ => None,
+        };
+        if let Some(text) = seen {
             let facts = [
                 ("kind", observation.kind.clone()),
                 ("mac", observation.mac.clone().unwrap_or_default()),
-                ("text", verdict.text(self.log.language())),
+                ("text", text),
                 ("frame", observation.frame.to_string()),
                 ("sequence", observation.sequence.to_string()),
             ];
-            self.log.event(clock::now(), log::Event::SensorSaw, &facts);
-        }
-        if let Event::Breach(breach) = event {
-            let facts = [
-                ("kind", observation.kind.clone()),
-                ("mac", observation.mac.clone().unwrap_or_default()),
-                ("text", breach.text(self.log.language())),
-                ("frame", observation.frame.to_string()),
-                ("sequence", observation.sequence.to_string()),
-            ];
-            self.log.event(clock::now(), log::Event::SensorSaw, &facts);
+            log.event(clock::now(), log::Event::SensorSaw, &facts);
         }
         // OK because the number of one that does not fit is missing from now on, which is how the
         // service hears of it.
-        let _ = self.observations.try_send(observation);
+        let _ = self.outpost.observations.try_send(observation);
     }
 
     /// Shows the counters, and forgets stations whose session is over.
     fn look(&mut self) {
-        for Heard { ended, words } in self.heard.try_iter() {
+        for Heard { ended, words } in self.outpost.heard.try_iter() {
             for mac in ended {
                 self.sensor.end_sessions(mac);
             }
             for (change, accepted) in words {
                 // One that is not there was forgotten, and is told of anew when it is seen.
                 self.sensor.decide(change, accepted);
-                self.shared.took(change);
+                self.outpost.shared.took(change);
             }
         }
         let revision = self.sensor.revision();
@@ -283,7 +190,7 @@ impl Running {
                 ("interface", self.place.interface.clone()),
                 ("count", (dropped - self.dropped_told).to_string()),
             ];
-            self.log.event(clock::now(), log::Event::SensorDropped, &facts);
+            self.outpost.log.event(clock::now(), log::Event::SensorDropped, &facts);
             self.dropped_told = dropped;
         }
         let counters = self.sensor.counters();
@@ -296,7 +203,7 @@ impl Running {
             stations: self.sensor.stations() as u64,
             misses: 0,
         };
-        *self.shared.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
+        self.outpost.shared.count(pulse);
     }
 }
 
@@ -323,43 +230,12 @@ fn remember(
     Ok(())
 }
 
-pub(super) fn trust_of(
-    server: &Destination,
-    credentials: &Credentials,
-) -> Result<Option<Arc<ClientConfig>>, Failure> {
-    if !server.tls {
-        return Ok(None);
-    }
-    let trust = trust(&credentials.anchors).map_err(|cause| {
-        Failure::new(FailureKind::SnapshotRefused).fact("cause", cause.to_string())
-    })?;
-    Ok(Some(trust))
-}
-
-/// Answers `sekisho sensor status`.
-fn status(place: &SensorPlace, since: Timestamp, shared: &Arc<Shared>) -> control::Carry {
-    let (id, interface) = (place.id.clone(), place.interface.clone());
-    let shared = Arc::clone(shared);
-    Arc::new(move |request, _| {
-        let (reply, receiver) = oneshot::channel();
-        let language = request.language();
-        let answer = if request.command == Command::Status {
-            let done = Text { ja: "実行しました", en: "done" };
-            Reply::done(done.get(language).to_owned(), shown(&id, &interface, since, &shared))
-        } else {
-            Reply::failed(&Failure::new(FailureKind::NotHere), language)
-        };
-        let _ = reply.send(answer); // OK because an operator may hang up
-        Some(receiver)
-    })
-}
-
-fn shown(id: &str, interface: &str, since: Timestamp, shared: &Shared) -> Value {
-    let pulse = shared.pulse();
-    let line = shared.line.lock().unwrap_or_else(PoisonError::into_inner).clone();
+/// What `sekisho sensor status` shows.
+fn shown(place: &SensorPlace, since: Timestamp, shared: &Shared) -> Value {
+    let (pulse, line) = (shared.pulse(), shared.line());
     json!({
-        "sensor": id,
-        "interface": interface,
+        "sensor": place.id,
+        "interface": place.interface,
         "since": since.rfc3339(),
         "frames": pulse.frames,
         "flawed": pulse.flawed,

@@ -449,27 +449,35 @@ impl Service {
     pub(super) fn sensor_list(&self) -> Value {
         let plan = &self.snapshot.plan;
         let one = |sensor: &SensorPlace| {
-            let state = self.sensors.states.get(&sensor.id);
-            let pulse = state.map(|state| state.pulse).unwrap_or_default();
-            json!({
-                "sensor": sensor.id,
-                "enabled": sensor.enabled,
-                "site": plan.site(sensor.site).map(|site| site.id.clone()),
-                "heard": state.and_then(|it| it.heard_at).map(Timestamp::rfc3339),
-                "silent": state.is_some_and(|state| state.silent),
-                "taken": state.map_or(0, |state| state.head),
-                "gaps": state.map_or(0, |state| state.gaps),
-                "frames": pulse.frames,
-                "dropped": pulse.dropped,
-                "flawed": pulse.flawed,
-                "evicted": pulse.evicted,
-                "lost": pulse.lost,
-                "stations": pulse.stations,
-            })
+            let site = plan.site(sensor.site).map(|site| site.id.as_str());
+            self.reporter_row(&sensor.id, sensor.enabled, site)
         };
         let mut list: Vec<Value> = plan.sensors.sensors.iter().map(one).collect();
-        list.extend(plan.tripwire().map(|wire| self.tripwire_state(wire)));
+        let wire = plan.tripwire();
+        list.extend(wire.map(|wire| self.reporter_row(&wire.id, true, Some(&wire.zone))));
         Value::Array(list)
+    }
+
+    /// How one that reports does.
+    fn reporter_row(&self, id: &str, enabled: bool, site: Option<&str>) -> Value {
+        let state = self.sensors.states.get(id);
+        let pulse = state.map(|state| state.pulse).unwrap_or_default();
+        json!({
+            "sensor": id,
+            "enabled": enabled,
+            "site": site,
+            "heard": state.and_then(|it| it.heard_at).map(Timestamp::rfc3339),
+            "silent": state.is_some_and(|state| state.silent),
+            "taken": state.map_or(0, |state| state.head),
+            "gaps": state.map_or(0, |state| state.gaps),
+            "frames": pulse.frames,
+            "dropped": pulse.dropped,
+            "flawed": pulse.flawed,
+            "evicted": pulse.evicted,
+            "lost": pulse.lost,
+            "stations": pulse.stations,
+            "misses": pulse.misses,
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::operators::check_reason;
-use crate::plan::{Credentials, Device, Plan, Tripwire};
+use crate::plan::{Credentials, Device, Plan};
 use crate::sensor::Observation;
 use crate::shell::log::Said;
 use crate::shell::store::Revoked;
@@ -161,8 +161,7 @@ impl Service {
             reason: reason.to_owned(),
         };
         self.store()?.revoke_label(&revoked)?;
-        let until = Epoch(Epoch::at(now, wire.rotation).0.saturating_add(1));
-        let until = until.begins(wire.rotation).rfc3339();
+        let until = Epoch::at(now, wire.rotation).ends(wire.rotation).rfc3339();
         let facts = [
             ("asset", asset.to_owned()),
             ("by", by.to_owned()),
@@ -179,8 +178,7 @@ impl Service {
         let wire = wire.ok_or_else(|| Failure::new(FailureKind::TripwireAbsent))?;
         let now = self.clock.now().wall;
         let one = |it: &Revoked| {
-            let until = Epoch(Epoch::at(it.at, wire.rotation).0.saturating_add(1));
-            let until = until.begins(wire.rotation);
+            let until = Epoch::at(it.at, wire.rotation).ends(wire.rotation);
             json!({
                 "asset": it.asset,
                 "at": it.at.rfc3339(),
@@ -191,27 +189,5 @@ impl Service {
             })
         };
         Ok(self.store()?.revoked_labels()?.iter().map(one).collect())
-    }
-
-    /// How the responder does, as a row of the list of sensors.
-    pub(super) fn tripwire_state(&self, wire: &Tripwire) -> Value {
-        let state = self.sensors.states.get(&wire.id);
-        let pulse = state.map(|state| state.pulse).unwrap_or_default();
-        json!({
-            "sensor": wire.id,
-            "enabled": true,
-            "site": wire.zone,
-            "heard": state.and_then(|it| it.heard_at).map(Timestamp::rfc3339),
-            "silent": state.is_some_and(|state| state.silent),
-            "taken": state.map_or(0, |state| state.head),
-            "gaps": state.map_or(0, |state| state.gaps),
-            "frames": pulse.frames,
-            "dropped": pulse.dropped,
-            "flawed": pulse.flawed,
-            "evicted": pulse.evicted,
-            "lost": pulse.lost,
-            "stations": pulse.stations,
-            "misses": pulse.misses,
-        })
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::desk::Desk;
@@ -19,8 +18,6 @@ const QUERY_OCTETS_MAX: usize = 1232;
 /// How long a connection may take for one query and its answer, and how many it may ask.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 const QUERIES_MAX: usize = 16;
-/// Connections at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 64;
 /// How often it is looked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -45,28 +42,12 @@ pub(super) fn datagrams(socket: &UdpSocket, desk: &Desk) {
     }
 }
 
-/// Answers connections until the task is dropped.
-pub(super) async fn streams(listener: TcpListener, desk: Arc<Desk>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, source)) = listener.accept().await else {
-            // Out of descriptors, most likely: wait rather than spin.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let desk = Arc::clone(&desk);
-        tokio::spawn(async move {
-            connection(stream, source.ip(), &desk).await;
-            drop(place);
-        });
-    }
-}
-
-async fn connection(mut stream: TcpStream, source: IpAddr, desk: &Desk) {
+/// Queries of one connection, some of them.
+pub(super) async fn connection(mut stream: TcpStream, source: IpAddr, desk: Arc<Desk>) {
     for _ in 0..QUERIES_MAX {
         // OK because a peer that is slow, wrong or gone has only itself to tell.
-        let Ok(Ok(true)) = timeout(QUERY_TIMEOUT, exchange(&mut stream, source, desk)).await else {
+        let Ok(Ok(true)) = timeout(QUERY_TIMEOUT, exchange(&mut stream, source, &desk)).await
+        else {
             return;
         };
     }

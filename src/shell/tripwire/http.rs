@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::desk::Desk;
@@ -14,26 +13,11 @@ use crate::tripwire::web::HEAD_OCTETS_MAX;
 
 /// How long a connection may take from accept to the last octet.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 64;
 
-/// Answers connections until the task is dropped.
-pub(super) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
-        let Ok((stream, source)) = listener.accept().await else {
-            // Out of descriptors, most likely: wait rather than spin.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let desk = Arc::clone(&desk);
-        tokio::spawn(async move {
-            // OK because a peer that is slow or gone has only itself to tell.
-            let _ = timeout(CONNECTION_TIMEOUT, answer(stream, source.ip(), &desk)).await;
-            drop(place);
-        });
-    }
+/// One connection.
+pub(super) async fn connection(stream: TcpStream, source: IpAddr, desk: Arc<Desk>) {
+    // OK because a peer that is slow or gone has only itself to tell.
+    let _ = timeout(CONNECTION_TIMEOUT, answer(stream, source, &desk)).await;
 }
 
 async fn answer(mut stream: TcpStream, source: IpAddr, desk: &Desk) -> std::io::Result<()> {

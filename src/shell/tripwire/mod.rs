@@ -8,47 +8,38 @@ mod desk;
 mod dns;
 mod http;
 
+use std::future::Future;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, channel, sync_channel};
-use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::signal::unix::SignalKind;
+use tokio::sync::Semaphore;
 
-use super::control::{self, Command, Reply};
-use super::log::{self, Log};
-use super::sensor::courier::{Courier, Shared};
-use super::sensor::outbox::{self, OUTBOX_OCTETS, Outbox};
-use super::sensor::{Credentials, trust_of};
+use super::log;
+use super::outpost::{Credentials, LineState, Outpost};
 use super::{Failure, FailureKind, clock, files, notify, privileges, random};
-use crate::sensor::Observation;
 use crate::tripwire::{Export, Zone};
-use crate::vocabulary::{Language, Text, Timestamp, hex};
+use crate::vocabulary::{Language, Timestamp};
 use desk::Desk;
 
-/// Hits that may wait for the courier.
-const QUEUE_MAX: usize = 4096;
+/// Connections at once to one socket; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 64;
 /// How often counters are shown and signals looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// A running responder.
 pub struct Running {
+    outpost: Outpost,
     desk: Arc<Desk>,
     path: PathBuf,
-    observations: SyncSender<Observation>,
-    courier: JoinHandle<()>,
-    shared: Arc<Shared>,
-    stop: Arc<AtomicBool>,
     again: Arc<AtomicBool>,
-    log: Log,
-    writer: log::Writer,
-    runtime: Runtime,
 }
 
 /// The sockets that an export names, opened.
@@ -119,12 +110,7 @@ impl Running {
         language: Language,
         output: impl Write + Send + 'static,
     ) -> Result<Self, Failure> {
-        let refused =
-            |cause: std::io::Error| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        if std::os::unix::net::UnixStream::connect(state.join(control::SOCKET_FILE)).is_ok() {
-            let failure = Failure::new(FailureKind::SensorRunning);
-            return Err(failure.fact("path", state.join(control::SOCKET_FILE).display()));
-        }
+        Outpost::is_free(state)?;
         let (export, zone) = read(path)?;
         let Some(to) = export.report() else {
             let failure = Failure::new(FailureKind::TripwireFileWrong).fact("cause", "server");
@@ -132,64 +118,23 @@ impl Running {
         };
         let sockets = Sockets::open(&export)?;
         privileges::give_up()?;
-        let trust = trust_of(&to, &credentials)?;
-        let outbox = Outbox::open(state, OUTBOX_OCTETS).map_err(|cause| {
-            let failure = Failure::new(FailureKind::FileUnwritable);
-            failure.fact("path", state.join(outbox::OUTBOX_FILE).display()).fact("cause", cause)
-        })?;
-        let waiting = outbox.waiting();
-        let (log, writer) = Log::start(&export.id, language, output)?;
-        let shared = Arc::<Shared>::default();
-        let (observations, taken) = sync_channel(QUEUE_MAX);
-        // What the service says of sessions and habits is no business of the tripwire's.
-        let (heard, _) = channel();
-        let seed = random::seed()?;
-        let courier = Courier {
-            to,
-            trust,
-            token: credentials.token,
-            run: hex(seed.get(..8).unwrap_or_default()),
-            outbox,
-            log: log.clone(),
-            shared: Arc::clone(&shared),
-            heard,
-        };
-        let courier = std::thread::Builder::new()
-            .name("courier".to_owned())
-            .spawn(move || courier.run(&taken))
-            .map_err(refused)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("outside")
-            .enable_all()
-            .build()
-            .map_err(refused)?;
-        let labels = zone.labels().to_string();
-        let desk = Arc::new(Desk::new(zone, &random::seed()?, log.clone(), observations.clone()));
+        let outpost = Outpost::start(&export.id, to, credentials, state, language, output)?;
         let since = clock::now();
         let facts = [
             ("dns", Sockets::shown(&sockets.streams)),
             ("http", Sockets::shown(&sockets.http)),
-            ("labels", labels),
-            ("waiting", waiting.to_string()),
+            ("labels", zone.labels().to_string()),
+            ("waiting", outpost.waiting.to_string()),
         ];
-        answer(&runtime, sockets, &desk).map_err(refused)?;
-        let listener = runtime.block_on(async { control::bind(state) })?;
-        let carry = status(&export, since, &shared, &desk);
-        runtime.spawn(control::serve(listener, carry));
-        log.event(since, log::Event::TripwireStarted, &facts);
-        Ok(Self {
-            desk,
-            path: path.to_owned(),
-            observations,
-            courier,
-            shared,
-            stop: Arc::default(),
-            again: Arc::default(),
-            log,
-            writer,
-            runtime,
-        })
+        let (log, observations) = (outpost.log.clone(), outpost.observations.clone());
+        let desk = Arc::new(Desk::new(zone, &random::seed()?, log, observations));
+        answer(&outpost.runtime, sockets, &desk)
+            .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;
+        let (shared, counts) = (Arc::clone(&outpost.shared), Arc::clone(&desk));
+        let zone = export.zone;
+        outpost.show(state, move || shown(&zone, since, shared.line(), &counts))?;
+        outpost.log.event(since, log::Event::TripwireStarted, &facts);
+        Ok(Self { outpost, desk, path: path.to_owned(), again: Arc::default() })
     }
 
     /// Lets SIGTERM and SIGINT end the responder, and SIGHUP make it read its file anew.
@@ -197,43 +142,24 @@ impl Running {
     /// # Errors
     /// The machine refuses a handler.
     pub fn obey_signals(&self) -> Result<(), Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let refused = |cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause);
-        let _context = self.runtime.enter();
-        for (kind, flag) in [
-            (SignalKind::terminate(), &self.stop),
-            (SignalKind::interrupt(), &self.stop),
-            (SignalKind::hangup(), &self.again),
-        ] {
-            let mut signals = signal(kind).map_err(refused)?;
-            let flag = Arc::clone(flag);
-            self.runtime.spawn(async move {
-                while signals.recv().await.is_some() {
-                    flag.store(true, Ordering::Relaxed);
-                }
-            });
-        }
-        Ok(())
+        self.outpost.obey_signals()?;
+        self.outpost.raise(SignalKind::hangup(), &self.again)
     }
 
     /// Answers until asked to stop.
     pub fn run(self) {
         notify::ready();
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.outpost.is_over() {
             clock::rest(LOOK_EVERY);
             if self.again.swap(false, Ordering::Relaxed) {
                 self.read_again();
             }
-            self.show();
+            self.outpost.shared.count(self.desk.pulse());
+            // What the service says of sessions and habits is no business of the tripwire's.
+            self.outpost.heard.try_iter().for_each(drop);
         }
-        notify::stopping();
-        let Self { desk, observations, courier, log, writer, runtime, .. } = self;
-        runtime.shutdown_background();
-        desk.close();
-        drop(observations);
-        let _ = courier.join(); // OK because what it held is on disk
-        log.event(clock::now(), log::Event::Stopped, &[]);
-        writer.stop();
+        self.desk.close();
+        self.outpost.close();
     }
 
     /// Goes on with what the file says now; addresses and service stay what they were.
@@ -242,18 +168,14 @@ impl Running {
             Ok((_, zone)) => {
                 let facts = [("labels", zone.labels().to_string())];
                 self.desk.replace(zone);
-                self.log.event(clock::now(), log::Event::TripwireRead, &facts);
+                self.outpost.log.event(clock::now(), log::Event::TripwireRead, &facts);
             }
             Err(failure) => {
-                let facts = [("cause", failure.message(self.log.language()))];
-                self.log.event(clock::now(), log::Event::TripwireUnread, &facts);
+                let log = &self.outpost.log;
+                let facts = [("cause", failure.message(log.language()))];
+                log.event(clock::now(), log::Event::TripwireUnread, &facts);
             }
         }
-    }
-
-    fn show(&self) {
-        let pulse = self.desk.pulse();
-        *self.shared.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
     }
 }
 
@@ -268,41 +190,39 @@ fn answer(runtime: &Runtime, sockets: Sockets, desk: &Arc<Desk>) -> std::io::Res
     let _context = runtime.enter();
     for listener in sockets.streams {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        runtime.spawn(dns::streams(listener, Arc::clone(desk)));
+        runtime.spawn(serve(listener, Arc::clone(desk), dns::connection));
     }
     for listener in sockets.http {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        runtime.spawn(http::serve(listener, Arc::clone(desk)));
+        runtime.spawn(serve(listener, Arc::clone(desk), http::connection));
     }
     Ok(())
 }
 
-/// Answers `sekisho tripwire status`.
-fn status(
-    export: &Export,
-    since: Timestamp,
-    shared: &Arc<Shared>,
-    desk: &Arc<Desk>,
-) -> control::Carry {
-    let zone = export.zone.clone();
-    let (shared, desk) = (Arc::clone(shared), Arc::clone(desk));
-    Arc::new(move |request, _| {
-        let (reply, receiver) = oneshot::channel();
-        let language = request.language();
-        let answer = if request.command == Command::Status {
-            let done = Text { ja: "実行しました", en: "done" };
-            let shown = shown(&zone, since, &shared, &desk);
-            Reply::done(done.get(language).to_owned(), shown)
-        } else {
-            Reply::failed(&Failure::new(FailureKind::NotHere), language)
+/// Answers the connections to a socket, so many at once, until the task is dropped.
+async fn serve<F: Future<Output = ()> + Send>(
+    listener: tokio::net::TcpListener,
+    desk: Arc<Desk>,
+    answer: impl Fn(TcpStream, IpAddr, Arc<Desk>) -> F + Copy + Send + Sync + 'static,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok((stream, source)) = listener.accept().await else {
+            // Out of descriptors, most likely: wait rather than spin.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
-        let _ = reply.send(answer); // OK because an operator may hang up
-        Some(receiver)
-    })
+        let desk = Arc::clone(&desk);
+        tokio::spawn(async move {
+            answer(stream, source.ip(), desk).await;
+            drop(place);
+        });
+    }
 }
 
-fn shown(zone: &str, since: Timestamp, shared: &Shared, desk: &Desk) -> Value {
-    let line = shared.line.lock().unwrap_or_else(PoisonError::into_inner).clone();
+/// What `sekisho tripwire status` shows.
+fn shown(zone: &str, since: Timestamp, line: LineState, desk: &Desk) -> Value {
     let mut value = desk.counts();
     if let Value::Object(fields) = &mut value {
         fields.extend([

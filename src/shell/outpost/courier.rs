@@ -1,4 +1,4 @@
-//! Brings what a sensor saw to the service, in order, as often as it takes.
+//! Brings what was seen to the service, in order, as often as it takes.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ const TAKEN_MAX: usize = 256;
 /// Statuses that will be the same however often the report comes; a smaller one may be taken.
 const REFUSALS: [u16; 3] = [400, 413, 422];
 
-/// How the sensor's line to the service is doing.
+/// How the line to the service is doing.
 #[derive(Clone, Debug, Default)]
 pub struct LineState {
     /// Observations that wait.
@@ -45,17 +45,27 @@ pub struct LineState {
 #[derive(Debug, Default)]
 pub struct Shared {
     /// What the reader counts.
-    pub pulse: Mutex<Pulse>,
+    pulse: Mutex<Pulse>,
     /// How the line is doing.
-    pub line: Mutex<LineState>,
+    line: Mutex<LineState>,
     /// Changes about which an operator's word was carried out.
-    pub taken: Mutex<Vec<String>>,
+    taken: Mutex<Vec<String>>,
 }
 
 impl Shared {
     /// What is counted now.
     pub fn pulse(&self) -> Pulse {
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This is counted now.
+    pub fn count(&self, pulse: Pulse) {
+        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = pulse;
+    }
+
+    /// How the line is doing now.
+    pub fn line(&self) -> LineState {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn taken(&self) -> MutexGuard<'_, Vec<String>> {
