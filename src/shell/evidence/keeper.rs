@@ -388,22 +388,25 @@ impl Work {
         self.metrics.evidence_healthy.set(sound.into());
     }
 
+    /// Opens the store if it is not open, and takes off the spool what the store has already: a
+    /// power cut may have come between the two.
     fn open_store(&mut self) -> rusqlite::Result<()> {
-        let mut store = Sqlite::open(&self.settings.state)?;
-        if let Some(head) = self.head {
-            store.go_on_from(head)?;
+        if self.store.is_none() {
+            let mut store = Sqlite::open(&self.settings.state)?;
+            if let Some(head) = self.head {
+                store.go_on_from(head)?;
+            }
+            self.head = Some(store.head()?);
+            self.store = Some(store);
         }
-        self.head = Some(store.head()?);
-        if let Some(spool) = &mut self.spool {
-            // What the store has already although the spool did not begin anew. OK because what
-            // cannot be read now is not handed on either.
+        if let (Some(store), Some(spool)) = (&self.store, &mut self.spool) {
             let done = store.spooled(spool.epoch())?;
+            // OK because what cannot be read now is not handed on either.
             let _ = spool.hand_on(done.saturating_sub(spool.handed_on()));
             if spool.is_done() {
                 let _ = spool.clear();
             }
         }
-        self.store = Some(store);
         Ok(())
     }
 
