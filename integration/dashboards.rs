@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::city::{printed, root, run};
 use crate::metrics::{Demonstration, promtool};
 
-/// How long Prometheus may take for anything.
+/// How long Prometheus may take for anything: recording rules are evaluated once a minute.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 fn shipped(relative: &str) -> String {
