@@ -91,7 +91,7 @@ pub fn read(path: &Path) -> Result<(Export, Zone), Failure> {
         let failure = Failure::new(FailureKind::TripwireFileWrong);
         failure.fact("path", path.display()).fact("cause", cause)
     };
-    let octets = files::read(path).map_err(|error| wrong(error.text(Language::English)))?;
+    let octets = files::read(path).map_err(|error| error.failure(FailureKind::FileUnreadable))?;
     let export = Export::parse(&octets).map_err(|cause| wrong(cause.0))?;
     let zone = Zone::new(&export).ok_or_else(|| wrong("zone".to_owned()))?;
     Ok((export, zone))
