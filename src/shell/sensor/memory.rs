@@ -64,10 +64,7 @@ pub fn read(state: &Path, sensor: &str, now: Timestamp) -> Result<Found, Failure
         Err(error) => error.text(Language::English),
     };
     let aside = state.join(format!("{MEMORY_FILE}.bad-{}", now.0));
-    files::replace(&path, &aside).map_err(|error| {
-        let failure = Failure::new(FailureKind::FileUnwritable).fact("path", path.display());
-        failure.fact("cause", error.text(Language::English))
-    })?;
+    files::replace(&path, &aside).map_err(|error| error.failure(FailureKind::FileUnwritable))?;
     Ok(Found::SetAside(aside, cause))
 }
 

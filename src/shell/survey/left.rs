@@ -12,7 +12,7 @@ use super::{Failure, FailureKind, Running};
 use crate::shell::files;
 use crate::shell::log::Event;
 use crate::survey::Bounce;
-use crate::vocabulary::{Language, Mac, Moment, Timestamp};
+use crate::vocabulary::{Mac, Moment, Timestamp};
 
 /// The file inside the state directory.
 const LEFT_FILE: &str = "bounces.json";
@@ -77,11 +77,8 @@ impl Left {
     fn write(&self) -> Result<(), Failure> {
         let Some(path) = &self.path else { return Ok(()) };
         let octets = serde_json::to_vec(&self.entries).unwrap_or_default();
-        files::write_private(path, &octets, files::PRIVATE_FILE).map_err(|error| {
-            Failure::new(FailureKind::FileUnwritable)
-                .fact("path", path.display())
-                .fact("cause", error.text(Language::English))
-        })
+        files::write_private(path, &octets, files::PRIVATE_FILE)
+            .map_err(|error| error.failure(FailureKind::FileUnwritable))
     }
 
     /// What was left at a switch, and when it went down.
