@@ -86,6 +86,17 @@ pub(super) fn columns(answer: Result<Answer, Fault>) -> super::Columns {
     }
 }
 
+/// A message with each of its bits turned, cut at each octet, and with one octet more.
+pub(super) fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
+    let turned = (0..good.len() * 8).map(|bit| {
+        let mut bad = good.to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        bad
+    });
+    let cut = (0..good.len()).map(|length| good[..length].to_vec());
+    turned.chain(cut).chain([[good, &[0]].concat()]).collect()
+}
+
 /// Writes one cell of a table.
 pub(super) fn set(switch: &mut SnmpAgent, context: &[u8], name: &str, index: &[u32], value: Value) {
     let name = name.parse::<Oid>().unwrap().child(index);
