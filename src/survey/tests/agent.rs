@@ -5,9 +5,7 @@ use proptest::prelude::*;
 use super::super::{
     Access, Action, Agent, Answer, Context, Fault, IgnoreReason, Question, TIME_WINDOW_S,
 };
-use super::{
-    ENGINE, at, columns, keys, mutations, number, pair, passphrase, run, set, target,
-};
+use super::{ENGINE, at, columns, keys, mutations, number, pair, passphrase, run, set, target};
 use crate::simulation::{SnmpAgent, Vice};
 use crate::wire::snmp::report::Complaint;
 use crate::wire::snmp::{Binding, ErrorStatus, Oid, Pdu, PduKind, Value};

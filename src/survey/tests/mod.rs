@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use super::{Access, Agent, Answer, Context, Fault, Question, Sweep, Target, View};
-use crate::plan::{Forwarding, Snmp, SnmpAccess};
+use crate::plan::{Forwarding, InterfaceNames, Snmp, SnmpAccess};
 use crate::simulation::SnmpAgent;
 use crate::vocabulary::{Moment, Secret, Timestamp};
 use crate::wire::snmp::{Auth, MasterKeys, Oid, Privacy, Value};
@@ -114,11 +114,11 @@ pub(super) fn words(text: &str) -> Value {
 pub(super) fn view(
     switch: &mut SnmpAgent,
     agent: &mut Agent,
-    forwarding: Forwarding,
+    tables: (Forwarding, InterfaceNames),
     vlans: &[u16],
 ) -> View {
     let vlans: Vec<_> = vlans.iter().filter_map(|it| crate::vocabulary::VlanId::new(*it)).collect();
-    let mut sweep = Sweep::new(forwarding, &vlans);
+    let mut sweep = Sweep::new(tables, &vlans);
     while let Some((context, question)) = sweep.question() {
         sweep.answered(run(switch, agent, at(1), context, question)).unwrap();
     }
@@ -135,6 +135,7 @@ pub(super) fn snmp() -> Snmp {
         timeout: Duration::from_secs(1),
         retries: 2,
         forwarding: Forwarding::QBridge,
+        interface_names: InterfaceNames::IfName,
         interface_prefixes: Vec::new(),
     }
 }

@@ -113,8 +113,7 @@ fn no_changed_bit_cut_or_addition_of_a_notification_is_believed() {
     let mut own = Listener::new(at(0), "sekisho-1", 7);
     let engine = own.engine().to_vec();
     // What an inform must say of the time is in the answer to one that asks.
-    let asking =
-        Letter { engine: &[], boots: 0, time: 0, user: "", keys: None, ..trap(&master) };
+    let asking = Letter { engine: &[], boots: 0, time: 0, user: "", keys: None, ..trap(&master) };
     let told = own.handle(at(1), &asking.write(), Some(sender(&access))).reply.unwrap();
     let Ok(Received::User(told)) = parse(&told) else { panic!("version 3") };
     let inform = Letter {
