@@ -76,6 +76,9 @@ const FAULTS: &[Case] = &[
     ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\n§prot = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.unknown-key", "snmp.prot"),
     ("profiles/comware.toml", "[behaviour]\nvlans", "[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = 161\n§repetitions = 41\ntimeout_ms = 2000\nretries = 2\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n\n[behaviour]\nvlans", "file.out-of-range", "snmp.repetitions"),
     ("server.toml", "hint_s = 45", "§hint_s = 1", "file.out-of-range", "survey.hint_s"),
+    ("server.toml", "[language]", "[clock]\n§servers = []\n[language]", "file.empty-value", "clock.servers"),
+    ("server.toml", "[language]", "[clock]\n§servers = [\"ntp.city.example\"]\n[language]", "file.bad-socket-address", "clock.servers[0]"),
+    ("server.toml", "[language]", "[clock]\nservers = [\"10.250.0.1:123\"]\n§offset_max_ms = 1\n[language]", "file.out-of-range", "clock.offset_max_ms"),
     ("server.toml", "hint_s = 45", "hint_s = 45\n§traps = \"162\"", "file.bad-socket-address", "survey.traps"),
     // policy.toml
     ("policy.toml", "edition = \"R7.3\"", "§edition = \"R9.9\"", "file.not-a-choice", "edition"),
