@@ -65,7 +65,7 @@ pub use profile::{
 };
 pub use read::nearest;
 pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, Vantage};
-pub use server::{EapSettings, Server, Survey};
+pub use server::{EapSettings, Server, Survey, Timeservers};
 pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};
 pub use topology::{

@@ -77,6 +77,9 @@ const FAULTS: &[Case] = &[
     ("profiles/comware.toml", "repetitions = 20", "§repetitions = 41", "file.out-of-range", "snmp.repetitions"),
     ("profiles/comware.toml", "interface_names = \"if-name\"", "§interface_names = \"if-alias\"", "file.not-a-choice", "snmp.interface_names"),
     ("server.toml", "hint_s = 45", "§hint_s = 1", "file.out-of-range", "survey.hint_s"),
+    ("server.toml", "[language]", "[clock]\n§servers = []\n[language]", "file.empty-value", "clock.servers"),
+    ("server.toml", "[language]", "[clock]\n§servers = [\"ntp.city.example\"]\n[language]", "file.bad-socket-address", "clock.servers[0]"),
+    ("server.toml", "[language]", "[clock]\nservers = [\"10.250.0.1:123\"]\n§offset_max_ms = 1\n[language]", "file.out-of-range", "clock.offset_max_ms"),
     ("server.toml", "hint_s = 45", "hint_s = 45\n§traps = \"162\"", "file.bad-socket-address", "survey.traps"),
     // policy.toml
     ("policy.toml", "edition = \"R7.3\"", "§edition = \"R9.9\"", "file.not-a-choice", "edition"),
