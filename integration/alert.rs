@@ -94,6 +94,9 @@ fn a_stranger_is_told_to_every_receiver_and_waits_for_one_that_is_away() {
     assert!(wait_for(&city, "mails", "Subject:").contains("=?UTF-8?B?"));
     let list = printed(&run(&mut city.sekisho(&["alert", "list", "--lang", "ja"])));
     assert!(list.contains("ALERT-stranger") && list.contains("登録されていない端末"), "{list}");
+    assert!(list.contains("ALERT-receiver-away") && list.contains("log に送れません"), "{list}");
+    // The others hear of the one that was away: 「警報の送り先 log に」 as base64 has it.
+    wait_for(&city, "mails", "6K2m5aCx44Gu6YCB44KK5YWIIGxvZyDj");
     let tried = run(&mut city.sekisho(&["alert", "test", "--sink", "log", "--lang", "en"]));
     assert!(printed(&tried).contains("log: delivered"), "{}", printed(&tried));
     wait_for(&city, "collected", "ALERT-test");

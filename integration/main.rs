@@ -14,6 +14,7 @@ mod api;
 mod alert;
 mod authenticator;
 mod city;
+mod clock;
 mod detection;
 mod eapol;
 mod evidence;

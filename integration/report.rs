@@ -21,7 +21,7 @@ fn json(city: &City, arguments: &[&str]) -> Value {
 }
 
 /// The fiscal year in which this test runs.
-fn year() -> String {
+pub(crate) fn year() -> String {
     let day = now().day();
     let mut parts = day.split('-');
     let (year, month) = (parts.next().unwrap(), parts.next().unwrap());

@@ -191,6 +191,7 @@ mod tests {
                 },
                 language: Language::Japanese,
                 survey: Default::default(),
+                clock: Default::default(),
                 enforce_ports_max: 20,
             },
             edition: Edition::R7_3,

@@ -58,14 +58,14 @@ pub use policy::{
 };
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
-    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, MabForm, MabMarker,
-    MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming, Profile,
-    ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
+    CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, InterfaceNames, MabForm,
+    MabMarker, MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming,
+    Profile, ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
     TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;
 pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, Vantage};
-pub use server::{EapSettings, Server, Survey};
+pub use server::{EapSettings, Server, Survey, Timeservers};
 pub use sources::{Sources, concerns};
 pub use step::{Step, StepKind};
 pub use topology::{

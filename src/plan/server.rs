@@ -39,6 +39,8 @@ pub struct Server {
     pub language: Language,
     /// When switches are asked for their tables, and where traps arrive.
     pub survey: Survey,
+    /// What the machine's clock is compared with.
+    pub clock: Timeservers,
     /// Ports whose sessions are moved or cut at once; what concerns more waits for a person.
     pub enforce_ports_max: u16,
 }
@@ -78,6 +80,22 @@ impl Default for Survey {
     }
 }
 
+/// The city's time servers, with which the machine's clock is compared. It is never set by them:
+/// that is the work of the machine's own NTP client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeservers {
+    /// Where they answer NTP (RFC 5905); empty where nothing is compared.
+    pub servers: Vec<SocketAddr>,
+    /// How far the clock may be off.
+    pub offset_max: Duration,
+}
+
+impl Default for Timeservers {
+    fn default() -> Self {
+        Self { servers: Vec::new(), offset_max: Duration::from_secs(1) }
+    }
+}
+
 /// RADIUS listeners on one node.
 const LISTENERS_MAX: usize = 16;
 const CONVERSATIONS_MAX: i64 = 1_000_000;
@@ -93,6 +111,9 @@ const SURVEY_DEFAULT_S: [u64; 3] = [300, 45, 300];
 const SWEEP_S: (i64, i64) = (10, 3600);
 const HINT_S: (i64, i64) = (2, 600);
 const AGEING_S: (i64, i64) = (1, 3600);
+/// More time servers than that tell nothing more (RFC 8633 §3.2 recommends four).
+const TIMESERVERS_MAX: usize = 8;
+const OFFSET_MAX_MS: (i64, i64) = (10, 60_000);
 const ENFORCE_PORTS_MAX: (i64, i64) = (1, 10_000);
 /// A department's worth: enough for any incident, too few to empty a building by a slip.
 const ENFORCE_PORTS_DEFAULT: u16 = 20;
@@ -107,9 +128,9 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             Some((name?.value, state_number?))
         });
         let radius = table.table("radius", |radius| {
-            let authentication = listeners(radius, "authentication");
+            let authentication = addresses(radius, "authentication", LISTENERS_MAX);
             let accounting = if radius.has("accounting") {
-                listeners(radius, "accounting")
+                addresses(radius, "accounting", LISTENERS_MAX)
             } else {
                 Some(Vec::new())
             };
@@ -140,6 +161,11 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         } else {
             Some(Survey::default())
         };
+        let clock = if table.has("clock") {
+            table.table("clock", clock)
+        } else {
+            Some(Timeservers::default())
+        };
         let language = table.table("language", |language| {
             language.choice("default", &[("ja", Language::Japanese), ("en", Language::English)])
         });
@@ -158,6 +184,7 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             eap: eap?,
             language: language?,
             survey: survey?,
+            clock: clock?,
             enforce_ports_max: enforce?,
         })
     })
@@ -188,21 +215,32 @@ fn survey(table: &Table<'_>) -> Option<Survey> {
     Some(Survey { sweep: seconds(sweep?), hint: seconds(hint?), ageing: seconds(ageing?), traps })
 }
 
-fn listeners(radius: &Table<'_>, key: &'static str) -> Option<Vec<SocketAddr>> {
-    let mut texts = radius.texts(key)?;
+fn clock(table: &Table<'_>) -> Option<Timeservers> {
+    let servers = addresses(table, "servers", TIMESERVERS_MAX);
+    let offset_max = if table.has("offset_max_ms") {
+        table.number("offset_max_ms", OFFSET_MAX_MS).map(Duration::from_millis)
+    } else {
+        Some(Timeservers::default().offset_max)
+    };
+    Some(Timeservers { servers: servers?, offset_max: offset_max? })
+}
+
+/// At least one address with its port, and none twice.
+fn addresses(table: &Table<'_>, key: &'static str, most: usize) -> Option<Vec<SocketAddr>> {
+    let mut texts = table.texts(key)?;
     if texts.is_empty() {
-        radius.push(radius.finding(FindingKind::Empty, key));
+        table.push(table.finding(FindingKind::Empty, key));
         return None;
     }
-    radius.at_most(key, &mut texts, LISTENERS_MAX);
+    table.at_most(key, &mut texts, most);
     // Collected first, so that every wrong address is reported.
     let read: Vec<_> = texts
         .into_iter()
-        .map(|text| to_socket(&text, radius.sink()).map(|address| text.map(|_| address)))
+        .map(|text| to_socket(&text, table.sink()).map(|address| text.map(|_| address)))
         .collect();
     let read: Vec<_> = read.into_iter().collect::<Option<_>>()?;
-    distinct(&read, radius.sink());
-    Some(read.into_iter().map(|listener| listener.value).collect())
+    distinct(&read, table.sink());
+    Some(read.into_iter().map(|address| address.value).collect())
 }
 
 fn eap(eap: &Table<'_>) -> Option<EapSettings> {

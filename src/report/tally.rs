@@ -118,6 +118,8 @@ pub struct Tally<'a> {
     pub strangers: BTreeMap<Mac, Stranger>,
     /// Records of strangers that found no place in the list.
     pub strangers_more: u64,
+    /// How often the clock was compared, and how far off it was at most, in seconds.
+    pub clock: Option<(u64, f64)>,
     /// What else happened, by event.
     pub events: BTreeMap<String, Count>,
     /// Changes of the plan, and what concerns the evidence itself.
@@ -156,6 +158,15 @@ struct Fields<'a> {
     certificate_end: Option<Word<'a>>,
 }
 
+/// What is read of `SYS-clock-measured`.
+#[derive(Deserialize)]
+struct Compared<'a> {
+    #[serde(borrow)]
+    count: Word<'a>,
+    #[serde(borrow)]
+    seconds: Word<'a>,
+}
+
 fn word<'a>(word: Option<&'a Word<'_>>) -> &'a str {
     word.map_or("", |word| word.0.as_ref())
 }
@@ -177,6 +188,7 @@ impl<'a> Tally<'a> {
             devices: vec![Seen::default(); plan.devices.len()],
             strangers: BTreeMap::new(),
             strangers_more: 0,
+            clock: None,
             events: BTreeMap::new(),
             notable: Vec::new(),
             notable_more: 0,
@@ -261,13 +273,21 @@ impl<'a> Tally<'a> {
         if let Some(count) = bounded(&mut self.events, event.to_owned()) {
             count.add(sequence);
         }
+        if event == "SYS-clock-measured"
+            && let Ok(Compared { count, seconds }) = serde_json::from_slice(body)
+        {
+            let (times, most) = self.clock.get_or_insert_default();
+            *times += count.0.parse::<u64>().unwrap_or(0);
+            *most = most.max(seconds.0.parse().unwrap_or(f64::INFINITY));
+        }
         let wanted = event.starts_with("CFG-plan-")
             || event.starts_with("CFG-weakening-")
             || event.starts_with("SYS-evidence-")
             || event.starts_with("OPS-backup")
-            || matches!(event, "SYS-clock-back" | "SYS-lines-missing" | "SYS-store-failed");
-        // Seals are listed by themselves.
-        if !wanted || event == "SYS-evidence-sealed" {
+            || event.starts_with("SYS-clock-")
+            || matches!(event, "SYS-lines-missing" | "SYS-store-failed");
+        // Seals are listed by themselves; that the clock was compared is counted.
+        if !wanted || matches!(event, "SYS-evidence-sealed" | "SYS-clock-measured") {
             return;
         }
         if self.notable.len() < NOTABLE_MAX {

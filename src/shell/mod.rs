@@ -42,6 +42,7 @@ pub mod sources;
 mod sparse;
 pub mod store;
 pub mod storm;
+mod timekeeper;
 mod tls;
 pub mod tripwire;
 mod told;

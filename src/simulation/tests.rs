@@ -157,6 +157,7 @@ fn switch(profile: Profile) -> Switch {
         },
         language: Language::Japanese,
         survey: Default::default(),
+        clock: Default::default(),
         enforce_ports_max: 20,
     };
     let plan =

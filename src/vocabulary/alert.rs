@@ -87,6 +87,8 @@ registry! {
             ["認証局 {name} の失効リストの更新期限は {until} です(残り {hours} 時間)", "the CRL of {name} is due on {until}, in {hours} hours"]
         ClockOff "ALERT-clock-off"
             ["時計が {seconds} 秒ずれました", "the clock was off by {seconds} s"]
+        ClockUnmeasured "ALERT-clock-unmeasured"
+            ["{minutes} 分間どの NTP サーバーも答えず、時計のずれを測れません({servers}): {cause}", "no time server has answered for {minutes} min, so that nobody knows whether the clock is right ({servers}): {cause}"]
         EvidenceSpooling "ALERT-evidence-spooling"
             ["証跡を保存できず、退避ファイルに書いています: {cause}", "evidence cannot be stored and is put on the spool: {cause}"]
         EvidenceFull "ALERT-evidence-full"
@@ -113,6 +115,8 @@ registry! {
             ["センサー {sensor} から {minutes} 分間何も届いていません", "nothing has come from the sensor {sensor} for {minutes} min"]
         Service "ALERT-service"
             ["サービスに支障があります({what}): {cause}", "the service is in trouble ({what}): {cause}"]
+        ReceiverAway "ALERT-receiver-away"
+            ["警報の送り先 {sink} に送れません。溜めて送り直します: {cause}", "alerts cannot be delivered to {sink}; they wait and are tried again: {cause}"]
         Missed "ALERT-missed"
             ["警報 {count} 件を見落としたか、届けられませんでした({sink})", "{count} alerts were missed or could not be delivered ({sink})"]
         Test "ALERT-test"
@@ -133,6 +137,8 @@ impl AlertKind {
             | Self::CertificateExpiring
             | Self::ListExpiring
             | Self::ClockOff
+            | Self::ClockUnmeasured
+            | Self::ReceiverAway
             | Self::Weakened
             | Self::SecretMismatch => AlertSeverity::Warning,
             Self::CertificateConflict
@@ -178,6 +184,8 @@ impl AlertKind {
             | Self::DetectionHeld
             | Self::SwitchSilent
             | Self::ClockOff
+            | Self::ClockUnmeasured
+            | Self::ReceiverAway
             | Self::EvidenceSpooling
             | Self::EvidenceFull
             | Self::EvidenceGap

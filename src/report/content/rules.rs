@@ -70,8 +70,9 @@ fn measured(
     let tally = basis.tally;
     match rule {
         "R21" => {
-            let gaps = ["SYS-evidence-gap", "SYS-evidence-damaged", "SYS-clock-back"]
-                .map(|event| tally.count(event));
+            let clock = ["SYS-clock-back", "SYS-clock-off", "SYS-clock-unmeasured"];
+            let gaps = ["SYS-evidence-gap", "SYS-evidence-damaged"].into_iter().chain(clock);
+            let gaps: Vec<_> = gaps.map(|event| tally.count(event)).collect();
             let broken = !basis.broken.is_empty() || tally.unreadable > 0;
             let times: u64 = gaps.iter().map(|count| count.times).sum();
             let standing = match (broken, times) {
@@ -80,14 +81,31 @@ fn measured(
                 (false, _) => Standing::Limited,
             };
             let text = Text {
-                ja: "連鎖の不一致 {broken} 件、欠落・破損・時計の後退 {times} 件。時計のずれそのものは測っていません。",
-                en: "faults of the chain: {broken}; gaps, damage and steps of the clock: {times}. The clock's offset is not measured.",
+                ja: "連鎖の不一致 {broken} 件、欠落・破損・時計の異常 {times} 件。",
+                en: "faults of the chain: {broken}; gaps, damage and trouble with the clock: {times}. ",
+            };
+            let offset = Text {
+                ja: "時計は NTP サーバーと {count} 回比べ、差は最大 {seconds} 秒。",
+                en: "The clock was compared with time servers {count} times and at most {seconds} s off.",
+            };
+            let unknown = Text {
+                ja: "時計のずれは測っていません。",
+                en: "The clock's offset is not measured.",
             };
             let count = basis.broken.len() as u64 + tally.unreadable;
             let facts = [("broken", count.to_string()), ("times", times.to_string())];
+            let mut text = text.fill(language, &facts);
+            match tally.clock {
+                Some((count, seconds)) => {
+                    let facts =
+                        [("count", count.to_string()), ("seconds", format!("{seconds:.3}"))];
+                    text += &offset.fill(language, &facts);
+                }
+                None => text += unknown.get(language),
+            }
             let records = gaps.iter().flat_map(|count| count.records());
             let records = records.chain(basis.broken.iter().map(|broken| broken.sequence));
-            Some((standing, text.fill(language, &facts), records.collect()))
+            Some((standing, text, records.collect()))
         }
         "R02" => wire(basis, rule, "SENSOR-separation-wire", language),
         "R04" => wire(basis, rule, "SENSOR-separation-flow", language),

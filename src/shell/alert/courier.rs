@@ -1,6 +1,6 @@
 //! Brings alerts to one receiver and says what became of each.
 
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,7 +109,11 @@ impl Courier {
                 smtp::send(&post, now, alerts, tell)
             }
         };
-        done.map_err(|cause| cause.to_string())
+        done.map_err(|cause| match cause.kind() {
+            // How a socket says that its time is over, which tells nobody anything.
+            ErrorKind::WouldBlock => io::Error::from(rustix::io::Errno::TIMEDOUT).to_string(),
+            _ => cause.to_string(),
+        })
     }
 
     fn open(&self, to: &Host) -> io::Result<Channel> {

@@ -119,6 +119,14 @@ registry! {
             ["保存期間 {days} 日を過ぎた証跡 {count} 件を削除しました", "deleted {count} records older than {days} days"]
         ClockBack "SYS-clock-back"
             ["時計が {seconds} 秒戻りました(最後の記録は {latest})", "the clock stepped back by {seconds} s; the last record was of {latest}"]
+        ClockOff "SYS-clock-off"
+            ["時計が NTP サーバーと {seconds} 秒ずれています({servers})", "the clock is {seconds} s off the time servers ({servers})"]
+        ClockRight "SYS-clock-right"
+            ["時計が NTP サーバーと再び合っています(差 {seconds} 秒)", "the clock agrees with the time servers again; it is {seconds} s off"]
+        ClockUnmeasured "SYS-clock-unmeasured"
+            ["{minutes} 分間どの NTP サーバーも答えず、時計のずれを測れません({servers}): {cause}", "no time server has answered for {minutes} min, so that nobody knows whether the clock is right ({servers}): {cause}"]
+        ClockMeasured "SYS-clock-measured"
+            ["時計を NTP サーバーと {count} 回比べました(最大の差 {seconds} 秒)", "compared the clock with the time servers {count} times; it was at most {seconds} s off"]
         ApiRefused "OPS-api-refused"
             ["{address} からの API の要求を拒否しました(ほか {more} 件)", "refused a request to the API from {address} ({more} more since the last line)"]
         DetectionMarked "OPS-detection"
@@ -265,6 +273,8 @@ impl Event {
             | Self::TripwireRead
             | Self::TripwireUnknown
             | Self::TripwireRevokedHit
+            | Self::ClockRight
+            | Self::ClockMeasured
             | Self::Learned => Severity::Info,
             Self::LinesMissing
             | Self::PlanSetAside
@@ -280,6 +290,8 @@ impl Event {
             | Self::PortDrifted
             | Self::EvidenceRestored
             | Self::ClockBack
+            | Self::ClockOff
+            | Self::ClockUnmeasured
             | Self::ApiRefused
             | Self::DetectionForeign
             | Self::DetectionMarked

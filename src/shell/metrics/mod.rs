@@ -108,6 +108,8 @@ metrics! {
             ["どこにも入らず失われた証跡", "Records of evidence that fitted nowhere."]
         evidence_oldest: Gauge "sekisho_evidence_oldest_timestamp_seconds" []
             ["残っている最も古い証跡の時刻。まだ無ければ 0", "Time of the oldest record still kept; 0 while there is none."]
+        clock_offset: GaugeVec "sekisho_clock_offset_seconds" ["server"]
+            ["NTP サーバーの時計からこのノードの時計を引いた差。答えないサーバーは出ない", "Clock of a time server minus this node's; absent while the server does not answer."]
         snmp_sweep: GaugeVec "sekisho_snmp_sweep_timestamp_seconds" ["client"]
             ["スイッチの転送表などを最後に読み終えた時刻", "When the tables of a switch were last read as a whole."]
         snmp_errors: IntCounterVec "sekisho_snmp_errors_total" ["client", "reason"]

@@ -65,6 +65,7 @@ pub const LABELS: &[(&str, Text)] = &[
     ),
     ("role", Text { ja: "server または authority", en: "server or authority" }),
     ("rule", Text { ja: "規則(R17、R18、R19)", en: "R17, R18 or R19" }),
+    ("server", Text { ja: "NTP サーバーのアドレス", en: "address of a time server" }),
     ("sink", Text { ja: "警報の送り先の ID", en: "id of a receiver of alerts" }),
     ("site", Text { ja: "拠点の ID", en: "id of a site" }),
     ("state", Text { ja: "状態", en: "state" }),

@@ -50,6 +50,7 @@ use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
 use super::store::Store;
 use super::survey::{self, Survey};
+use super::timekeeper::Timekeeper;
 use super::workers::Workers;
 use super::{Failure, FailureKind, notify};
 use crate::access::Snapshot;
@@ -103,6 +104,7 @@ pub struct Service {
     state: Option<PathBuf>,
     sessions: Sessions,
     survey: Survey,
+    timekeeper: Timekeeper,
     /// What sensors report, and who is where.
     sensors: sensors::Sensors,
     /// Whose labels the tripwire's responder tells of.
@@ -270,6 +272,7 @@ impl Service {
         let books = self.accountants.map_or(Ok(()), Workers::stop);
         let stopped = self.workers.stop().and(books);
         self.survey.stop();
+        self.timekeeper.stop();
         let changes = self.sessions.stop();
         if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
             let facts = [("cause", failure.to_string())];
@@ -398,6 +401,7 @@ impl Service {
         let secrets = candidate.credentials.alerts.clone();
         let snmp = candidate.credentials.snmp.clone();
         self.survey.replace(survey::Settings { plan: Arc::clone(plan), secrets: snmp });
+        self.timekeeper.replace(plan.server.clock.clone());
         self.alarm.replace(alert::Settings {
             plan: Arc::clone(plan),
             secrets,

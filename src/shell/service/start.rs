@@ -30,6 +30,7 @@ use crate::shell::metrics::Metrics;
 use crate::shell::seen::Window;
 use crate::shell::store::Store;
 use crate::shell::survey::{self, Survey};
+use crate::shell::timekeeper::Timekeeper;
 use crate::shell::workers::{Sockets, Workers};
 use crate::shell::{Failure, FailureKind, control, http, random};
 use crate::vocabulary::Marks;
@@ -124,6 +125,7 @@ impl Service {
             secrets: candidate.credentials.snmp.clone(),
         };
         let survey = Survey::start(&nudge, nudged, settings, surroundings)?;
+        let timekeeper = Timekeeper::start(log.clone(), Arc::clone(&metrics), clock)?;
         let accountants = if server.accounting.is_empty() {
             None
         } else {
@@ -172,6 +174,7 @@ impl Service {
             state: state.map(Path::to_owned),
             sessions,
             survey,
+            timekeeper,
             sensors,
             tripwire: tripwire::Labels::new(&candidate.credentials),
             followed: Summary::default(),
