@@ -264,3 +264,34 @@ fn wrong_rows_are_told_by_line_and_remedy_and_the_others_are_measured() {
     let (output, _) = evaluate(directory.path(), &spoilt);
     assert!(text(&output.stderr).contains("SHA-256"), "{}", text(&output.stderr));
 }
+
+/// A short run: its numbers have the form of a labelled set's, and the frames that it writes are
+/// those that it counted, for whoever reads them.
+#[test]
+fn a_simulated_hall_is_measured_and_its_frames_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hall.pcap");
+    let file = file.to_str().unwrap();
+    let short =
+        ["evaluate", "--simulate", "3", "--hours", "1", "--endpoints", "40", "--repeats", "1"];
+    let output = sekisho(&[&short[..], &["--write", file, "--json"]].concat());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let overall = &value["overall"];
+    assert_eq!(overall["false_alarms"], 0, "{value}");
+    assert!(overall["found"].as_u64() > Some(5), "{value}");
+    assert!(overall["time_to_detect_s"]["p95"].is_number());
+    assert_eq!(value["scenarios"]["3b"]["recall"], 1.0, "{value}");
+    assert_eq!(value["unseen"]["2a-notebook"]["result"]["found"], 0);
+    let rate = &value["false_alarms_per_endpoint_day"];
+    let upper = rate["rate_ci95"][1].as_f64().unwrap();
+    assert!((upper * 40.0 / 24.0 - 2.996).abs() < 0.01, "the rule of three: {rate}");
+
+    let read = sekisho(&["analyze", file, "--vantage", "edge", "--lang", "en"]);
+    let frames = format!("{} (unreadable: 0", value["simulation"]["frames"]);
+    assert!(text(&read.stdout).contains(&frames), "{frames}: {}", text(&read.stdout));
+    let again = sekisho(&[&short[..], &["--write", file]].concat());
+    assert_eq!(again.status.code(), Some(2));
+    assert!(text(&again.stderr).contains("hall.pcap"), "{}", text(&again.stderr));
+    let wrong = sekisho(&["evaluate", "--simulate", "3", "--hours", "0"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}

@@ -54,6 +54,9 @@ pub struct Class {
     pub name: Name,
     /// Whether its devices may come in by MAC address alone.
     pub mac: MacAdmission,
+    /// Whether its devices are phones or tablets by nature, Android displays for instance: what
+    /// they show of a phone is then no sign.
+    pub handheld: bool,
     /// Where it is written.
     pub at: Origin,
 }

@@ -1,6 +1,5 @@
 //! What the sensor knows beforehand: where it stands, who is who, which addresses belong.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -8,6 +7,7 @@ use ipnetwork::IpNetwork;
 
 use super::habit::digest;
 use super::separation::Separation;
+use super::shelf::Map;
 pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
 
@@ -56,6 +56,8 @@ pub enum Role {
     DhcpServer,
     /// It forwards, and may give addresses.
     Router,
+    /// A phone or tablet by nature, and known as such.
+    Handheld,
 }
 
 impl Role {
@@ -69,6 +71,7 @@ impl Role {
             "printer" => Self::Printer,
             "dhcp-server" => Self::DhcpServer,
             "router" => Self::Router,
+            "handheld" => Self::Handheld,
             _ => return None,
         })
     }
@@ -131,9 +134,9 @@ pub struct Knowledge {
     pub untagged: Option<u16>,
     /// Which environments are kept apart, and what may pass between them.
     pub separation: Separation,
-    roles: HashMap<Subject, Roles>,
-    pub(super) settings: HashMap<u16, Setting>,
-    pub(super) prefixes: HashMap<u16, Vec<IpNetwork>>,
+    roles: Map<Subject, Roles>,
+    pub(super) settings: Map<u16, Setting>,
+    pub(super) prefixes: Map<u16, Vec<IpNetwork>>,
     pub(super) setting: Setting,
 }
 
@@ -148,9 +151,9 @@ impl Knowledge {
             gateways_learnt: true,
             untagged: None,
             separation: Separation::default(),
-            roles: HashMap::new(),
-            settings: HashMap::new(),
-            prefixes: HashMap::new(),
+            roles: Map::default(),
+            settings: Map::default(),
+            prefixes: Map::default(),
             setting: Setting::GRAVE,
         }
     }

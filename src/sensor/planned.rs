@@ -20,8 +20,12 @@ impl Knowledge {
                 Some(MacAdmission::Never) => Role::Client,
                 Some(MacAdmission::Exception | MacAdmission::Pinned) | None => Role::Printer,
             };
+            let handheld = plan.class(device.class).is_some_and(|class| class.handheld);
             for mac in &device.macs {
                 knowledge.add(Subject::Mac(*mac), role);
+                if handheld {
+                    knowledge.add(Subject::Mac(*mac), Role::Handheld);
+                }
             }
         }
         for gateway in &plan.gateways {

@@ -1,12 +1,12 @@
 //! What the plan says about environments: whose VLANs and addresses are whose, and what may pass.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
 
 use super::capture::CaptureTime;
 use super::dissect::{Ip, Transport};
+use super::shelf::{Map, Set};
 use crate::plan::{Flow, Plan, Role, TCP, UDP};
 use crate::vocabulary::{EnvironmentIndex, Mac};
 
@@ -14,13 +14,13 @@ use crate::vocabulary::{EnvironmentIndex, Mac};
 #[derive(Clone, Debug, Default)]
 pub struct Separation {
     /// The id of each environment, and whether devices are only kept there until released.
-    environments: HashMap<EnvironmentIndex, (String, bool)>,
-    vlans: HashMap<u16, EnvironmentIndex>,
+    environments: Map<EnvironmentIndex, (String, bool)>,
+    vlans: Map<u16, EnvironmentIndex>,
     networks: Vec<(IpNetwork, EnvironmentIndex)>,
     /// By the environments of their ends, in the order of the connection.
-    flows: HashMap<(EnvironmentIndex, EnvironmentIndex), Vec<Flow>>,
+    flows: Map<(EnvironmentIndex, EnvironmentIndex), Vec<Flow>>,
     /// MACs that the plan itself names in two environments.
-    joint: HashSet<Mac>,
+    joint: Set<Mac>,
 }
 
 impl Separation {
@@ -34,7 +34,7 @@ impl Separation {
             separation.vlans.extend(environment.vlans.iter().map(|vlan| (vlan.id.get(), index)));
             separation.networks.extend(environment.prefixes.iter().map(|net| (*net, index)));
         }
-        let mut named: HashMap<Mac, EnvironmentIndex> = HashMap::new();
+        let mut named: Map<Mac, EnvironmentIndex> = Map::default();
         for flow in &plan.permitted {
             for end in [&flow.from, &flow.to] {
                 for mac in &end.macs {

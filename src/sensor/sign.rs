@@ -69,6 +69,8 @@ registry! {
             ["DHCP の要求がスマートフォン({class})のものです", "the DHCP request is that of a phone ({class})"]
         DhcpChanged "dhcp.changed"
             ["同じ MAC の DHCP の要求が {one} から {other} に変わりました", "the DHCP requests of one MAC changed from {one} to {other}"]
+        ClientMismatch "dhcp.mismatch"
+            ["DHCP では {one} として求めながら、{other} のパケットを出しています({address})", "it asks for its address as {one} does, while packets of {other} come from it ({address})"]
         RogueDhcp "dhcp.rogue-server"
             ["計画にない DHCP サーバー {server} が {given} を配りました", "a DHCP server not in the plan, {server}, gives {given}"]
         RogueRa "l2.rogue-router"
@@ -140,7 +142,9 @@ impl SignKind {
             | Self::TlsMismatch
             | Self::StackChanged
             | Self::TtlChanged => Family::Stack,
-            Self::PhoneDhcp | Self::DhcpChanged | Self::RogueDhcp => Family::Dhcp,
+            Self::PhoneDhcp | Self::DhcpChanged | Self::ClientMismatch | Self::RogueDhcp => {
+                Family::Dhcp
+            }
             Self::RogueRa
             | Self::BridgeFrame
             | Self::NeighbourChanged
@@ -179,6 +183,7 @@ impl SignKind {
             | Self::SocksProxy => 7,
             Self::StackClasses
             | Self::DhcpChanged
+            | Self::ClientMismatch
             | Self::PhoneName
             | Self::HttpServer
             | Self::NeighbourSwitch
@@ -209,9 +214,11 @@ impl SignKind {
         match self {
             Self::HopDistance => &[K::Relay, K::Nat],
             Self::RelayedFlow => &[K::Relay],
-            Self::TtlFamilies | Self::StackClasses | Self::StackWindows | Self::StackChanged => {
-                &[K::StackMix]
-            }
+            Self::TtlFamilies
+            | Self::StackClasses
+            | Self::StackWindows
+            | Self::StackChanged
+            | Self::ClientMismatch => &[K::StackMix],
             Self::PhoneStack
             | Self::PhoneDhcp
             | Self::PhoneHost

@@ -23,6 +23,7 @@ pub(in crate::plan) fn classes(names: &mut Names) -> Vec<Class> {
         id: id.to_owned(),
         name: Name { ja: ja.to_owned(), en: en.to_owned() },
         mac,
+        handheld: false,
         at: Origin { file: "config/policy.toml".into(), line: 1 },
     };
     let classes = vec![

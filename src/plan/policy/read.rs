@@ -41,21 +41,21 @@ pub(in crate::plan) fn read_classes(
             if !declare(&mut names.classes, &id, index, sink) {
                 continue;
             }
-            let Some((ja, en, mac)) = body else { continue };
+            let Some((ja, en, mac, handheld)) = body else { continue };
             for name in [&ja, &en] {
                 if names.classes.get(&name.value) != Some(&index) {
                     declare(&mut names.classes, name, index, sink);
                 }
             }
             let name = Name { ja: ja.value, en: en.value };
-            classes.push(Class { id: id.value, name, mac, at: id.at });
+            classes.push(Class { id: id.value, name, mac, handheld, at: id.at });
         }
         Some(classes)
     })
     .unwrap_or_default()
 }
 
-type ClassBody = (Located<String>, Located<String>, MacAdmission);
+type ClassBody = (Located<String>, Located<String>, MacAdmission, bool);
 
 fn class(table: &Table<'_>) -> Option<(Located<String>, Option<ClassBody>)> {
     let id = table.id("id");
@@ -68,7 +68,9 @@ fn class(table: &Table<'_>) -> Option<(Located<String>, Option<ClassBody>)> {
             ("pinned", MacAdmission::Pinned),
         ],
     );
-    let body = ja.zip(en).zip(mac).map(|((ja, en), mac)| (ja, en, mac));
+    let handheld = table.optional_flag("handheld").map(Option::unwrap_or_default);
+    let body = ja.zip(en).zip(mac).zip(handheld);
+    let body = body.map(|(((ja, en), mac), handheld)| (ja, en, mac, handheld));
     Some((id?, body))
 }
 

@@ -145,7 +145,7 @@ registry! {
         ProtocolUnknown "manifest.protocol-unknown"
             ["プロトコル `{value}` は認識の対象にありません", "the protocol `{value}` is none that is recognised"]
         RoleUnknown "manifest.role-unknown"
-            ["役割 `{value}` はありません。client、server、proxy、printer、dhcp-server、router のどれかです", "there is no role `{value}`; it is client, server, proxy, printer, dhcp-server or router"]
+            ["役割 `{value}` はありません。client、server、proxy、printer、dhcp-server、router、handheld のどれかです", "there is no role `{value}`; it is client, server, proxy, printer, dhcp-server, router or handheld"]
         NothingExpected "manifest.nothing-expected"
             ["区分 `{value}` なのに ALERT がありません", "the class is `{value}` but there is no ALERT"]
     }

@@ -164,7 +164,9 @@ pub fn dhcp_class(message: &Dhcp) -> Option<DhcpClass> {
     if vendor.starts_with("android-dhcp-") || ANDROID_HOSTS.iter().any(|name| starts(name)) {
         return Some(DhcpClass::Android);
     }
-    if starts("iphone") || starts("ipad") {
+    // Owners put their own names before or after it.
+    let host = message.host.to_ascii_lowercase();
+    if ["iphone", "ipad"].iter().any(|name| host.contains(name)) {
         return Some(DhcpClass::Iphone);
     }
     if vendor.starts_with("udhcp") {
@@ -175,12 +177,15 @@ pub fn dhcp_class(message: &Dhcp) -> Option<DhcpClass> {
     if vendor.is_empty() && tail.is_some_and(|tail| tail.ends_with(&[95, 44, 46])) {
         return Some(DhcpClass::Macos);
     }
-    // Older Androids ask for the interface's MTU (26) as well.
-    let asked: Vec<u8> = if vendor.starts_with("dhcpcd-5") {
-        message.parameters.iter().copied().filter(|code| *code != 26).collect()
-    } else {
-        message.parameters.clone()
+    // Older Androids ask for the interface's MTU (26) as well; Apple's from iOS 14 and 15 on for
+    // the captive portal (RFC 8910) and whether IPv6 alone would do (RFC 8925).
+    let beside: &[u8] = match (vendor.starts_with("dhcpcd-5"), tail) {
+        (true, _) => &[26],
+        (false, Some(_)) => &[108, 114],
+        (false, None) => &[],
     };
+    let asked: Vec<u8> =
+        message.parameters.iter().copied().filter(|code| !beside.contains(code)).collect();
     let named = |row: &&DhcpRow| {
         row.parameters == asked && row.vendor.is_empty() == vendor.is_empty() && {
             let version = row.vendor.split('.').next().unwrap_or_default();
@@ -228,6 +233,9 @@ mod tests {
             ("", "mac-mini", &macos, Some(DhcpClass::Macos)),
             ("", "", &newer, Some(DhcpClass::Macos)),
             ("", "iPhone-of-Sato", &newer, Some(DhcpClass::Iphone)),
+            ("", "Sato-no-iPhone", &[], Some(DhcpClass::Iphone)),
+            ("", "", &[1, 121, 3, 6, 15, 108, 114, 119, 252], Some(DhcpClass::Iphone)),
+            ("", "", &[1, 121, 3, 6, 15, 114, 119], None),
             ("android-dhcp-13", "", &[], Some(DhcpClass::Android)),
             ("", "android-12ab", &[1], Some(DhcpClass::Android)),
             ("dhcpcd-5.6.7", "", &[1, 33, 3, 6, 15, 26, 28, 51, 58, 59], Some(DhcpClass::Android)),

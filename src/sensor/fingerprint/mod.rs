@@ -8,7 +8,7 @@ mod dhcp;
 mod syn;
 
 pub use dhcp::{DhcpClass, dhcp_class};
-pub use syn::{StackClass, initial_ttl, phone_row, stack_class};
+pub use syn::{StackClass, desktop, initial_ttl, phone_row, stack_class};
 
 /// Where a row was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

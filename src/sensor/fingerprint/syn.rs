@@ -65,6 +65,16 @@ pub fn stack_class(ttl: u8, syn: Syn) -> StackClass {
     }
 }
 
+/// The desktop whose options a SYN has, whatever its TTL: who forwards may have rewritten that.
+#[must_use]
+pub fn desktop(syn: Syn) -> Option<StackClass> {
+    match syn.layout {
+        WINDOWS => Some(StackClass::Windows),
+        APPLE => Some(StackClass::Apple),
+        _ => None,
+    }
+}
+
 /// A row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SynRow {

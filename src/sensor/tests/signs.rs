@@ -129,7 +129,14 @@ fn dhcp_tells_phones_changes_and_rogue_servers() {
     assert!(run(edge(), std::slice::from_ref(&android)).has(SignKind::PhoneDhcp));
     let seen = run(edge(), &[windows.clone(), windows.clone()]);
     assert!(seen.signs.is_empty());
-    assert!(run(edge(), &[windows.clone(), android]).has(SignKind::DhcpChanged));
+    assert!(run(edge(), &[windows.clone(), android.clone()]).has(SignKind::DhcpChanged));
+    // What is a phone by the plan says nothing by being one.
+    let known = with(edge(), &[(PC, Role::Printer), (PC, Role::Handheld)]);
+    assert!(run(known, &[android]).signs.is_empty());
+    // A client that no row names is one all the same.
+    let unnamed = ask(b"", &[1, 3, 15, 6, 44, 46, 69, 70]);
+    assert!(run(edge(), &[unnamed.clone(), windows.clone()]).has(SignKind::DhcpChanged));
+    assert!(run(edge(), &[unnamed.clone(), unnamed]).signs.is_empty());
     let inform = dhcp(PC, false, [0; 4], &[(53, &[8]), (60, b"dhcpcd-9"), (55, &[252])]);
     assert!(run(edge(), &[windows.clone(), inform, windows.clone()]).signs.is_empty());
     assert!(run(edge(), &[boot, windows]).signs.is_empty());
@@ -144,6 +151,30 @@ fn dhcp_tells_phones_changes_and_rogue_servers() {
     }
     let seen = run(Knowledge::none(Vantage::Learn), ack);
     assert_eq!((seen.kinds(), seen.notices), (vec![], vec![NoticeKind::UnplannedDhcp]));
+}
+
+#[test]
+fn a_client_that_is_none_of_those_whose_packets_come_from_it_is_a_sign() {
+    let ask = |vendor: &[u8]| dhcp(PC, false, [0; 4], &[(53, &[1]), (60, vendor), (55, &[1, 3])]);
+    let speaks = |ttl, times: usize| vec![udp(way(ttl), 5000, 5001, b"x"); times];
+    let opens = |ttl, stack| syn(way(ttl), (5000, 80), stack);
+    // A router's client and a desktop's stack, whatever the TTL was made to be.
+    for (vendor, ttl, expected) in
+        [(&b"udhcp 1.25.1"[..], 64, true), (b"udhcp 1.25.1", 127, true), (b"MSFT 5.0", 128, false)]
+    {
+        let seen = run(edge(), &[ask(vendor), opens(ttl, WINDOWS)]);
+        assert_eq!(seen.has(SignKind::ClientMismatch), expected, "{ttl}");
+    }
+    assert!(!run(edge(), &[ask(b"udhcp 1.25.1"), opens(64, LINUX)]).has(SignKind::ClientMismatch));
+    // Windows' client, and never once its TTL; a controller on the same interface speaks beside.
+    let poses = |frames: Vec<Frame>| {
+        let all = [vec![ask(b"MSFT 5.0")], frames].concat();
+        run(edge(), &all).has(SignKind::ClientMismatch)
+    };
+    assert!(poses(speaks(64, 4)));
+    assert!(!poses(speaks(64, 3)));
+    assert!(!poses([speaks(128, 1), speaks(64, 9)].concat()));
+    assert!(!poses(speaks(63, 9)));
 }
 
 #[test]

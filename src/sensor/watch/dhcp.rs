@@ -52,12 +52,13 @@ impl Sensor {
         let sight = self.request(at, subject, now);
         // What a person accepted, or is told already, is told no second time.
         let fresh = matches!(sight, None | Some(Sight::Learnt | Sight::Varies));
-        if let (Some((Some(one), before)), Some(other)) = (before, class)
+        if let (Some((one, before)), Some(other)) = (before, class)
             && fresh
             && before != now.1
-            && one != other
+            && one != class
         {
-            let draft = Draft::new(SignKind::DhcpChanged).fact("one", one.id());
+            let one = one.map_or("-", DhcpClass::id);
+            let draft = Draft::new(SignKind::DhcpChanged).fact("one", one);
             self.raise(at, subject, draft.fact("other", other.id()));
         }
         if let Some(class) = class.filter(|class| class.is_phone()) {

@@ -10,12 +10,12 @@ use std::net::IpAddr;
 use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{Ip, Transport};
-use crate::sensor::fingerprint::initial_ttl;
+use crate::sensor::fingerprint::{DhcpClass, initial_ttl};
 use crate::sensor::habit::Aspect;
 use crate::sensor::judge::WINDOW_S;
 use crate::sensor::knowledge::{Role, Roles, Vantage};
 use crate::sensor::sign::SignKind;
-use crate::sensor::station::TtlFamily;
+use crate::sensor::station::{Station, TtlFamily};
 use crate::vocabulary::Mac;
 
 /// The farthest that counts as behind something here; farther is a distant server.
@@ -26,6 +26,8 @@ pub const BASELINE_STATIONS_MIN: usize = 50;
 pub const TTL_FAMILIES_S: i64 = 120;
 /// Packets of either initial TTL before the two count: one may be anything.
 pub const TTL_FAMILY_PACKETS_MIN: u32 = 2;
+/// Packets with another TTL than that of the system it says to be, before that means anything.
+pub const POSING_PACKETS_MIN: u32 = 4;
 /// Addresses a MAC carries before it is a gateway where the vantage is unknown.
 pub const STATION_ADDRESSES_MAX: usize = 3;
 /// Public sources behind a MAC before it is a gateway, unless one is farther than any here.
@@ -303,10 +305,16 @@ impl Sensor {
             };
             station.ttls.iter().filter(counts).map(|family| family.packets).sum()
         };
+        let poses = initial == 64 && hop == 0 && poses(station);
         if packets(64) >= TTL_FAMILY_PACKETS_MIN && packets(128) >= TTL_FAMILY_PACKETS_MIN {
             self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
         }
         let Subject::Mac(mac) = subject else { return };
+        if poses {
+            let draft = Draft::new(SignKind::ClientMismatch).at(ip.source);
+            let draft = draft.fact("one", DhcpClass::Windows.id());
+            self.raise(at, subject, draft.fact("other", format!("TTL {}", ip.ttl)));
+        }
         // One packet may be anything, but is learnt; every packet is too often.
         let compare = lately == TTL_FAMILY_PACKETS_MIN
             || lately == 1 && !self.habits.is_settled((at.vlan, mac), at.time);
@@ -326,6 +334,15 @@ fn is_virtual_router(mac: Mac) -> bool {
         (0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02) | (0x00, 0x00, 0x0c, 0x07, 0xac)
     ) || (a, b, c, d >> 4) == (0x00, 0x00, 0x0c, 0x9)
         || (a, b, c, d) == (0x00, 0x07, 0xb4, 0x00)
+}
+
+/// Whether a station asks for its address as Windows does and never once has Windows' TTL. A
+/// management controller that shares its interface speaks beside it, not instead.
+fn poses(station: &Station) -> bool {
+    let windows = station.dhcp.is_some_and(|(class, _)| class == Some(DhcpClass::Windows));
+    let other = || station.ttls.iter().any(|family| family.initial != 64);
+    let packets = || station.ttls.iter().map(|family| family.packets).sum::<u32>();
+    windows && packets() >= POSING_PACKETS_MIN && !other()
 }
 
 fn close(one: CaptureTime, other: CaptureTime) -> bool {

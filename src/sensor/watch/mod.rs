@@ -13,7 +13,7 @@ mod separation;
 mod servers;
 mod stream;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use super::capture::{CaptureTime, Captured};
@@ -21,8 +21,8 @@ use super::dissect::{Content, Dissection, Ip, Protocol, Protocols, Transport, di
 use super::event::{About, Event, Verdict, Watched};
 use super::judge::{Judgement, WATCH_TENTHS_MIN, WINDOW_S, judge};
 use super::kind::{NoticeKind, VerdictKind};
-use super::knowledge::{Knowledge, PortKind, Setting, Subject};
-use super::shelf::Shelf;
+use super::knowledge::{Knowledge, PortKind, Role, Setting, Subject};
+use super::shelf::{Map, Shelf};
 use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
 use crate::vocabulary::Mac;
@@ -133,15 +133,15 @@ impl Draft {
 pub struct Sensor {
     knowledge: Knowledge,
     /// By outer VLAN tag, of which there are at most 4,096.
-    places: HashMap<Option<u16>, Shelf<Subject, Station>>,
+    places: Map<Option<u16>, Shelf<Subject, Station>>,
     stations: usize,
     carriers: Shelf<Mac, Carrier>,
     /// Which MAC has which gateway's address, and when it last said so; the plan bounds them.
-    claims: HashMap<IpAddr, (Mac, CaptureTime)>,
+    claims: Map<IpAddr, (Mac, CaptureTime)>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<(IpAddr, u16), Server>,
     hellos: Shelf<u64, Hello>,
-    baselines: HashMap<Option<u16>, Baseline>,
+    baselines: Map<Option<u16>, Baseline>,
     breaches: Breaches,
     habits: Habits,
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
@@ -157,14 +157,14 @@ impl Sensor {
     pub fn new(knowledge: Knowledge) -> Self {
         Self {
             knowledge,
-            places: HashMap::new(),
+            places: Map::default(),
             stations: 0,
             carriers: Shelf::new(CARRIERS_MAX),
-            claims: HashMap::new(),
+            claims: Map::default(),
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
             hellos: Shelf::new(HELLOS_MAX),
-            baselines: HashMap::new(),
+            baselines: Map::default(),
             breaches: Breaches::default(),
             habits: Habits::default(),
             port_alarm: false,
@@ -317,16 +317,15 @@ impl Sensor {
     }
 
     fn station(&mut self, at: &Context, subject: Subject) -> &mut Station {
-        let place = self.places.get_mut(&at.vlan);
-        let known = place.is_some_and(|place| place.get_mut(&subject).is_some());
-        if !known {
+        let new = || Shelf::new(STATIONS_PER_PLACE_MAX);
+        if self.places.entry(at.vlan).or_insert_with(new).get_mut(&subject).is_none() {
             self.make_room();
+            let place = self.places.entry(at.vlan).or_insert_with(new);
+            let before = place.len();
+            place.insert(subject, Station::new(at.time));
+            self.stations = (self.stations + place.len()).saturating_sub(before);
         }
-        let place =
-            self.places.entry(at.vlan).or_insert_with(|| Shelf::new(STATIONS_PER_PLACE_MAX));
-        let before = place.len();
-        place.get_or(subject, || Station::new(at.time));
-        self.stations = (self.stations + place.len()).saturating_sub(before);
+        let place = self.places.entry(at.vlan).or_insert_with(new);
         place.get_or(subject, || Station::new(at.time))
     }
 
@@ -348,6 +347,13 @@ impl Sensor {
 
     /// Adds a sign to a station and judges it anew.
     fn raise(&mut self, at: &Context, subject: Subject, draft: Draft) {
+        let phone = draft.kind.kinds() == [VerdictKind::Phone];
+        if phone
+            && let Subject::Mac(mac) = subject
+            && self.knowledge.roles(Some(mac), None).has(Role::Handheld)
+        {
+            return;
+        }
         let weight = draft.weight.unwrap_or_else(|| draft.kind.weight());
         let sign = Sign {
             kind: draft.kind,

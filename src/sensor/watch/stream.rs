@@ -9,7 +9,9 @@ use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{
     ClientHello, Greeting, Http, Ip, Protocol, Syn, Tcp, greeting, is_answer, is_server_hello,
 };
-use crate::sensor::fingerprint::{DhcpClass, StackClass, initial_ttl, phone_row, stack_class};
+use crate::sensor::fingerprint::{
+    DhcpClass, StackClass, desktop, initial_ttl, phone_row, stack_class,
+};
 use crate::sensor::habit::{Aspect, stack_value};
 use crate::sensor::judge::WINDOW_S;
 use crate::sensor::knowledge::Role;
@@ -29,9 +31,11 @@ pub const FAR_ANSWER_S_MIN: f64 = 0.000_3;
 const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
 /// Ports from here on are drawn by chance for one connection (RFC 6335 §6, Linux's default).
 const DRAWN_PORT_MIN: u16 = 32_768;
-/// Ports on which Windows itself serves: UPnP, device discovery, remote management, and updates
-/// handed on to neighbours (Delivery Optimization, 7680).
-const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 7680, 47_001];
+/// Ports on which a PC serves by itself: Windows for UPnP, device discovery, remote management, and
+/// updates handed on to neighbours (Delivery Optimization, 7680); the management controller that
+/// shares its network interface (16992 to 16995, registered with IANA for Intel AMT).
+const SYSTEM_PORTS: &[u16] =
+    &[2869, 5357, 5358, 5985, 5986, 7680, 16_992, 16_993, 16_994, 16_995, 47_001];
 
 /// A connection, by client and server.
 pub(super) type FlowKey = (IpAddr, u16, IpAddr, u16);
@@ -103,7 +107,18 @@ impl Sensor {
         if matches!(subject, Subject::Mac(_)) {
             let forwarded = initial_ttl(ip.ttl) != ip.ttl;
             let address = ip.source;
+            self.desktop_behind(at, subject, address, syn);
             self.stacks(at, subject, Stack { address, class, syn, forwarded, time: at.time });
+        }
+    }
+
+    /// Who asks for an address as routers and small things do has no desktop's stack.
+    fn desktop_behind(&mut self, at: &Context, subject: Subject, address: IpAddr, syn: Syn) {
+        let class = self.station(at, subject).dhcp.and_then(|(class, _)| class);
+        let thing = class.filter(|it| matches!(it, DhcpClass::Busybox | DhcpClass::Lwip));
+        if let (Some(one), Some(other)) = (thing, desktop(syn)) {
+            let draft = Draft::new(SignKind::ClientMismatch).at(address);
+            self.raise(at, subject, draft.fact("one", one.id()).fact("other", other.id()));
         }
     }
 

@@ -86,7 +86,6 @@ impl<R: Read> Source<R> {
 
     /// Replaces the content of `octets` by the next `length`; the caller has bounded it.
     pub(super) fn fill_vec(&mut self, octets: &mut Vec<u8>, length: usize) -> Result<(), Fault> {
-        octets.clear();
         octets.resize(length, 0);
         self.fill(octets)
     }

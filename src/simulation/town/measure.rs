@@ -10,7 +10,7 @@ use super::program;
 use super::station::{Addressing, Build};
 use super::story::{Group, Story};
 use super::system;
-use super::telling::Telling;
+use super::telling::{Telling, panel};
 use crate::plan::{MacAdmission, Plan, compile};
 use crate::sensor::evaluation::{Interval, Times, clopper_pearson, poisson};
 use crate::sensor::{
@@ -156,6 +156,10 @@ pub fn measure(settings: Settings, mut watch: impl FnMut(&Captured<'_>)) -> Opti
     };
     for address in proxies {
         knowledge.add(Subject::Ip(address.into()), Role::Proxy);
+    }
+    let stories = Story::ALL.len() * usize::try_from(settings.repeats).unwrap_or(0);
+    for mac in (0..stories).filter_map(|index| Mac::new(panel(index)).ok()) {
+        knowledge.add(Subject::Mac(mac), Role::Handheld);
     }
     let mut sensor = Sensor::new(knowledge);
     let mut see = |captured: &Captured<'_>| {

@@ -70,7 +70,7 @@ told! {
     Boot "trap-pxe" "ネットワークブートで入れ直される PC" "a PC installed by network boot"
     Adapter "trap-adapter" "USB-LAN アダプターを使い回すノート PC" "notebooks that share a USB-LAN adapter"
     CityProxy "trap-city-proxy" "市のプロキシーを通る PC" "a PC that goes by the city's proxy"
-    Signage "trap-android-panel" "登録された Android の表示装置" "a registered Android display"
+    Signage "trap-android-panel" "計画が handheld とする Android の表示装置" "an Android display that the plan calls handheld"
 }
 
 /// Whom a story takes of those who are registered.
@@ -116,11 +116,12 @@ impl Story {
             S::MacCloned | S::Proxy | S::Encrypted | S::Forged | S::Sharing => Part::Pc,
             S::Bridging | S::WebServer | S::WebProxy | S::WebServerElsewhere => Part::Pc,
             S::WebProxyElsewhere | S::Guest | S::Leak | S::Controller | S::Boot => Part::Pc,
-            S::PrinterCloned | S::Signage => Part::Printer,
+            S::PrinterCloned => Part::Printer,
             S::BridgeAndroid | S::BridgeIphone | S::BridgeNotebook | S::Router => Part::Nobody,
             S::RouterTravel | S::Android | S::Iphone | S::TetherServer => Part::Nobody,
             S::PhoneServer | S::TtlReset | S::Slow | S::RouterPosing => Part::Nobody,
             S::DhcpCloned | S::Scrambled | S::Night | S::Adapter | S::CityProxy => Part::Nobody,
+            S::Signage => Part::Nobody,
         }
     }
 
@@ -129,13 +130,7 @@ impl Story {
         use Story as S;
         matches!(
             self,
-            S::RouterCloned
-                | S::MacCloned
-                | S::Proxy
-                | S::Encrypted
-                | S::Forged
-                | S::Boot
-                | S::Signage
+            S::RouterCloned | S::MacCloned | S::Proxy | S::Encrypted | S::Forged | S::Boot
         )
     }
 

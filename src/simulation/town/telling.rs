@@ -44,6 +44,12 @@ const fn guest(system: System, hop: u8, habits: &'static [Habit], host: &'static
     Guest { system, hop, habits, host }
 }
 
+/// The MAC of the display that a story brings in; the plan knows it.
+pub(super) fn panel(index: usize) -> [u8; 6] {
+    let [.., high, low] = index.to_be_bytes();
+    [0xd4, 0x1e, 0xf9, 0, high, low]
+}
+
 impl Town<'_> {
     /// Plans every story as often as is wanted, at random places and times.
     pub(super) fn plan_stories(&mut self, tellings: &mut Vec<Telling>) {
@@ -124,6 +130,7 @@ impl Town<'_> {
         let mac = match story {
             S::BridgeAndroid | S::BridgeIphone | S::BridgeNotebook => phone,
             S::Router | S::RouterTravel | S::TtlReset | S::Slow | S::RouterPosing => router,
+            S::Signage => panel(index),
             _ => own.unwrap_or(adapter),
         };
         if let Ok(mac) = Mac::new(mac) {
