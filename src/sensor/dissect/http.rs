@@ -67,8 +67,9 @@ impl<'a> Http<'a> {
     /// Reads a payload that begins with a head; `None` when it does not.
     #[must_use]
     pub fn parse(payload: &'a [u8]) -> Option<Self> {
-        // Most payloads are ruled out by their first octet.
-        if !payload.first()?.is_ascii_uppercase() {
+        // Most payloads are ruled out by their first octet, or since no first word ends in time.
+        let start = payload.get(..=METHOD_OCTETS_MAX).unwrap_or(payload);
+        if !start.first()?.is_ascii_uppercase() || !start.contains(&b' ') {
             return None;
         }
         let octets = payload.get(..HEAD_OCTETS_MAX).unwrap_or(payload);

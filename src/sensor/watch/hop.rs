@@ -194,8 +194,10 @@ impl Sensor {
         if self.knowledge.roles(Some(mac), Some(ip.source)).has(Role::Server) {
             return;
         }
-        let draft = Draft::new(SignKind::HopDistance).at(ip.source);
-        self.raise(at, subject, draft.fact("ttl", ip.ttl).fact("hop", hop));
+        if !self.is_told(at, subject, SignKind::HopDistance, ip.source) {
+            let draft = Draft::new(SignKind::HopDistance).at(ip.source);
+            self.raise(at, subject, draft.fact("ttl", ip.ttl).fact("hop", hop));
+        }
         if !self.station(at, subject).addresses.contains(&ip.source) {
             self.misplaced(at, subject, ip.source);
         }
@@ -306,7 +308,10 @@ impl Sensor {
             station.ttls.iter().filter(counts).map(|family| family.packets).sum()
         };
         let poses = initial == 64 && hop == 0 && poses(station);
-        if packets(64) >= TTL_FAMILY_PACKETS_MIN && packets(128) >= TTL_FAMILY_PACKETS_MIN {
+        if packets(64) >= TTL_FAMILY_PACKETS_MIN
+            && packets(128) >= TTL_FAMILY_PACKETS_MIN
+            && !self.is_told(at, subject, SignKind::TtlFamilies, ip.source)
+        {
             self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
         }
         let Subject::Mac(mac) = subject else { return };

@@ -135,6 +135,8 @@ pub struct Sensor {
     /// By outer VLAN tag, of which there are at most 4,096.
     places: Map<Option<u16>, Shelf<Subject, Station>>,
     stations: usize,
+    /// The place in which a station was made that is not counted yet, and how many it held before.
+    grown: Option<(Option<u16>, usize)>,
     carriers: Shelf<Mac, Carrier>,
     /// Which MAC has which gateway's address, and when it last said so; the plan bounds them.
     claims: Map<IpAddr, (Mac, CaptureTime)>,
@@ -159,6 +161,7 @@ impl Sensor {
             knowledge,
             places: Map::default(),
             stations: 0,
+            grown: None,
             carriers: Shelf::new(CARRIERS_MAX),
             claims: Map::default(),
             flows: Shelf::new(FLOWS_MAX),
@@ -246,6 +249,7 @@ impl Sensor {
     /// Ends what is known of a station, as when its session, its lease or its port does: whoever
     /// comes to that address next inherits no suspicion.
     pub fn end_session(&mut self, vlan: Option<u16>, subject: Subject) {
+        self.settle();
         if let Some(place) = self.places.get_mut(&vlan)
             && place.remove(&subject).is_some()
         {
@@ -285,8 +289,11 @@ impl Sensor {
 
     /// Stations remembered now.
     #[must_use]
-    pub const fn stations(&self) -> usize {
-        self.stations
+    pub fn stations(&self) -> usize {
+        let grown = self.grown.and_then(|(vlan, before)| {
+            self.places.get(&vlan).map(|place| place.len().saturating_sub(before))
+        });
+        self.stations + grown.unwrap_or(0)
     }
 
     /// Stations with signs worth watching and no alarm, the heaviest first.
@@ -317,16 +324,23 @@ impl Sensor {
     }
 
     fn station(&mut self, at: &Context, subject: Subject) -> &mut Station {
+        self.settle();
         let new = || Shelf::new(STATIONS_PER_PLACE_MAX);
-        if self.places.entry(at.vlan).or_insert_with(new).get_mut(&subject).is_none() {
-            self.make_room();
-            let place = self.places.entry(at.vlan).or_insert_with(new);
-            let before = place.len();
-            place.insert(subject, Station::new(at.time));
-            self.stations = (self.stations + place.len()).saturating_sub(before);
-        }
         let place = self.places.entry(at.vlan).or_insert_with(new);
-        place.get_or(subject, || Station::new(at.time))
+        let (before, grown) = (place.len(), &mut self.grown);
+        place.get_or(subject, || {
+            *grown = Some((at.vlan, before));
+            Station::new(at.time)
+        })
+    }
+
+    /// Counts the station that was made last, now that nobody holds it, and makes room for the
+    /// next.
+    fn settle(&mut self) {
+        let Some((vlan, before)) = self.grown.take() else { return };
+        let now = self.places.get(&vlan).map_or(0, Shelf::len);
+        self.stations = (self.stations + now).saturating_sub(before);
+        self.make_room();
     }
 
     /// Where no station has room any more, whoever fills the memory pays: the oldest of the
@@ -343,6 +357,14 @@ impl Sensor {
             place.turn();
             self.stations = (self.stations + place.len()).saturating_sub(before);
         }
+    }
+
+    /// Whether a sign about an address was told lately, so that telling it again is nothing new.
+    fn is_told(&mut self, at: &Context, subject: Subject, kind: SignKind, address: IpAddr) -> bool {
+        self.station(at, subject).signs.iter().any(|sign| {
+            (sign.kind, sign.address, sign.port) == (kind, Some(address), None)
+                && sign.time.within(at.time, WINDOW_S)
+        })
     }
 
     /// Adds a sign to a station and judges it anew.

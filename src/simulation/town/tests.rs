@@ -1,5 +1,24 @@
+use smoltcp::wire::{Ipv4Packet, TcpPacket, UdpPacket};
+
 use super::*;
+use crate::sensor::Captured;
 use crate::vocabulary::hex;
+
+/// Whether the checksums of a tagged frame are right, where it is IPv4.
+fn is_sound(captured: &Captured<'_>) -> bool {
+    if captured.octets[16..18] != [8, 0] {
+        return true;
+    }
+    let packet = Ipv4Packet::new_checked(&captured.octets[18..]).unwrap();
+    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
+    let body = packet.payload();
+    packet.verify_checksum()
+        && match u8::from(packet.next_header()) {
+            6 => TcpPacket::new_checked(body).unwrap().verify_checksum(&from, &to),
+            17 => UdpPacket::new_checked(body).unwrap().verify_checksum(&from, &to),
+            _ => true,
+        }
+}
 
 /// Two runs, one of them with the digest of every octet.
 fn digest(settings: Settings) -> (String, Measured) {
@@ -21,11 +40,12 @@ fn a_seed_gives_the_same_octets_and_another_seed_others() {
 }
 
 /// The bounds of one short run: who is brought in where the wire shows it is found, nobody else is
-/// accused, and every frame can be read.
+/// accused, and every frame can be read and has the right checksums.
 #[test]
 fn what_the_wire_shows_is_found_and_nobody_else_is_accused() {
     let settings = Settings { seed: 7, hours: 2, endpoints: 90, repeats: 1 };
-    let measured = measure(settings, |_| {}).unwrap();
+    let measured = measure(settings, |captured| assert!(is_sound(captured), "{captured:?}"));
+    let measured = measured.unwrap();
     assert!(measured.frames > 50_000, "{}", measured.frames);
     assert_eq!(measured.flawed, 0);
     assert_eq!(measured.wrong, []);
