@@ -37,6 +37,9 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
 
     /// The entry, if it is kept.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        if self.old.is_empty() {
+            return self.young.get_mut(key);
+        }
         if self.young.len() >= self.half {
             if !self.young.contains_key(key) {
                 let value = self.old.remove(key)?;

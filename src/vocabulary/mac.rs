@@ -1,10 +1,19 @@
 //! MAC addresses: one value, and the many ways switches spell it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// A 48-bit IEEE 802 address that can identify one station: never all-zero, never a group address.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac([u8; 6]);
+
+impl Hash for Mac {
+    /// As one number: every frame of a mirror is looked up by its addresses.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.0;
+        state.write_u64(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    }
+}
 
 /// Why six octets or a text are not the address of one station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -149,16 +149,17 @@ impl Sensor {
         roles != Roles::default() && !roles.has(Role::Router)
     }
 
-    /// A MAC is a gateway from now on, unless it is a device of the inventory; what was held
-    /// against it is taken back.
-    fn believe_gateway(&mut self, at: &Context, mac: Mac) {
+    /// A MAC is a gateway from now on, unless it is a device of the inventory, and whether it is;
+    /// what was held against it is taken back.
+    fn believe_gateway(&mut self, at: &Context, mac: Mac) -> bool {
         if self.is_registered(mac) {
-            return;
+            return false;
         }
         let carrier = self.carriers.get_or(mac, Carrier::default);
         if !std::mem::replace(&mut carrier.gateway, true) {
             self.station(at, Subject::Mac(mac)).absolve();
         }
+        true
     }
 
     /// The hop count of ordinary stations here; `None` while it is not known.
@@ -174,8 +175,13 @@ impl Sensor {
         let hop = initial_ttl(ip.ttl) - ip.ttl;
         let carried =
             at.unicast && matches!(ip.transport, Transport::Tcp(_) | Transport::Udp { .. });
-        self.carried(at, ip, hop, carried);
-        let subject = self.subject(at.source, ip.source);
+        let gateway = self.carried(at, ip, hop, carried);
+        let routes =
+            |mac| is_virtual_router(mac) || self.knowledge.roles(Some(mac), None).has(Role::Router);
+        let subject = match at.source.filter(|mac| !gateway && !routes(*mac)) {
+            Some(mac) => Subject::Mac(mac),
+            None => Subject::Ip(ip.source),
+        };
         let plain = hop == 0 || !carried;
         if plain || matches!(subject, Subject::Ip(_)) {
             self.owns(at, subject, ip.source);
@@ -203,8 +209,10 @@ impl Sensor {
         }
     }
 
-    /// Remembers what a packet's MACs carry, and whether that makes one a gateway.
-    fn carried(&mut self, at: &Context, ip: &Ip<'_>, hop: u8, carried: bool) {
+    /// Remembers what a packet's MACs carry, and whether that makes one a gateway; tells whether
+    /// it does of the sender's.
+    fn carried(&mut self, at: &Context, ip: &Ip<'_>, hop: u8, carried: bool) -> bool {
+        let mut gateway = false;
         if let Some(mac) = at.source {
             let registered = self.knowledge.roles(None, Some(ip.source)).has(Role::Router);
             let outside = carried && hop >= 1 && is_public(ip.source);
@@ -214,7 +222,8 @@ impl Sensor {
             }
             let carrier = self.carriers.get_or(mac, Carrier::default);
             carrier.seen = Some(at.time);
-            if !carrier.gateway {
+            gateway = carrier.gateway;
+            if !gateway {
                 let room = carrier.sources.len() <= STATION_ADDRESSES_MAX;
                 if carried && ip.source.is_ipv4() && room && !carrier.sources.contains(&ip.source) {
                     carrier.sources.push(ip.source);
@@ -226,7 +235,7 @@ impl Sensor {
                 let far = outside && hop > HOPS_MAX || carrier.outside.len() >= PUBLIC_SOURCES_MIN;
                 let many = !known && carrier.sources.len() > STATION_ADDRESSES_MAX;
                 if self.knowledge.gateways_learnt && (far || many) {
-                    self.believe_gateway(at, mac);
+                    gateway = self.believe_gateway(at, mac);
                 }
             }
         }
@@ -242,6 +251,7 @@ impl Sensor {
                 }
             }
         }
+        gateway
     }
 
     /// Counts the station towards the baseline of its place.

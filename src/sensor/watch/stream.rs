@@ -1,5 +1,6 @@
 //! What TCP shows: stacks by their SYN, who answers, how fast, and how a conversation begins.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::hop::{HOPS_MAX, is_public};
@@ -38,7 +39,36 @@ const SYSTEM_PORTS: &[u16] =
     &[2869, 5357, 5358, 5985, 5986, 7680, 16_992, 16_993, 16_994, 16_995, 47_001];
 
 /// A connection, by client and server.
-pub(super) type FlowKey = (IpAddr, u16, IpAddr, u16);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FlowKey {
+    client: (IpAddr, u16),
+    server: (IpAddr, u16),
+}
+
+impl FlowKey {
+    /// Whose client sent the segment.
+    const fn of_client(ip: &Ip<'_>, tcp: &Tcp<'_>) -> Self {
+        Self { client: (ip.source, tcp.source), server: (ip.destination, tcp.destination) }
+    }
+
+    /// Whose server sent the segment.
+    const fn of_server(ip: &Ip<'_>, tcp: &Tcp<'_>) -> Self {
+        Self { client: (ip.destination, tcp.destination), server: (ip.source, tcp.source) }
+    }
+}
+
+impl Hash for FlowKey {
+    /// In as few numbers as hold it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for (address, _) in [self.client, self.server] {
+            match address {
+                IpAddr::V4(address) => state.write_u32(address.to_bits()),
+                IpAddr::V6(address) => state.write_u128(address.to_bits()),
+            }
+        }
+        state.write_u32(u32::from(self.client.1) << 16 | u32::from(self.server.1));
+    }
+}
 
 /// What is remembered of a connection.
 #[derive(Clone, Debug)]
@@ -57,6 +87,32 @@ pub(super) struct Flow {
     asked: Option<&'static str>,
 }
 
+/// What a payload means to its connection.
+struct Spoken {
+    /// The client's stack, where the client speaks.
+    class: Option<StackClass>,
+    /// The form of a request for a proxy that the server now answers.
+    proxied: Option<&'static str>,
+    /// Whether it answers a greeting of SOCKS.
+    greeted: bool,
+}
+
+impl Flow {
+    fn speak(&mut self, forward: bool, payload: &[u8]) -> Spoken {
+        // Only the next that the server says answers the request.
+        let proxied = self.asked.take_if(|_| !forward);
+        // A proxy that calls its user (reverse SOCKS) is greeted by the server.
+        let asked = self.greeting.take_if(|(_, by_client)| *by_client != forward);
+        let [client, server] = &mut self.spoke;
+        let spoke = if forward { client } else { server };
+        if !std::mem::replace(spoke, true) {
+            self.greeting = greeting(payload).map(|greeting| (greeting, forward));
+        }
+        let greeted = asked.is_some_and(|(asked, _)| is_answer(asked, payload));
+        Spoken { class: self.class.filter(|_| forward), proxied, greeted }
+    }
+}
+
 impl Sensor {
     pub(super) fn segment(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         match (tcp.syn, tcp.ack) {
@@ -71,7 +127,7 @@ impl Sensor {
 
     /// The first SYN of a connection; a repeated one says less, since Windows leaves options out.
     fn opened(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
-        let key = (ip.source, tcp.source, ip.destination, tcp.destination);
+        let key = FlowKey::of_client(ip, tcp);
         if let Some(flow) = self.flows.get_mut(&key)
             && flow.sequence == tcp.sequence
         {
@@ -213,7 +269,7 @@ impl Sensor {
         }
         self.offers(at, ip, tcp.source);
         let near = self.baseline(at.vlan).is_some();
-        let key = (ip.destination, tcp.destination, ip.source, tcp.source);
+        let key = FlowKey::of_server(ip, tcp);
         let Some(flow) = self.flows.get_mut(&key) else { return };
         if std::mem::replace(&mut flow.answered, true) {
             return;
@@ -260,22 +316,16 @@ impl Sensor {
     }
 
     fn spoken(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
-        let key = (ip.source, tcp.source, ip.destination, tcp.destination);
-        let back = (ip.destination, tcp.destination, ip.source, tcp.source);
+        let key = FlowKey::of_client(ip, tcp);
+        let mut spoken = self.flows.get_mut(&key).map(|flow| flow.speak(true, tcp.payload));
+        if spoken.is_none() {
+            let back = FlowKey::of_server(ip, tcp);
+            spoken = self.flows.get_mut(&back).map(|flow| flow.speak(false, tcp.payload));
+        }
         let (mut class, mut proxied) = (None, None);
-        let forward = self.flows.get_mut(&key).is_some();
-        if let Some(flow) = self.flows.get_mut(if forward { &key } else { &back }) {
-            class = flow.class.filter(|_| forward);
-            // Only the next that the server says answers the request.
-            proxied = flow.asked.take_if(|_| !forward);
-            // A proxy that calls its user (reverse SOCKS) is greeted by the server.
-            let asked = flow.greeting.take_if(|(_, by_client)| *by_client != forward);
-            let [client, server] = &mut flow.spoke;
-            let spoke = if forward { client } else { server };
-            if !std::mem::replace(spoke, true) {
-                flow.greeting = greeting(tcp.payload).map(|greeting| (greeting, forward));
-            }
-            if asked.is_some_and(|(asked, _)| is_answer(asked, tcp.payload)) {
+        if let Some(spoken) = spoken {
+            (class, proxied) = (spoken.class, spoken.proxied);
+            if spoken.greeted {
                 self.socks(at, ip, tcp);
             }
         } else if let Some(greeting) = greeting(tcp.payload) {
@@ -340,7 +390,7 @@ impl Sensor {
             let draft = Draft::new(SignKind::ProxyRequest).service(ip.destination, tcp.destination);
             let draft = draft.weight(PROXY_ASKED_WEIGHT).fact("form", form);
             self.raise(at, subject, draft);
-            let key = (ip.source, tcp.source, ip.destination, tcp.destination);
+            let key = FlowKey::of_client(ip, tcp);
             self.flows.get_or(key, || began_before(at, ip, tcp)).asked = Some(form);
         }
         let subject = self.subject(at.source, ip.source);
