@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sekisho::plan::Forwarding;
+use sekisho::plan::{Forwarding, InterfaceNames};
 use sekisho::simulation::SnmpAgent;
 use sekisho::survey::{Access, Agent, Answer, Context, Question, Sweep, Target};
 use sekisho::vocabulary::{Moment, Secret, Timestamp};
@@ -79,7 +79,7 @@ fn sweeps(keys: &Arc<MasterKeys>) {
     let mut theirs = switch(keys, STATIONS);
     for _ in 0..SWITCHES {
         let mut agent = manager(keys);
-        let mut sweep = Sweep::new(Forwarding::QBridge, &[]);
+        let mut sweep = Sweep::new((Forwarding::QBridge, InterfaceNames::IfName), &[]);
         while let Some((context, question)) = sweep.question() {
             let mut begin = Instant::now();
             agent.ask(now(), context, question);

@@ -70,6 +70,12 @@ fn the_same_commands_are_carried_out_by_role_and_stand_in_the_record() {
     let (status, found) = ask(&base, &read, "GET", "/api/v1/records?event=OPS-*&since=1h", None);
     assert!(status == 200 && found["records"].as_array().unwrap().len() >= 2, "{found}");
     assert_eq!(ask(&base, &read, "GET", "/api/v1/sessions?mac=0012e2010203", None).0, 200);
+    let (status, switches) = ask(&base, &read, "GET", "/api/v1/switches", None);
+    assert_eq!((status, &switches["fresh"]), (200, &json!(0)), "{switches}");
+    let (_, switch) = ask(&base, &read, "GET", "/api/v1/switches/ken-sw02", None);
+    assert_eq!((&switch["switch"], &switch["state"]), (&json!("ken-sw02"), &json!("unasked")));
+    let sweep = "/api/v1/switches/ken-sw02/sweep";
+    assert_eq!(ask(&base, &read, "POST", sweep, None).0, 403);
     for (method, path, body, status, id) in [
         ("GET", "/api/v1/nothing", None, 404, "api.path"),
         ("PUT", "/api/v1/marks", None, 405, "api.method"),
@@ -78,6 +84,9 @@ fn the_same_commands_are_carried_out_by_role_and_stand_in_the_record() {
         ("GET", "/api/v1/records?limit=0", None, 400, "api.parameter"),
         ("GET", "/api/v1/plans/x", None, 400, "api.parameter"),
         ("GET", "/api/v1/plans/99", None, 404, "plan.no-such-generation"),
+        ("GET", "/api/v1/switches/no-such", None, 404, "switch.unknown"),
+        ("POST", "/api/v1/switches/no-such/sweep", None, 404, "switch.unknown"),
+        ("POST", "/api/v1/switches/ken-sw02/sweep", None, 409, "switch.not-asked"),
         ("POST", "/api/v1/marks", Some(json!({ "subject": "P-0001" })), 400, "api.body"),
         (
             "POST",
@@ -129,7 +138,7 @@ fn a_tester_that_reads_the_description_finds_nothing_that_differs_from_it() {
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth"])
         .current_dir(city.directory.path()));
     assert!(output.status.success(), "{}", printed(&output));
-    assert!(printed(&output).contains("Tested: 18"), "{}", printed(&output));
+    assert!(printed(&output).contains("Tested: 21"), "{}", printed(&output));
     assert!(server.stop().success());
 }
 

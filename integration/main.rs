@@ -33,4 +33,5 @@ mod storm;
 mod survey;
 mod sensor;
 mod tripwire;
+mod watch;
 mod report;

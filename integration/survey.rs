@@ -281,10 +281,15 @@ const REQUEST: &str = "User-Name = \"e80f5d9cb69b\"\nUser-Password = \"e80f5d9cb
 /// The city, one family of whose switches is asked for its tables.
 fn city() -> City {
     let city = City::new();
+    // The others are not there to be asked.
+    for profile in fs::read_dir(city.path("config/profiles")).unwrap() {
+        let path = profile.unwrap().path();
+        fs::write(&path, without(&fs::read_to_string(&path).unwrap(), "[snmp]")).unwrap();
+    }
     city.edit("config/profiles/cisco-ibns.toml", |text| {
         format!(
-            "{}\n[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = {PORT}\nrepetitions = 20\ntimeout_ms = 1000\nretries = 1\nforwarding = \"q-bridge\"\ninterface_prefixes = []\n",
-            without_snmp(text)
+            "{}\n[snmp]\nversion = \"3\"\nuser = \"sekisho\"\nauth = \"sha-256\"\nprivacy = \"aes-128\"\nsecret = \"switches\"\nport = {PORT}\nrepetitions = 20\ntimeout_ms = 1000\nretries = 1\nforwarding = \"q-bridge\"\ninterface_names = \"if-name\"\ninterface_prefixes = []\n",
+            text
         )
     });
     city.edit("config/server.toml", |text| {
@@ -296,10 +301,6 @@ fn city() -> City {
     city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
     city.write("secrets/snmp/switches.priv", PRIVACY_WORD.as_bytes(), 0o600);
     city
-}
-
-fn without_snmp(text: &str) -> String {
-    without(text, "[snmp]")
 }
 
 /// A file without one of its tables.
@@ -437,6 +438,11 @@ fn a_wrong_passphrase_is_named_and_measures_nothing() {
     city.write("secrets/snmp/switches.auth", AUTH_WORD.as_bytes(), 0o600);
     json(&city, &["reload", "--json"]);
     server.wait_for("read", |line| line["event"] == "SNMP-read" && line["switch"] == SWITCH);
+    // Names of which the plan has none measure nothing either.
+    let rows = tables(&[(2, "02-00-5E-00-53-01")], &[]).replace("GigabitEthernet1", "Gi1");
+    snmpd.show(&rows);
+    let status = json(&city, &["switch", "sweep", SWITCH, "--json"]);
+    assert_eq!(status["fault"], "other-names", "{status}");
     assert!(server.stop().success());
 }
 
@@ -449,8 +455,12 @@ fn user() -> Vec<&'static str> {
 }
 
 fn notify(name: &str, from: &str, options: &[&str], to: &str) -> String {
+    notify_of(".1.3.6.1.6.3.1.1.5.4", name, from, options, to)
+}
+
+fn notify_of(about: &str, name: &str, from: &str, options: &[&str], to: &str) -> String {
     let address = format!("--clientaddr={from}");
-    let trap = [to, "", ".1.3.6.1.6.3.1.1.5.4"];
+    let trap = [to, "", about];
     let arguments: Vec<&str> =
         [address.as_str()].into_iter().chain(options.iter().copied()).chain(trap).collect();
     tool(name, &arguments)
@@ -502,6 +512,12 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
     assert!(took < Duration::from_secs(5), "{took:?}");
     eprintln!("named {} ms after the trap", took.as_millis());
     assert_eq!(count(&city, SWITCH, "link-up"), 1);
+
+    // As Comware and AOS-CX tell of a changed table.
+    for name in [".1.3.6.1.4.1.25506.2.87.1.4.0.1", ".1.3.6.1.4.1.47196.4.1.1.3.19.0.1"] {
+        notify_of(name, "snmptrap", ADDRESS, &signed, &to);
+    }
+    wait("changes of tables", || count(&city, SWITCH, "addresses") == 2);
 
     // The very same octets once more, caught on their way, and what is wrong in other ways.
     let ear = UdpSocket::bind("127.0.0.1:0").unwrap();

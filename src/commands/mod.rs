@@ -16,6 +16,7 @@ mod demo;
 mod diff;
 mod enforce;
 mod evaluate;
+mod evaluate_town;
 mod example;
 mod explain;
 mod import;

@@ -24,18 +24,19 @@ const SWITCH_CHARACTERS_MAX: usize = 64;
 
 pub(super) fn define(language: Language) -> Command {
     let words = Words(language);
-    let verb = |name, ja, en| {
+    let placed = |name, ja, en| {
         let secrets = words.path(
             "secrets",
             "DIR",
             "秘密情報のディレクトリ[既定: secrets]",
             "directory of the secrets [default: secrets]",
         );
+        words.verb(name, ja, en).arg(secrets.default_value("secrets").hide_default_value(true))
+    };
+    let named = |ja, en| Arg::new("name").value_name("NAME").required(true).help(words.say(ja, en));
+    let verb = |name, ja, en| {
         let switch = Arg::new("switch").value_name("SWITCH").required(true);
-        words
-            .verb(name, ja, en)
-            .arg(secrets.default_value("secrets").hide_default_value(true))
-            .arg(switch.help(words.say("スイッチのid", "id of the switch")))
+        placed(name, ja, en).arg(switch.help(words.say("スイッチのid", "id of the switch")))
     };
     let generate = verb(
         "generate",
@@ -54,41 +55,33 @@ pub(super) fn define(language: Language) -> Command {
         "スイッチに入力する共有鍵を表示する",
         "shows the secret to be typed into the switch",
     );
-    let token = words
-        .verb(
-            "token",
-            "HTTP API のトークンを作る(上書きはしない)",
-            "makes a token for the HTTP API (never overwrites)",
-        )
-        .arg(
-            words
-                .path(
-                    "secrets",
-                    "DIR",
-                    "秘密情報のディレクトリ[既定: secrets]",
-                    "directory of the secrets [default: secrets]",
-                )
-                .default_value("secrets")
-                .hide_default_value(true),
-        )
-        .arg(
-            Arg::new("name")
-                .value_name("NAME")
-                .required(true)
-                .help(words.say("使う人またはプログラムの名前", "who or what uses it")),
-        )
-        .arg(
-            words
-                .text(
-                    "role",
-                    "read|operate|administer|sensor",
-                    "役割: read(閲覧)、operate(隔離と解除)、administer(計画の変更も)、sensor(センサーの報告だけ)",
-                    "role: read, operate (quarantine and release), administer (plans too) or sensor (reports and nothing else)",
-                )
-                .required(true)
-                .value_parser(ApiRole::ALL.map(ApiRole::id))
-                .hide_possible_values(true),
-        );
+    let token = placed(
+        "token",
+        "HTTP API のトークンを作る(上書きはしない)",
+        "makes a token for the HTTP API (never overwrites)",
+    )
+    .arg(named("使う人またはプログラムの名前", "who or what uses it"))
+    .arg(
+        words
+            .text(
+                "role",
+                "read|operate|administer|sensor",
+                "役割: read(閲覧)、operate(隔離と解除)、administer(計画の変更も)、sensor(センサーの報告だけ)",
+                "role: read, operate (quarantine and release), administer (plans too) or sensor (reports and nothing else)",
+            )
+            .required(true)
+            .value_parser(ApiRole::ALL.map(ApiRole::id))
+            .hide_possible_values(true),
+    );
+    let snmp = placed(
+        "snmp",
+        "スイッチを SNMPv3 で読むためのパスフレーズを作る(上書きはしない)",
+        "makes the passphrases by which switches are asked by SNMPv3 (never overwrites)",
+    )
+    .arg(named(
+        "プロファイルの [snmp] の secret に書いた名前",
+        "what [snmp] of the profiles has as `secret`",
+    ));
     let missing = words.flag(
         "missing",
         "鍵のないスイッチすべてに作る",
@@ -110,20 +103,37 @@ pub(super) fn define(language: Language) -> Command {
         ))
         .subcommand(rotate)
         .subcommand(token)
+        .subcommand(snmp)
         .subcommand(promote)
         .subcommand(
-            show.arg(words.flag("next", "次の共有鍵を表示", "show the next secret")).arg(
-                words.flag("yes", "端末の画面以外にも出力", "print it even where no terminal is"),
-            ),
+            show.arg(words.flag("next", "次の共有鍵を表示", "show the next secret"))
+                .arg(
+                    words
+                        .flag(
+                            "snmp",
+                            "この名前の SNMPv3 のパスフレーズを表示",
+                            "show the passphrases of SNMPv3 of that name",
+                        )
+                        .conflicts_with("next"),
+                )
+                .arg(words.flag(
+                    "yes",
+                    "端末の画面以外にも出力",
+                    "print it even where no terminal is",
+                )),
         )
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let Some((verb, inner)) = matches.subcommand() else { return WRONG_USE };
     let secrets = inner.get_one::<PathBuf>("secrets").cloned().unwrap_or_default();
-    if verb == "token" {
-        let text = |id: &str| inner.get_one::<String>(id).map_or("", String::as_str);
-        return conclude(token(&secrets, text("name"), text("role"), console), console);
+    let text = |id: &str| inner.get_one::<String>(id).map_or("", String::as_str);
+    match verb {
+        "token" => {
+            return conclude(token(&secrets, text("name"), text("role"), console), console);
+        }
+        "snmp" => return conclude(passphrases(&secrets, text("name"), console), console),
+        _ => {}
     }
     let switches = inner.get_many::<String>("switch").into_iter().flatten().cloned();
     let mut switches: Vec<String> = switches.collect();
@@ -134,6 +144,10 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         }
     }
     let (next, yes) = match verb {
+        "show" if inner.get_flag("snmp") => {
+            let shown = show_passphrases(&secrets, text("switch"), inner.get_flag("yes"), console);
+            return conclude(shown, console);
+        }
         "show" => (inner.get_flag("next"), inner.get_flag("yes")),
         _ => (false, false),
     };
@@ -153,14 +167,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
 /// Makes a token for the HTTP API.
 fn token(secrets: &Path, name: &str, role: &str, console: &mut Console) -> Result<(), Refusal> {
     plain_name(name)?;
-    if !secrets.is_dir() {
-        let failure = Failure::new(FailureKind::DirectoryAbsent);
-        return Err(failure.fact("path", shown(secrets)).into());
-    }
-    let path = secrets.join("api").join(format!("{name}.{role}.token"));
-    if let Some(directory) = path.parent() {
-        files::make_directory(directory, files::PRIVATE_DIRECTORY)?;
-    }
+    let path = room(secrets, "api")?.join(format!("{name}.{role}.token"));
     write(&path)?;
     let text = Text {
         ja: "{path} を作りました。`sekisho reload` で有効になります",
@@ -169,6 +176,60 @@ fn token(secrets: &Path, name: &str, role: &str, console: &mut Console) -> Resul
     let text = text.fill(console.language, &[("path", shown(&path))]);
     console.line(text);
     Ok(())
+}
+
+/// What SNMPv3 proves and encrypts by, and what a switch calls it.
+const PASSPHRASES: [(&str, &str); 2] = [("auth", "auth"), ("priv", "privacy")];
+
+/// Makes the passphrases of SNMPv3: those that are absent.
+fn passphrases(secrets: &Path, name: &str, console: &mut Console) -> Result<(), Refusal> {
+    plain_name(name)?;
+    let directory = room(secrets, "snmp")?;
+    for (ending, _) in PASSPHRASES {
+        write(&directory.join(format!("{name}.{ending}")))?;
+    }
+    let text = Text {
+        ja: "{path} に {name}.auth と {name}.priv を作りました。`sekisho secret show --snmp {name}` で表示してスイッチに設定し、`sekisho reload` で読み始めます",
+        en: "wrote {name}.auth and {name}.priv into {path}; show them by `sekisho secret show --snmp {name}`, set them on the switches, and begin to ask by `sekisho reload`",
+    };
+    let text =
+        text.fill(console.language, &[("path", shown(&directory)), ("name", name.to_owned())]);
+    console.line(text);
+    Ok(())
+}
+
+/// Shows the passphrases of SNMPv3, to be typed into switches.
+fn show_passphrases(
+    secrets: &Path,
+    name: &str,
+    yes: bool,
+    console: &mut Console,
+) -> Result<(), Refusal> {
+    plain_name(name)?;
+    if !yes && !console.is_terminal() {
+        return Err(Failure::new(FailureKind::SecretHidden).into());
+    }
+    for (ending, called) in PASSPHRASES {
+        let path = secrets.join("snmp").join(format!("{name}.{ending}"));
+        if !path.exists() {
+            let failure = Failure::new(FailureKind::PassphraseAbsent).fact("name", name);
+            return Err(failure.fact("path", shown(&path)).into());
+        }
+        let word = Secret::new(files::read_text(&path)?.into_bytes());
+        console.line(format!("{called:<8}{}", String::from_utf8_lossy(word.expose()).trim_end()));
+    }
+    Ok(())
+}
+
+/// A directory below the secrets, made where it is not yet.
+fn room(secrets: &Path, name: &str) -> Result<PathBuf, Refusal> {
+    if !secrets.is_dir() {
+        let failure = Failure::new(FailureKind::DirectoryAbsent);
+        return Err(failure.fact("path", shown(secrets)).into());
+    }
+    let directory = secrets.join(name);
+    files::make_directory(&directory, files::PRIVATE_DIRECTORY)?;
+    Ok(directory)
 }
 
 /// Letters, digits, `-`, `_` and `.`, a letter or digit first.
@@ -350,6 +411,28 @@ mod tests {
 
         assert_eq!(run_with(secrets, &["show", "sw01"]).0, WRONG_USE, "no terminal here");
         assert_eq!(run_with(secrets, &["show", "sw01", "--yes"]), (DONE, format!("{next}\n")));
+    }
+
+    #[test]
+    fn passphrases_of_snmp_are_made_once_private_and_shown_only_when_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = directory.path();
+        let (code, printed) = run_with(secrets, &["snmp", "switches"]);
+        assert!(code == DONE && printed.contains("secret show --snmp switches"), "{printed}");
+        let word = |ending: &str| {
+            let path = secrets.join("snmp").join(format!("switches.{ending}"));
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::read_to_string(path).unwrap()
+        };
+        let (auth, privacy) = (word("auth"), word("priv"));
+        assert!(auth != privacy && !printed.contains(&auth) && !printed.contains(&privacy));
+        assert_eq!(run_with(secrets, &["snmp", "switches"]).0, 1, "never overwritten");
+        assert_eq!((word("auth"), word("priv")), (auth.clone(), privacy.clone()));
+        assert_eq!(run_with(secrets, &["show", "--snmp", "switches"]).0, WRONG_USE, "no terminal");
+        let (code, printed) = run_with(secrets, &["show", "--snmp", "switches", "--yes"]);
+        assert_eq!((code, printed), (DONE, format!("auth    {auth}\nprivacy {privacy}\n")));
+        let (code, printed) = run_with(secrets, &["show", "--snmp", "others", "--yes"]);
+        assert!(code == 1 && printed.contains("sekisho secret snmp others"), "{printed}");
     }
 
     #[test]

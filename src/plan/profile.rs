@@ -11,7 +11,7 @@ mod spelling;
 use std::time::Duration;
 
 pub(super) use read::read;
-pub use snmp::{Forwarding, Snmp, SnmpAccess};
+pub use snmp::{Forwarding, InterfaceNames, Snmp, SnmpAccess};
 pub use spelling::PortFault;
 
 use super::Origin;

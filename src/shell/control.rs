@@ -278,7 +278,7 @@ impl Command {
         }
     }
 
-    /// Whether it changes anything.
+    /// Whether it changes anything, or asks something of a switch: then the record says who did.
     #[must_use]
     pub const fn changes(&self) -> bool {
         match self {
@@ -292,7 +292,8 @@ impl Command {
             | Self::SensorAccept { .. }
             | Self::SensorDeny { .. }
             | Self::TripwireRevoke { .. }
-            | Self::EnforceApprove { .. } => true,
+            | Self::EnforceApprove { .. }
+            | Self::SwitchSweep { .. } => true,
             Self::Status
             | Self::PlanList
             | Self::PlanShow { .. }
@@ -304,7 +305,6 @@ impl Command {
             | Self::BackupBegin
             | Self::BackupEnd { .. }
             | Self::SwitchStatus { .. }
-            | Self::SwitchSweep { .. }
             | Self::Observe { .. }
             | Self::SensorList
             | Self::SensorChanges

@@ -209,6 +209,8 @@ registry! {
             ["`{name}` は名前に使えません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` cannot be a name; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
         SecretAbsent "secret.absent"
             ["スイッチ `{switch}` の共有鍵 `{path}` がありません。`sekisho secret generate {switch}` で作ってください", "the switch `{switch}` has no secret `{path}`; make one by `sekisho secret generate {switch}`"]
+        PassphraseAbsent "secret.passphrase-absent"
+            ["SNMPv3 のパスフレーズ `{path}` がありません。`sekisho secret snmp {name}` で作ってください", "there is no passphrase of SNMPv3 `{path}`; make it by `sekisho secret snmp {name}`"]
         SecretNextAbsent "secret.next-absent"
             ["スイッチ `{switch}` の次の共有鍵 `{path}` がありません。`sekisho secret rotate {switch}` で作ってください", "the switch `{switch}` has no next secret `{path}`; make one by `sekisho secret rotate {switch}`"]
         SecretPending "secret.pending"

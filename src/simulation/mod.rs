@@ -10,7 +10,7 @@
 macro_rules! told {
     (#[doc = $doc:literal] $enum:ident $($name:ident $id:literal $ja:literal $en:literal)*) => {
         #[doc = $doc]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $enum { $(#[doc = $en] $name,)* }
 
         impl $enum {
@@ -41,6 +41,7 @@ pub mod network;
 pub mod run;
 pub mod storm;
 pub mod switch;
+pub mod town;
 #[cfg(test)]
 mod city_tests;
 #[cfg(test)]

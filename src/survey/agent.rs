@@ -297,7 +297,13 @@ impl Agent {
             // question begins by asking who is there.
             Err(Fault::Silent | Fault::Complaint(_)) => self.engine = None,
             Ok(_)
-            | Err(Fault::Refused(_) | Fault::Endless | Fault::TooMuch | Fault::Unwritable) => {}
+            | Err(
+                Fault::Refused(_)
+                | Fault::Endless
+                | Fault::TooMuch
+                | Fault::Unwritable
+                | Fault::OtherNames,
+            ) => {}
         }
         self.job = None;
         self.outgoing = None;

@@ -18,6 +18,9 @@ pub enum Fault {
     TooMuch,
     /// The question cannot be written.
     Unwritable,
+    /// The switch calls none of its ports by a name of the plan: whatever it shows, nothing of it
+    /// can be judged.
+    OtherNames,
 }
 
 impl Fault {
@@ -31,6 +34,7 @@ impl Fault {
             Self::Endless => "endless",
             Self::TooMuch => "too-much",
             Self::Unwritable => "unwritable",
+            Self::OtherNames => "other-names",
         }
     }
 }

@@ -164,6 +164,12 @@ impl Judge {
         self.weigh(&id, found)
     }
 
+    /// Whether a view names any port of the plan.
+    #[must_use]
+    pub fn knows(plan: &Plan, switch: SwitchIndex, view: &View) -> bool {
+        view.interfaces.keys().any(|name| place(plan, switch, name).is_some())
+    }
+
     /// What is known of a switch, and since when.
     #[must_use]
     pub fn view(&self, switch: &str) -> Option<(&View, Moment)> {
@@ -419,14 +425,18 @@ impl Judge {
     }
 }
 
-/// The port of the plan that a switch calls by this name, with what its profile says to cut off.
+/// The port of the plan that a switch calls by this name, with what its profile says to cut off
+/// at either end.
 fn place<'a>(plan: &'a Plan, switch: SwitchIndex, name: &str) -> Option<(PortIndex, &'a Port)> {
     let whole = plan.port_by_name(switch, name);
     let index = whole.or_else(|| {
-        let snmp = plan.profile_of(switch)?.snmp.as_ref()?;
-        snmp.interface_prefixes.iter().find_map(|prefix| {
-            plan.port_by_name(switch, name.strip_prefix(prefix.as_str())?.trim_start())
-        })
+        let profile = plan.profile_of(switch)?;
+        let name = name.strip_suffix(profile.port.strip.as_str()).unwrap_or(name);
+        let snmp = profile.snmp.as_ref()?;
+        let prefixes = snmp.interface_prefixes.iter().map(String::as_str);
+        [""].into_iter()
+            .chain(prefixes)
+            .find_map(|prefix| plan.port_by_name(switch, name.strip_prefix(prefix)?.trim_start()))
     })?;
     plan.port(switch, index).map(|port| (index, port))
 }

@@ -10,6 +10,7 @@ mod agent;
 mod bounce;
 mod fault;
 mod judge;
+mod notification;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,8 @@ pub use agent::{Access, Agent, Answer, Context, Question, TIME_WINDOW_S, Target}
 pub use bounce::{Bounce, BounceFault, DOWN, UP_TRIES_MAX};
 pub use fault::{Action, Fault, IgnoreReason};
 pub use judge::{Change, Judge, Reading, Rule, STALE_PERIODS, SWEEPS_TOLERATED, Verdict};
+pub use notification::Notification;
 pub use sweep::{Hints, Sweep};
-pub use trap::{Heard, Listener, Notification, RECENT_MAX, Sender, TrapFault};
+pub use trap::{Heard, Listener, RECENT_MAX, Sender, TrapFault};
 pub use view::{Interface, Neighbour, Station, StpState, View};
 pub use walk::{Columns, REPETITIONS_MAX, REQUESTS_MAX, ROWS_MAX, Row, WALK_MAX};

@@ -10,7 +10,7 @@ use super::agent::{Answer, Context, Question};
 use super::fault::Fault;
 use super::view::{Interface, Neighbour, Station, StpState, View};
 use super::walk::{Columns, Row};
-use crate::plan::Forwarding;
+use crate::plan::{Forwarding, InterfaceNames};
 use crate::vocabulary::{Mac, VlanId};
 use crate::wire::snmp::{Binding, Oid, Value};
 
@@ -69,6 +69,7 @@ enum Step {
 pub struct Sweep {
     step: Step,
     forwarding: Forwarding,
+    interface_names: InterfaceNames,
     /// VLANs that have a context each.
     vlans: Vec<VlanId>,
     names: BTreeMap<u32, String>,
@@ -81,12 +82,17 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// A sweep that has asked nothing yet. `vlans` are those of the plan at that switch.
+    /// A sweep that has asked nothing yet, of the tables and names that the profile says. `vlans`
+    /// are those of the plan at that switch.
     #[must_use]
-    pub fn new(forwarding: Forwarding, vlans: &[VlanId]) -> Self {
+    pub fn new(
+        (forwarding, interface_names): (Forwarding, InterfaceNames),
+        vlans: &[VlanId],
+    ) -> Self {
         Self {
             step: Step::System,
             forwarding,
+            interface_names,
             vlans: vlans.to_vec(),
             names: BTreeMap::new(),
             interfaces: BTreeMap::new(),
@@ -114,7 +120,10 @@ impl Sweep {
                 Oid::from(&object::LLDP_LOC_CHASSIS),
             ])),
             Step::Interfaces => own(Question::Walk(vec![
-                Oid::from(&object::IF_NAME),
+                match self.interface_names {
+                    InterfaceNames::IfName => Oid::from(&object::IF_NAME),
+                    InterfaceNames::IfDescr => Oid::from(&object::IF_DESCR),
+                },
                 Oid::from(&object::IF_ADMIN_STATUS),
                 Oid::from(&object::IF_OPER_STATUS),
             ])),

@@ -10,6 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::agent::{Access, TIME_WINDOW_S};
+use super::notification::Notification;
 use crate::vocabulary::{Moment, Secret, Timestamp};
 use crate::wire::snmp::report::Complaint;
 use crate::wire::snmp::{
@@ -27,61 +28,6 @@ const ENGINE_HEAD: [u8; 5] = [0x80, 0, 0, 0, 4];
 /// without being kept: 2020-01-01T00:00:00Z.
 const BOOTS_EPOCH_S: i64 = 1_577_836_800;
 const BOOTS_STEP_S: i64 = 4;
-/// snmpTrapOID.0 (RFC 3418).
-pub(super) const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
-
-/// What a notification is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Notification {
-    /// coldStart, warmStart.
-    Start,
-    /// linkUp.
-    LinkUp,
-    /// linkDown.
-    LinkDown,
-    /// authenticationFailure.
-    AuthenticationFailure,
-    /// newRoot, topologyChange (RFC 4188).
-    SpanningTree,
-    /// lldpRemTablesChange.
-    Neighbours,
-    /// cmnMacChangedNotification, cmnMacMoveNotification (CISCO-MAC-NOTIFICATION-MIB).
-    Addresses,
-    /// Any other, of a vendor's own.
-    Other,
-}
-
-impl Notification {
-    /// The stable id: a metric label.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::LinkUp => "link-up",
-            Self::LinkDown => "link-down",
-            Self::AuthenticationFailure => "authentication-failure",
-            Self::SpanningTree => "spanning-tree",
-            Self::Neighbours => "neighbours",
-            Self::Addresses => "addresses",
-            Self::Other => "other",
-        }
-    }
-
-    fn of(pdu: &Pdu) -> Self {
-        let named = pdu.bindings.iter().find(|it| it.name.arcs() == SNMP_TRAP_OID);
-        let Some(Value::Oid(name)) = named.map(|it| &it.value) else { return Self::Other };
-        match name.arcs() {
-            [1, 3, 6, 1, 6, 3, 1, 1, 5, 1 | 2] => Self::Start,
-            [1, 3, 6, 1, 6, 3, 1, 1, 5, 3] => Self::LinkDown,
-            [1, 3, 6, 1, 6, 3, 1, 1, 5, 4] => Self::LinkUp,
-            [1, 3, 6, 1, 6, 3, 1, 1, 5, 5] => Self::AuthenticationFailure,
-            [1, 3, 6, 1, 2, 1, 17, 0, 1 | 2] => Self::SpanningTree,
-            [1, 0, 8802, 1, 1, 2, 0, 0, 1] => Self::Neighbours,
-            [1, 3, 6, 1, 4, 1, 9, 9, 215, 2, 0, 1 | 2] => Self::Addresses,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// Why a message at the port of traps had no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

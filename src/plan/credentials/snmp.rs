@@ -24,21 +24,29 @@ pub enum SnmpSecrets {
 /// A passphrase becomes keys by hashing a mebibyte: once for all profiles that share it.
 type Made = HashMap<(String, Auth, Option<Privacy>), Option<Arc<MasterKeys>>>;
 
+/// What is wrong with a file, and the profiles that need it: told once.
+type Faults = BTreeMap<(String, FindingKind), Vec<String>>;
+
 /// The secrets of the profiles that switches use and that have all they need.
 pub(super) fn read(
     plan: &Plan,
     files: &BTreeMap<String, Secret>,
     sink: &Sink,
 ) -> HashMap<ProfileIndex, SnmpSecrets> {
-    let mut made = Made::new();
+    let (mut made, mut faults) = (Made::new(), Faults::new());
     let mut secrets = HashMap::new();
     for (index, profile) in (0_u16..).map(ProfileIndex).zip(&plan.profiles) {
         let used = plan.switches.iter().any(|switch| switch.profile == index);
         if let Some(snmp) = profile.snmp.as_ref().filter(|_| used)
-            && let Some(secret) = one(profile, snmp, files, &mut made, sink)
+            && let Some(secret) = one(profile, snmp, files, &mut made, &mut faults)
         {
             secrets.insert(index, secret);
         }
+    }
+    for ((path, kind), profiles) in faults {
+        let finding = finding(kind, &path).fact("path", shown(&path));
+        let finding = finding.fact("profile", profiles.join(", "));
+        sink.push(finding.fact("min", PASSPHRASE_OCTETS_MIN));
     }
     secrets
 }
@@ -48,14 +56,12 @@ fn one(
     snmp: &Snmp,
     files: &BTreeMap<String, Secret>,
     made: &mut Made,
-    sink: &Sink,
+    faults: &mut Faults,
 ) -> Option<SnmpSecrets> {
-    let word = |ending: &str, min: usize| {
+    let mut word = |ending: &str, min: usize| {
         let path = format!("snmp/{}.{ending}", snmp.secret);
-        let told = |kind| {
-            let finding = finding(kind, &path).fact("path", shown(&path));
-            sink.push(finding.fact("profile", &profile.id).fact("min", PASSPHRASE_OCTETS_MIN));
-        };
+        let mut told =
+            |kind| faults.entry((path.clone(), kind)).or_default().push(profile.id.clone());
         let Some(file) = files.get(&path) else {
             told(FindingKind::SnmpSecretAbsent);
             return None;

@@ -242,7 +242,7 @@ fn certificates_of_other_programs_are_known_by_name_and_role() {
 
 #[test]
 fn switches_whose_secrets_are_absent_are_not_asked_and_nothing_else() {
-    use crate::plan::{Forwarding, Snmp, SnmpAccess};
+    use crate::plan::{Forwarding, InterfaceNames, Snmp, SnmpAccess};
     use crate::wire::snmp::{Auth, Privacy};
     let mut plan = crate::plan::compile(&crate::plan::tests::shipped(), NOW).plan.unwrap();
     let user = SnmpAccess::User {
@@ -250,6 +250,7 @@ fn switches_whose_secrets_are_absent_are_not_asked_and_nothing_else() {
         auth: Auth::Sha256,
         privacy: Some(Privacy::Aes128),
     };
+    plan.profiles.iter_mut().for_each(|profile| profile.snmp = None);
     let names = ["alaxala-ax-mac-dynamic", "cisco-ibns", "comware"];
     for (profile, access) in names.iter().zip([user.clone(), user, SnmpAccess::Community]) {
         let found = plan.profiles.iter_mut().find(|it| it.id == *profile).unwrap();
@@ -261,6 +262,7 @@ fn switches_whose_secrets_are_absent_are_not_asked_and_nothing_else() {
             timeout: std::time::Duration::from_secs(1),
             retries: 1,
             forwarding: Forwarding::QBridge,
+            interface_names: InterfaceNames::IfName,
             interface_prefixes: Vec::new(),
         });
     }
@@ -287,8 +289,6 @@ fn switches_whose_secrets_are_absent_are_not_asked_and_nothing_else() {
         findings,
         [
             "secret.snmp-absent secrets/snmp/new.auth",
-            "secret.snmp-absent secrets/snmp/new.auth",
-            "secret.snmp-absent secrets/snmp/new.priv",
             "secret.snmp-absent secrets/snmp/new.priv",
             "secret.snmp-absent secrets/snmp/old.community",
         ]

@@ -31,7 +31,10 @@ pub struct Snmp {
     pub retries: u8,
     /// In which tables addresses are found.
     pub forwarding: Forwarding,
-    /// What stands before a port's name of the topology in ifName, each tried in turn.
+    /// Which of its two names an interface is known by.
+    pub interface_names: InterfaceNames,
+    /// What stands before a port's name of the topology there, each tried in turn; what the profile's `strip`
+    /// cuts off at the end counts here too.
     pub interface_prefixes: Vec<String>,
 }
 
@@ -62,6 +65,15 @@ pub enum Forwarding {
     VlanContexts,
 }
 
+/// Which of its two names an interface is known by (RFC 2863 §3.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InterfaceNames {
+    /// ifName, ifDescr where no interface has one.
+    IfName,
+    /// ifDescr, where ifName is an abbreviation: `Gi1/0/1` of Cisco.
+    IfDescr,
+}
+
 pub(super) fn read(table: &Table<'_>) -> Option<Snmp> {
     let access = access(table);
     let secret = table.id("secret");
@@ -77,6 +89,10 @@ pub(super) fn read(table: &Table<'_>) -> Option<Snmp> {
             ("vlan-contexts", Forwarding::VlanContexts),
         ],
     );
+    let names = table.choice(
+        "interface_names",
+        &[("if-name", InterfaceNames::IfName), ("if-descr", InterfaceNames::IfDescr)],
+    );
     let prefixes = table.texts("interface_prefixes").map(|mut texts| {
         table.at_most("interface_prefixes", &mut texts, PREFIXES_MAX);
         distinct(&texts, table.sink());
@@ -90,6 +106,7 @@ pub(super) fn read(table: &Table<'_>) -> Option<Snmp> {
         timeout: Duration::from_millis(timeout?),
         retries: retries?,
         forwarding: forwarding?,
+        interface_names: names?,
         interface_prefixes: prefixes?,
     })
 }

@@ -130,6 +130,7 @@ pub(super) fn plan_of_two_switches() -> Plan {
     let mut profiles = profile::read(&sources, &sink, &mut names);
     profiles.truncate(2);
     profiles[1].request.mab_password = MabPassword::Fixed;
+    profiles.iter_mut().for_each(|profile| profile.snmp = None);
     let at = Origin { file: "topology/x/site.toml".into(), line: 1 };
     let switch = |id: &str, number: u8| Switch {
         id: id.to_owned(),

@@ -32,6 +32,41 @@ pub fn clopper_pearson(found: u32, trials: u32) -> Interval {
     Interval { low, high }
 }
 
+/// The 95 % interval of the rate of events that were counted over an exposure, in events for each
+/// unit of it (Garwood, Biometrika 28, 1936). Where none was seen it is one-sided: the upper end is
+/// then 3.0 by the exposure, the rule of three.
+#[must_use]
+pub fn poisson(count: u32, exposure: f64) -> Interval {
+    if exposure <= 0.0 {
+        return Interval { low: 0.0, high: f64::INFINITY };
+    }
+    // The mean lies below this in any case that is counted here.
+    let most = 2.0 * f64::from(count) + 20.0;
+    let (low, high) = match count {
+        0 => (0.0, -(2.0 * TAIL).ln()),
+        count => (
+            most * search(|share| 1.0 - no_more(count - 1, share * most) < TAIL),
+            most * search(|share| no_more(count, share * most) > TAIL),
+        ),
+    };
+    Interval { low: low / exposure, high: high / exposure }
+}
+
+/// The chance of at most `count` events where `mean` are expected, summed in logarithms.
+fn no_more(count: u32, mean: f64) -> f64 {
+    if mean <= 0.0 {
+        return 1.0;
+    }
+    let (mut factorial, mut sum) = (0.0, 0.0);
+    for number in 0..=count {
+        if number > 0 {
+            factorial += f64::from(number).ln();
+        }
+        sum += (f64::from(number) * mean.ln() - mean - factorial).exp();
+    }
+    sum.min(1.0)
+}
+
 /// Where `below` stops being true.
 fn search(below: impl Fn(f64) -> bool) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
@@ -80,6 +115,19 @@ mod tests {
             assert!((interval.low - low).abs() < 1e-3, "{found}/{trials}: {interval:?}");
             assert!((interval.high - high).abs() < 1e-3, "{found}/{trials}: {interval:?}");
         }
+    }
+
+    /// Values of the published tables (Garwood; the rule of three for none).
+    #[test]
+    fn rates_are_those_of_the_tables() {
+        for (count, low, high) in
+            [(0, 0.0, 2.996), (1, 0.0253, 5.572), (5, 1.623, 11.668), (20, 12.217, 30.888)]
+        {
+            let interval = poisson(count, 1.0);
+            assert!((interval.low - low).abs() < 1e-2, "{count}: {interval:?}");
+            assert!((interval.high - high).abs() < 1e-2, "{count}: {interval:?}");
+        }
+        assert!((poisson(0, 1_000.0).high - 0.002_996).abs() < 1e-6);
     }
 
     proptest::proptest! {

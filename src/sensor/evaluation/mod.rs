@@ -7,7 +7,7 @@ mod manifest;
 mod score;
 mod trial;
 
-pub use interval::{Interval, clopper_pearson};
+pub use interval::{Interval, clopper_pearson, poisson};
 pub use manifest::{
     Claim, Class, Expected, MANIFEST_ROWS_MAX, Manifest, ManifestFault, ManifestFaultKind, Name,
     Row,

@@ -17,6 +17,13 @@ impl Times {
         self.0.insert(at, seconds);
     }
 
+    /// Adds all of another's.
+    pub fn extend(&mut self, other: &Self) {
+        for seconds in &other.0 {
+            self.add(*seconds);
+        }
+    }
+
     /// The smallest time that at least `share` of all reach (the nearest rank); `None` of none.
     #[must_use]
     #[expect(

@@ -41,7 +41,11 @@ fn operation(route: &Route, language: Language) -> Value {
             "name": name,
             "in": "path",
             "required": true,
-            "schema": { "type": "integer", "format": "int64", "minimum": 0 },
+            "schema": if name == "switch" {
+                json!({ "type": "string", "minLength": 1, "maxLength": 64 })
+            } else {
+                json!({ "type": "integer", "format": "int64", "minimum": 0 })
+            },
         }));
     }
     if route.searches {

@@ -135,6 +135,7 @@ impl Problem {
                 | FailureKind::GenerationUnknown
                 | FailureKind::GenerationForgotten
                 | FailureKind::SubjectUnknown
+                | FailureKind::SwitchUnknown
                 | FailureKind::ChangeUnknown
                 | FailureKind::AddressUnattached,
             ) => StatusCode::NOT_FOUND,
@@ -153,7 +154,8 @@ impl Problem {
                 | FailureKind::AcceptForeign
                 | FailureKind::SensorUnknown
                 | FailureKind::MarksFull
-                | FailureKind::SubjectAmbiguous,
+                | FailureKind::SubjectAmbiguous
+                | FailureKind::SwitchUnasked,
             ) => StatusCode::CONFLICT,
             Some(FailureKind::Stopping | FailureKind::ObservationUnkept) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -339,6 +341,48 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |_| Ok(Work::Command(Command::EnforceList)),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/switches",
+        role: ApiRole::Read,
+        summary: Text {
+            ja: "スイッチの表をどこまで読めているか(R17〜R19 の数も)",
+            en: "how far the tables of switches are read, with what R17 to R19 find",
+        },
+        body: None,
+        searches: false,
+        build: |_| Ok(Work::Command(Command::SwitchStatus { switch: None })),
+    },
+    Route {
+        method: Method::GET,
+        path: "/api/v1/switches/{switch}",
+        role: ApiRole::Read,
+        summary: Text {
+            ja: "一台のスイッチの表(MAC アドレス、隣接機器、ポート、違反)",
+            en: "the tables of one switch: addresses, neighbours, ports and findings",
+        },
+        body: None,
+        searches: false,
+        build: |asked| {
+            let switch = Some(asked.captured.clone().unwrap_or_default());
+            Ok(Work::Command(Command::SwitchStatus { switch }))
+        },
+    },
+    Route {
+        method: Method::POST,
+        path: "/api/v1/switches/{switch}/sweep",
+        role: ApiRole::Operate,
+        summary: Text {
+            ja: "一台のスイッチの表をすぐに読む",
+            en: "read the tables of one switch now",
+        },
+        body: None,
+        searches: false,
+        build: |asked| {
+            let switch = asked.captured.clone().unwrap_or_default();
+            Ok(Work::Command(Command::SwitchSweep { switch }))
+        },
     },
     Route {
         method: Method::GET,

@@ -9,6 +9,7 @@
 
 mod ng;
 mod octets;
+mod write;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -20,6 +21,7 @@ use crate::vocabulary::escape;
 use super::failure::{Failure, FailureKind};
 use ng::Interfaces;
 use octets::{Order, Source};
+pub use write::CaptureWriter;
 
 /// Octets of one frame; libpcap's own bound.
 pub const FRAME_OCTETS_MAX: usize = 262_144;

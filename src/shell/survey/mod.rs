@@ -26,7 +26,7 @@ use super::metrics::{CLIENT_UNKNOWN, Metrics};
 use super::service::Feed;
 use super::{Failure, FailureKind, random};
 use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
-use crate::survey::{Change, Judge, Listener, Notification, TrapFault, View};
+use crate::survey::{Change, Fault, Judge, Listener, Notification, TrapFault, View};
 use crate::vocabulary::{Mac, Moment, Random};
 use crate::wire::snmp::MESSAGE_OCTETS_MAX;
 use bounce::Order;
@@ -477,6 +477,9 @@ impl Running {
 
     fn viewed(&mut self, now: Moment, place: usize, began: Moment, view: View) {
         let Some(target) = self.targets.get_mut(place) else { return };
+        if !Judge::knows(&self.plan, target.index, &view) {
+            return self.failed(now, place, Some(Fault::OtherNames));
+        }
         let Some(sessions) = self.surroundings.feed.wired(&target.id) else {
             return self.failed(now, place, None);
         };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::bounce::Order;
-use crate::plan::{Forwarding, Plan, SnmpAccess, SnmpSecrets, Survey};
+use crate::plan::{Forwarding, InterfaceNames, Plan, SnmpAccess, SnmpSecrets, Survey};
 use crate::survey::{
     self, Access, Action, Agent, Bounce, BounceFault, Context, Fault, Hints, IgnoreReason, Sender,
     Sweep, View,
@@ -62,7 +62,8 @@ pub(super) struct Target {
     /// Where it stands in the queue.
     pub(super) scheduled: Duration,
     agent: Agent,
-    forwarding: Forwarding,
+    /// Where addresses and names of ports are found.
+    tables: (Forwarding, InterfaceNames),
     vlans: Vec<VlanId>,
     job: Job,
     next_sweep: Duration,
@@ -129,7 +130,7 @@ impl Target {
             story: Story::default(),
             scheduled: Duration::ZERO,
             agent: Agent::new(target, seed),
-            forwarding: snmp.forwarding,
+            tables: (snmp.forwarding, snmp.interface_names),
             vlans: switch.vlans.clone(),
             job: Job::Idle,
             next_sweep: Duration::ZERO,
@@ -265,7 +266,7 @@ impl Target {
             self.next_sweep = now.monotonic + settings.sweep - jitter;
             self.next_hint = now.monotonic + settings.hint;
             (self.story.began, self.story.before) = (now.monotonic, self.agent.requests());
-            let sweep = Box::new(Sweep::new(self.forwarding, &self.vlans));
+            let sweep = Box::new(Sweep::new(self.tables, &self.vlans));
             let question = sweep.question();
             self.job = Job::Sweep(sweep, now);
             question
@@ -400,7 +401,7 @@ mod tests {
             story: Story::default(),
             scheduled: Duration::ZERO,
             agent: Agent::new(asked, &[1; 32]),
-            forwarding: Forwarding::QBridge,
+            tables: (Forwarding::QBridge, InterfaceNames::IfName),
             vlans: Vec::new(),
             job: Job::Idle,
             next_sweep: Duration::ZERO,

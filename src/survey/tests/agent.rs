@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::{
     Access, Action, Agent, Answer, Context, Fault, IgnoreReason, Question, TIME_WINDOW_S,
 };
-use super::{ENGINE, at, columns, keys, number, pair, passphrase, run, set, target};
+use super::{ENGINE, at, columns, keys, mutations, number, pair, passphrase, run, set, target};
 use crate::simulation::{SnmpAgent, Vice};
 use crate::wire::snmp::report::Complaint;
 use crate::wire::snmp::{Binding, ErrorStatus, Oid, Pdu, PduKind, Value};
@@ -248,12 +248,7 @@ fn ignored(action: Action) -> IgnoreReason {
 fn what_proves_nothing_ends_no_wait() {
     let (switch, mut agent, answer) = awaiting();
     let now = at(1_001);
-    for length in 0..answer.len() {
-        ignored(agent.handle(now, &answer[..length]));
-    }
-    for octet in 0..answer.len() {
-        let mut bad = answer.clone();
-        bad[octet] ^= 1;
+    for bad in mutations(&answer) {
         ignored(agent.handle(now, &bad));
     }
     let pdu = Pdu::request(PduKind::Response, 1, Vec::new());

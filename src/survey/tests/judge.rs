@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::{Change, Judge, Neighbour, Rule, Station, Verdict, View};
+use super::super::{Change, Interface, Judge, Neighbour, Rule, Station, Verdict, View};
 use super::at;
 use crate::plan::tests::{NOW, shipped};
 use crate::plan::{HostMode, Plan, PortRole, compile};
@@ -290,7 +290,7 @@ fn r19_a_telephone_and_a_listed_access_point_are_no_bridges() {
 }
 
 #[test]
-fn ports_may_have_a_prefix_in_the_tables() {
+fn ports_may_have_a_prefix_or_an_end_of_their_own_in_the_tables() {
     let mut scene = Scene::new();
     let view = stations(&[station("GigabitEthernet 0/2", 2)]);
     let index = scene.index(SWITCH);
@@ -301,6 +301,24 @@ fn ports_may_have_a_prefix_in_the_tables() {
     scene.plan.profiles[profile].snmp.as_mut().unwrap().interface_prefixes =
         vec!["GigabitEthernet".to_owned()];
     assert_eq!(scene.twice(&view), [stranger("0/2", 2)]);
+    // As Junos calls the unit of an interface.
+    let mut scene = Scene::new();
+    let view = stations(&[station("GigabitEther 0/3.0", 3)]);
+    assert_eq!(scene.twice(&view), []);
+    scene.plan.profiles[profile].port.strip = ".0".to_owned();
+    assert_eq!(scene.twice(&view), [stranger("0/3", 3)]);
+}
+
+#[test]
+fn a_view_that_names_no_port_of_the_plan_is_known_for_it() {
+    let scene = Scene::new();
+    let named = |name: &str| {
+        let interfaces = [(name.to_owned(), Interface::default())];
+        View { interfaces: interfaces.into(), ..View::default() }
+    };
+    let knows = |name: &str| Judge::knows(&scene.plan, scene.index(SWITCH), &named(name));
+    assert!(knows("0/1") && knows("GigabitEther 0/1") && !knows("Gi0/1"));
+    assert!(!Judge::knows(&scene.plan, scene.index(SWITCH), &View::default()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use super::{Access, Agent, Answer, Context, Fault, Question, Sweep, Target, View};
-use crate::plan::{Forwarding, Snmp, SnmpAccess};
+use crate::plan::{Forwarding, InterfaceNames, Snmp, SnmpAccess};
 use crate::simulation::SnmpAgent;
 use crate::vocabulary::{Moment, Secret, Timestamp};
 use crate::wire::snmp::{Auth, MasterKeys, Oid, Privacy, Value};
@@ -86,6 +86,17 @@ pub(super) fn columns(answer: Result<Answer, Fault>) -> super::Columns {
     }
 }
 
+/// A message with each of its bits turned, cut at each octet, and with one octet more.
+pub(super) fn mutations(good: &[u8]) -> Vec<Vec<u8>> {
+    let turned = (0..good.len() * 8).map(|bit| {
+        let mut bad = good.to_vec();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        bad
+    });
+    let cut = (0..good.len()).map(|length| good[..length].to_vec());
+    turned.chain(cut).chain([[good, &[0]].concat()]).collect()
+}
+
 /// Writes one cell of a table.
 pub(super) fn set(switch: &mut SnmpAgent, context: &[u8], name: &str, index: &[u32], value: Value) {
     let name = name.parse::<Oid>().unwrap().child(index);
@@ -103,11 +114,11 @@ pub(super) fn words(text: &str) -> Value {
 pub(super) fn view(
     switch: &mut SnmpAgent,
     agent: &mut Agent,
-    forwarding: Forwarding,
+    tables: (Forwarding, InterfaceNames),
     vlans: &[u16],
 ) -> View {
     let vlans: Vec<_> = vlans.iter().filter_map(|it| crate::vocabulary::VlanId::new(*it)).collect();
-    let mut sweep = Sweep::new(forwarding, &vlans);
+    let mut sweep = Sweep::new(tables, &vlans);
     while let Some((context, question)) = sweep.question() {
         sweep.answered(run(switch, agent, at(1), context, question)).unwrap();
     }
@@ -124,6 +135,7 @@ pub(super) fn snmp() -> Snmp {
         timeout: Duration::from_secs(1),
         retries: 2,
         forwarding: Forwarding::QBridge,
+        interface_names: InterfaceNames::IfName,
         interface_prefixes: Vec::new(),
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::trap::SNMP_TRAP_OID;
+use super::super::notification::SNMP_TRAP_OID;
 use super::super::{Access, Listener, Notification, Sender, TrapFault};
-use super::{ENGINE, at, keys, passphrase};
+use super::{ENGINE, at, keys, mutations, passphrase};
 use crate::wire::snmp::report::Complaint;
 use crate::wire::snmp::{
     Binding, CommunityMessage, Keys, MasterKeys, Oid, Outgoing, Pdu, PduKind, Received, Scoped,
@@ -102,9 +102,40 @@ fn a_trap_is_believed_once_and_only_from_the_engine_that_was_read_in_time() {
     let unread = Sender { engine: None, ..sender(&access) };
     let heard = listener.handle(at(1), &octets, Some(unread));
     assert_eq!(heard.outcome, Err(TrapFault::OtherEngine));
-    for length in 0..octets.len() {
-        let heard = listener.handle(at(1), &octets[..length], Some(sender(&access)));
-        assert!(matches!(heard.outcome, Err(TrapFault::Malformed(_))));
+}
+
+/// A trap and an inform, each with every bit of it turned, cut everywhere and lengthened: none is
+/// believed, before the good one or after it, and the good one is believed all the same.
+#[test]
+fn no_changed_bit_cut_or_addition_of_a_notification_is_believed() {
+    let master = keys("maplesyrup");
+    let access = access(&master);
+    let mut own = Listener::new(at(0), "sekisho-1", 7);
+    let engine = own.engine().to_vec();
+    // What an inform must say of the time is in the answer to one that asks.
+    let asking = Letter { engine: &[], boots: 0, time: 0, user: "", keys: None, ..trap(&master) };
+    let told = own.handle(at(1), &asking.write(), Some(sender(&access))).reply.unwrap();
+    let Ok(Received::User(told)) = parse(&told) else { panic!("version 3") };
+    let inform = Letter {
+        engine: &engine,
+        boots: told.boots,
+        time: told.time,
+        keys: Some(master.localise(&engine)),
+        kind: PduKind::Inform,
+        ..trap(&master)
+    };
+    for letter in [trap(&master), inform] {
+        let good = letter.write();
+        let mut listener = Listener::new(at(0), "sekisho-1", 7);
+        let mut refuse_all = || {
+            for bad in mutations(&good) {
+                let heard = listener.handle(at(1), &bad, Some(sender(&access)));
+                assert!(heard.outcome.is_err(), "{bad:02x?}: {:?}", heard.outcome);
+            }
+            listener.handle(at(1), &good, Some(sender(&access))).outcome
+        };
+        assert_eq!(refuse_all(), Ok(Notification::LinkDown));
+        assert_eq!(refuse_all(), Err(TrapFault::Replayed));
     }
 }
 
@@ -174,6 +205,48 @@ fn version_2c_needs_the_community_and_the_address() {
     let master = keys("maplesyrup");
     let heard = listener.handle(at(1), &trap(&master).write(), Some(sender(&access)));
     assert_eq!(heard.outcome, Err(TrapFault::OtherVersion));
+}
+
+/// Names as net-snmp prints them, of the vendors' own MIB files.
+#[test]
+fn what_a_vendor_calls_a_change_of_its_table_is_known() {
+    let about = |name: &str| Notification::of(&notification(PduKind::Trap, name));
+    for name in [
+        "1.3.6.1.4.1.9.9.215.2.0.1",
+        "1.3.6.1.4.1.9.9.215.2.0.2",
+        "1.3.6.1.4.1.2636.3.40.1.7.2.0.1",
+        "1.3.6.1.4.1.25506.2.87.1.3.0.1",
+        "1.3.6.1.4.1.25506.2.87.1.4.0.1",
+        "1.3.6.1.4.1.25506.2.87.1.4.0.2",
+        "1.3.6.1.4.1.2011.10.2.87.1.3.0.1",
+        "1.3.6.1.4.1.2011.10.2.87.1.4.0.1",
+        "1.3.6.1.4.1.11.2.14.11.15.2.87.1.3.0.1",
+        "1.3.6.1.4.1.11.2.14.11.15.2.87.1.4.0.2",
+        "1.3.6.1.4.1.11.2.14.11.5.1.66.0.1",
+        "1.3.6.1.4.1.11.2.14.11.5.1.66.0.2",
+        "1.3.6.1.4.1.47196.4.1.1.3.19.0.1",
+        "1.3.6.1.4.1.2011.5.25.315.3.1",
+        "1.3.6.1.4.1.2011.5.25.315.3.5",
+        // DES-3200-26, DGS-3420, DXS-3326GSR.
+        "1.3.6.1.4.1.171.11.113.1.5.2.20.0.2",
+        "1.3.6.1.4.1.171.11.118.9.2.100.1.2.0.1",
+        "1.3.6.1.4.1.171.11.59.7.2.15.1.2.0.1",
+    ] {
+        assert_eq!(about(name), Notification::Addresses, "{name}");
+    }
+    assert_eq!(about("1.3.6.1.2.1.17.0.2"), Notification::SpanningTree);
+    assert_eq!(about("1.0.8802.1.1.2.0.0.1"), Notification::Neighbours);
+    assert_eq!(about("1.3.111.2.802.1.1.13.0.0.1"), Notification::Neighbours);
+    // A name beside those, longer than those, and of who has none.
+    for name in [
+        "1.3.6.1.4.1.9.9.215.2.0.3",
+        "1.3.6.1.4.1.9.9.215.2.0.1.1",
+        "1.3.6.1.4.1.171.11.118.9.2.100.1.2.0.2",
+        "1.3.6.1.4.1.171.12.118.9.2.100.1.2.0.1",
+        "1.3.6.1.4.1.21839.2.2.3.0.1",
+    ] {
+        assert_eq!(about(name), Notification::Other, "{name}");
+    }
 }
 
 proptest::proptest! {
