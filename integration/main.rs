@@ -30,6 +30,7 @@ mod radclient;
 mod render;
 mod sessions;
 mod storm;
+mod snmp;
 mod survey;
 mod sensor;
 mod tripwire;

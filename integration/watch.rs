@@ -2,7 +2,10 @@
 //! a real Chromium that believes the city's own authority, and a port that moves when the page
 //! says so. Switch, supplicant, sensor and SNMP agent are real as well.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::authenticator::Lab;
 use crate::city::printed;
@@ -27,7 +30,7 @@ impl Watched {
     }
 
     /// Has the tables of the switch read as they are now.
-    fn sweep(&self) -> serde_json::Value {
+    fn sweep(&self) -> Value {
         self.0.tell("tables", &[]);
         serde_json::from_str(&self.operator(&["switch", "sweep", "sw01", "--json"])).unwrap()
     }
@@ -62,10 +65,14 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     let flow = format!("ovs-ofctl add-flow {socket} in_port=port3,priority=50000,actions=NORMAL");
     let opened = lab.shell("sw", &flow);
     assert!(opened.status.success(), "{}", printed(&opened));
+    let stranger = ".0.0.94.0.83.153 ";
     lab.wait("stranger in the table", || {
         lab.shell("stranger", "ip addr replace 10.2.0.66/24 dev eth0; ping -c1 -W1 10.2.0.10");
-        watched.sweep()["r17"] == 1
+        lab.tell("tables", &[]);
+        fs::read_to_string(lab.path("tables")).unwrap().contains(stranger)
     });
+    // Nobody asks for a sweep from here on.
+    let learned = Instant::now();
 
     // A browser that knows no authority of the city goes no further.
     let names = [NAMES];
@@ -75,7 +82,7 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     let browser = Browser::start(lab.within("srv"), &names);
     browser.trust(&lab.path("site/secrets/authority/city.pem"));
     let token = lab.path("site/secrets/api/tester.operate.token");
-    log_in(&browser, PAGE, &std::fs::read_to_string(token).unwrap());
+    log_in(&browser, PAGE, &fs::read_to_string(token).unwrap());
     assert_eq!(browser.script("return location.protocol + isSecureContext"), "https:true");
     browser.go(&format!("{PAGE}/device?asset={PC}"));
     browser.wait_for("VLAN 110");
@@ -83,7 +90,7 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
         [("quarantine", "隔離しました", 900), ("release", "解除しました", 110)]
     {
         browser.write("#reason", "ラボの確認");
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         browser.press(&format!("button[value='{action}']"));
         browser.wait_for(said);
         lab.wait_for("port1", "authorised", vlan);
@@ -91,6 +98,16 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
         assert_eq!(lab.tag("port1"), vlan.to_string(), "as the switch itself has it");
         browser.wait_for(&format!("VLAN {vlan}"));
     }
+
+    let named = || fs::read_to_string(lab.path("serve.log")).unwrap().contains("SNMP-stranger");
+    while !named() {
+        assert!(learned.elapsed() < Duration::from_secs(60), "the stranger is not named");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let status: Value =
+        serde_json::from_str(&watched.operator(&["switch", "status", "sw01", "--json"])).unwrap();
+    let finding = json!({ "rule": "R17", "port": "port3", "subject": "00-00-5E-00-53-99", "vlan": 4094, "other": "" });
+    assert_eq!(status["findings"], json!([finding]), "{status}");
 
     // The sensor finds what is brought in behind the PC, and its port moves by itself.
     std::thread::sleep(Duration::from_secs(2));
