@@ -109,6 +109,11 @@ impl Browser {
         self.send("POST", "/url", Some(&json!({ "url": url })))["value"].clone()
     }
 
+    /// The cookies it keeps for the page it shows.
+    pub fn cookies(&self) -> Value {
+        self.send("GET", "/cookie", None)["value"].clone()
+    }
+
     /// From now on it believes certificates of an authority.
     pub fn trust(&self, authority: &Path) {
         let store = self.directory.path().join(".pki/nssdb");

@@ -84,6 +84,15 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     let token = lab.path("site/secrets/api/tester.operate.token");
     log_in(&browser, PAGE, &fs::read_to_string(token).unwrap());
     assert_eq!(browser.script("return location.protocol + isSecureContext"), "https:true");
+    // What the session hangs on is for this page alone; the language is nobody's secret.
+    let cookies = browser.cookies();
+    let kept = cookies.as_array().unwrap().iter().filter(|cookie| cookie["name"] != "lang");
+    for cookie in kept.clone() {
+        let (secure, script) = (&cookie["secure"], &cookie["httpOnly"]);
+        assert_eq!((secure, script), (&json!(true), &json!(true)), "{cookie}");
+        assert_eq!(cookie["sameSite"], "Strict", "{cookie}");
+    }
+    assert_eq!(kept.count(), 1, "{cookies}");
     browser.go(&format!("{PAGE}/device?asset={PC}"));
     browser.wait_for("VLAN 110");
     for (action, said, vlan) in
