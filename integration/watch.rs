@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::authenticator::Lab;
-use crate::city::printed;
+use crate::city::{printed, run};
 use crate::dashboards::Prometheus;
+use crate::metrics::as_documented;
 use crate::page::{Browser, log_in};
 
 const PAGE: &str = "https://radius.example.test:9813";
@@ -125,6 +126,9 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     std::thread::sleep(Duration::from_secs(2));
     lab.tell("attack", &["1"]);
     lab.wait_for("port1", "authorised", 900);
+    let metrics = run(lab.inside("srv", "curl").args(["-s", "http://127.0.0.1:9812/metrics"]));
+    let served = as_documented(&String::from_utf8(metrics.stdout).unwrap());
+    assert!(served.contains_key("sekisho_rogue_verdicts_total"), "{served:?}");
     let asked = prometheus.answers_panels(|_, _| true);
     println!("{asked} queries answered");
     assert!(asked > 60, "{asked}");
