@@ -246,7 +246,9 @@ class Lab:
                            'secret = "switches"\nport = 161\nrepetitions = 20\ntimeout_ms = 2000\nretries = 2\n'
                            'forwarding = "q-bridge"\ninterface_names = "if-name"\ninterface_prefixes = []\n')
         words = [(self.site / f"secrets/snmp/switches.{kind}").read_text().strip() for kind in ("auth", "priv")]
-        lines = [f"agentaddress udp:{SWITCH}:161", f"createUser sekisho SHA-256 {words[0]} AES {words[1]}", "rouser sekisho authpriv .1"]
+        lines = [f"agentaddress udp:{SWITCH}:161", f"createUser sekisho SHA-256 {words[0]} AES {words[1]}", "rouser sekisho authpriv -V SEKISHO"]
+        # No more than `sekisho render switch` gives away.
+        lines += [f"view SEKISHO included .{tree}" for tree in ("1.3.6.1.2.1", "1.0.8802")]
         lines += [f"pass_persist .{tree} /usr/bin/python3 {ROOT}/integration/survey_agent.py {self.at}/tables"
                   for tree in ("1.3.6.1.2.1.31", "1.3.6.1.2.1.2", "1.3.6.1.2.1.17", "1.0.8802")]
         configuration = self.at / "snmpd.conf"
