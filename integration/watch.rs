@@ -118,6 +118,9 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     let finding = json!({ "rule": "R17", "port": "port3", "subject": "00-00-5E-00-53-99", "vlan": 4094, "other": "" });
     assert_eq!(status["findings"], json!([finding]), "{status}");
 
+    browser.go(&format!("{PAGE}/site?id=honcho"));
+    browser.wait_for("R17 認証の無い MAC アドレス · port3 · 00-00-5E-00-53-99");
+
     // The sensor finds what is brought in behind the PC, and its port moves by itself.
     std::thread::sleep(Duration::from_secs(2));
     lab.tell("attack", &["1"]);
