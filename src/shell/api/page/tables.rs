@@ -15,7 +15,7 @@ const SHOWN_MAX: usize = 20;
 pub(super) async fn read(visit: &Visit<'_>, of: impl Fn(&str) -> bool) -> HashMap<String, Value> {
     let mut found = HashMap::new();
     let Ok(all) = visit.carry(Command::SwitchStatus { switch: None }).await else { return found };
-    for row in all["switches"].as_array().into_iter().flatten() {
+    for row in list(&all, "switches") {
         let Some(id) = row["switch"].as_str().filter(|id| of(id)) else { continue };
         let suspects = ["r17", "r18", "r19"].iter().any(|rule| row[rule].as_u64() > Some(0));
         let switch = Some(id.to_owned());
@@ -26,12 +26,16 @@ pub(super) async fn read(visit: &Visit<'_>, of: impl Fn(&str) -> bool) -> HashMa
     found
 }
 
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
 /// How the tables of a switch stand; nothing where it is not asked at all.
 pub(super) fn standing(visit: &Visit<'_>, status: Option<&Value>) -> Markup {
     let say = |ja, en| visit.say(ja, en);
     let Some(status) = status.filter(|it| it["state"] != "unasked") else { return html! {} };
     let fresh = status["state"] == "fresh";
-    let findings = status["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let findings = list(status, "findings");
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
     html! {
         p.quiet {
