@@ -20,11 +20,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
+use prometheus::IntCounterVec;
 use sekisho::access::{Access, Action, ReplyReason, Snapshot};
 use sekisho::authority::Authority;
 use sekisho::plan::{AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, Plan, compile};
 use sekisho::policy::{Evidence, decide};
 use sekisho::sensor::{CaptureTime, Captured, Knowledge, LinkType, Sensor, Vantage};
+use sekisho::shell::metrics::Metrics;
 use sekisho::simulation::network::{Size, generate};
 use sekisho::simulation::storm::{Method, Roster, roster_of};
 use sekisho::vocabulary::{
@@ -258,6 +260,71 @@ fn sensor(told: &mut Map<String, Value>) {
     told.insert("sensor_frame_us".to_owned(), json!(us));
 }
 
+/// What Prometheus is told after a busy day at 300 switches with 3,118 devices, each switch with
+/// every kind of request, reply, account, trap and half a dozen reasons of refusal.
+fn scrape(told: &mut Map<String, Value>) {
+    let size = Size { endpoints: 3_118, ..Size::LARGE };
+    let plan = compile(&generate(&size), NOW).plan.unwrap();
+    assert_eq!((plan.switches.len(), plan.devices.len()), (300, 3_118));
+    let metrics = Metrics::new().unwrap();
+    let refusals =
+        ["policy.unknown-device", "policy.wrong-place", "policy.no-rule", "cert.expired"];
+    for (number, switch) in (1_u64..).zip(&plan.switches) {
+        let id = switch.id.as_str();
+        let site = plan.site(switch.site).unwrap().id.as_str();
+        metrics.clients.with_label_values(&[id, site]).set(1);
+        metrics.last_request.with_label_values(&[id]).set(1.8e9);
+        metrics.snmp_sweep.with_label_values(&[id]).set(1.8e9);
+        metrics.fdb_minus_sessions.with_label_values(&[id]).set(0);
+        metrics.message_authenticator_missing.with_label_values(&[id]).inc();
+        let count = |family: &IntCounterVec, labels: &[&[&str]]| {
+            for rest in labels {
+                family.with_label_values(&[&[id], *rest].concat()).inc_by(number * 1_000);
+            }
+        };
+        count(
+            &metrics.requests,
+            &[&["access-request"], &["accounting-request"], &["status-server"]],
+        );
+        count(&metrics.replies, &[&["mab", "accept", "policy.admitted"], &["", "challenge", ""]]);
+        for method in ["mab", "eap-tls"] {
+            count(
+                &metrics.replies,
+                &refusals.map(|reason| [method, "reject", reason]).each_ref().map(|it| &it[..]),
+            );
+        }
+        for environment in &plan.environments {
+            count(
+                &metrics.decisions,
+                &[&[&environment.id, "admit"], &[&environment.id, "quarantine"]],
+            );
+        }
+        count(&metrics.decisions, &[&["", "refuse"]]);
+        count(&metrics.ignored, &[&["not-authentic"], &["malformed"]]);
+        count(
+            &metrics.coa,
+            &[&["disconnect", "ack"], &["disconnect", "timeout"], &["reauthenticate", "ack"]],
+        );
+        count(&metrics.accounts, &[&["start", "kept"], &["stop", "kept"], &["interim", "kept"]]);
+        count(&metrics.snmp_errors, &[&["silent"]]);
+        count(&metrics.snmp_traps, &[&["link-up"], &["link-down"], &["addresses"], &["other"]]);
+        count(&metrics.snmp_ignored, &[&["nothing-asked"]]);
+    }
+    for site in &plan.sites {
+        for environment in &plan.environments {
+            metrics.attached.with_label_values(&[&site.id, &environment.id]).set(26);
+        }
+    }
+    let text = metrics.render();
+    told.insert("scrape_300_octets".to_owned(), json!(text.len()));
+    told.insert("scrape_300_us".to_owned(), json!(each(20, || drop(black_box(metrics.render())))));
+    // The least that any answer of so many octets costs.
+    told.insert(
+        "scrape_300_copy_us".to_owned(),
+        json!(each(200, || drop(black_box(text.clone())))),
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
@@ -267,6 +334,7 @@ fn main() {
     radius(&small, &first, &mut told);
     policy(&small, &mut told);
     sensor(&mut told);
+    scrape(&mut told);
     if has("--large") {
         let large = city(200_000, &mut told);
         swap(&large, 200_000, &mut told);

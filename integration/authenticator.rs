@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::city::{printed, root, run};
+use crate::city::{Within, printed, root, run};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The authenticator's address, and where each environment's web server is.
@@ -46,10 +46,13 @@ impl Lab {
         PathBuf::from(format!("/tmp/sekisho-lab-{}", self.0)).join(relative)
     }
 
+    /// The namespace of a part of the lab.
+    pub fn within(&self, role: &str) -> Within {
+        Within(Some(format!("{}-{role}", self.0)))
+    }
+
     pub fn inside(&self, role: &str, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &format!("{}-{role}", self.0), program]);
-        command
+        self.within(role).command(program)
     }
 
     /// Runs a shell line in a namespace.

@@ -58,6 +58,19 @@ pub fn run(command: &mut Command) -> Output {
         .unwrap_or_else(|error| panic!("{} must be installed: {error}", program.display()))
 }
 
+/// Where a program runs: on this machine, or in a namespace of it.
+#[derive(Clone, Default)]
+pub struct Within(pub Option<String>);
+
+impl Within {
+    pub fn command(&self, program: &str) -> Command {
+        let Some(namespace) = &self.0 else { return Command::new(program) };
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, program]);
+        command
+    }
+}
+
 /// What a program printed, both ways.
 pub fn printed(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);

@@ -13,7 +13,7 @@ use sekisho::vocabulary::Language;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::city::{printed, root, run};
+use crate::city::{Within, printed, root, run};
 use crate::metrics::{Demonstration, promtool};
 
 /// How long Prometheus may take for anything: recording rules are evaluated once a minute.
@@ -110,14 +110,15 @@ fn the_shipped_dashboards_are_the_programs_own_in_both_languages() {
 }
 
 /// A real Prometheus that scrapes one target.
-struct Prometheus {
+pub struct Prometheus {
     child: Child,
     base: String,
+    within: Within,
     _directory: TempDir,
 }
 
 impl Prometheus {
-    fn new(target: &str) -> Self {
+    pub fn new(target: &str, within: Within) -> Self {
         let directory = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let rules = root().join("config/prometheus");
@@ -130,17 +131,18 @@ impl Prometheus {
         let at = |name: &str| directory.path().join(name);
         fs::write(at("prometheus.yml"), config).unwrap();
         let show = |name: &str, path: &Path| format!("--{name}={}", path.display());
-        let mut command = Command::new("prometheus");
+        let mut command = within.command("prometheus");
         command.arg(show("config.file", &at("prometheus.yml")));
         command.arg(show("storage.tsdb.path", &at("data")));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.unwrap_or_else(|error| panic!("prometheus must be installed: {error}"));
-        Self { child, base: format!("http://127.0.0.1:{port}"), _directory: directory }
+        let base = format!("http://127.0.0.1:{port}");
+        Self { child, base, within, _directory: directory }
     }
 
     fn ask(&self, path: &str, query: Option<&str>) -> Value {
-        let mut command = Command::new("curl");
+        let mut command = self.within.command("curl");
         command.args(["-sS", "-G", "--max-time", "10", &format!("{}{path}", self.base)]);
         if let Some(query) = query {
             command.args(["--data-urlencode", &format!("query={query}")]);
@@ -156,12 +158,46 @@ impl Prometheus {
         result.iter().map(|each| each["value"][1].as_str().unwrap().parse().unwrap()).collect()
     }
 
-    fn wait_for(&self, what: &str, query: &str) {
+    pub fn wait_for(&self, what: &str, query: &str) {
         let end = Instant::now() + PATIENCE;
         while self.values(query).is_empty() {
             assert!(Instant::now() < end, "no {what}");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+impl Prometheus {
+    /// Has every panel answered that `concerns`, by the name of its file and its query; gives how
+    /// many queries that were.
+    pub fn answers_panels(&self, concerns: impl Fn(&str, &str) -> bool) -> usize {
+        let mut asked = 0;
+        for (file, text) in dashboards(Language::English) {
+            let dashboard: Value = serde_json::from_str(&text).unwrap();
+            for panel in dashboard["panels"].as_array().unwrap() {
+                for target in panel["targets"].as_array().unwrap() {
+                    let query = target["expr"].as_str().unwrap();
+                    if !concerns(&file, query) {
+                        continue;
+                    }
+                    let query = query.replace("$site", ".*").replace("$environment", ".*");
+                    let query = query.replace("$__rate_interval", "2m");
+                    // What grows takes two scrapes to show.
+                    let end = Instant::now() + PATIENCE;
+                    loop {
+                        let values = self.values(&query);
+                        if values.iter().any(|value| value.is_finite()) {
+                            break;
+                        }
+                        let title = &panel["title"];
+                        assert!(Instant::now() < end, "{file} {title}: {query}: {values:?}");
+                        std::thread::sleep(Duration::from_millis(200));
+                    }
+                    asked += 1;
+                }
+            }
+        }
+        asked
     }
 }
 
@@ -178,36 +214,19 @@ fn a_real_prometheus_answers_every_panel_and_no_rule_breaks() {
     let mut demonstration = Demonstration::begin();
     // Prometheus is to see the figures grow, and takes seconds to its first scrape.
     demonstration.signal("STOP");
-    let prometheus = Prometheus::new(&demonstration.address);
+    let prometheus = Prometheus::new(&demonstration.address, Within::default());
     prometheus.wait_for("attempt", "up");
     demonstration.signal("CONT");
     prometheus.wait_for("scrape", "sekisho_build_info");
     demonstration.finish();
     prometheus.wait_for("decisions", "sum(sekisho_decisions_total) > 3000");
     prometheus.wait_for("sessions", "sum(sekisho_attached_sessions) > 3000");
-    let mut asked = 0;
-    for (file, text) in dashboards(Language::English) {
-        let dashboard: Value = serde_json::from_str(&text).unwrap();
-        for panel in dashboard["panels"].as_array().unwrap() {
-            for target in panel["targets"].as_array().unwrap() {
-                let query = target["expr"].as_str().unwrap();
-                let query = query.replace("$site", ".*").replace("$environment", ".*");
-                let query = query.replace("$__rate_interval", "2m");
-                // What grows takes two scrapes to show.
-                let end = Instant::now() + PATIENCE;
-                loop {
-                    let values = prometheus.values(&query);
-                    if values.iter().any(|value| value.is_finite()) {
-                        break;
-                    }
-                    assert!(Instant::now() < end, "{file} {}: {query}: {values:?}", panel["title"]);
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                asked += 1;
-            }
-        }
-    }
-    assert!(asked > 35, "{asked}");
+    // No switch has tables here and no sensor watches: the lab answers for those, but what merely
+    // did not happen is a nought here as well.
+    let asked = prometheus.answers_panels(|file, query| {
+        !matches!(file, "en/tables.json" | "en/sensors.json") || query.ends_with("or vector(0)")
+    });
+    assert!(asked > 45, "{asked}");
     let until = Instant::now() + PATIENCE;
     let rules = loop {
         let rules = prometheus.ask("/api/v1/rules", None);

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use sekisho::vocabulary::{Secret, SwitchIndex, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::city::{City, SERVER_NAME, Server, now, printed, root, run, secret};
+use crate::city::{City, SERVER_NAME, Server, Within, now, printed, root, run, secret};
 use crate::operate::json as told;
 use crate::sessions::Switch;
 
@@ -29,25 +30,36 @@ const RECORDS: usize = 100_000;
 const PAGE_MAX: Duration = Duration::from_secs(5);
 
 /// A Chromium behind its driver.
-struct Browser {
+pub struct Browser {
     driver: Child,
     session: String,
+    within: Within,
     directory: TempDir,
 }
 
 impl Browser {
     fn new() -> Self {
+        Self::start(Within::default(), &[])
+    }
+
+    /// One that runs in a namespace; its home is empty, so that it trusts nobody of its own
+    /// accord but whom [`Browser::trust`] names.
+    pub fn start(within: Within, arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new("chromedriver");
-        command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = within.command("chromedriver");
+        command
+            .env("HOME", directory.path())
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let driver = command.spawn();
         let driver =
             driver.unwrap_or_else(|error| panic!("chromium-driver must be installed: {error}"));
         let base = format!("http://127.0.0.1:{port}/session");
-        let mut browser = Self { driver, session: base.clone(), directory };
+        let mut browser = Self { driver, session: base.clone(), within, directory };
         let profile = format!("--user-data-dir={}", browser.directory.path().display());
-        let words = [
+        let own = [
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -60,6 +72,7 @@ impl Browser {
             "--lang=ja",
             &profile,
         ];
+        let words: Vec<&str> = own.into_iter().chain(arguments.iter().copied()).collect();
         let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": words } } } });
         let end = Instant::now() + PATIENCE;
         let begun = loop {
@@ -75,7 +88,7 @@ impl Browser {
     }
 
     fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let mut command = Command::new("curl");
+        let mut command = self.within.command("curl");
         command.args(["-s", "--max-time", "60", "-X", method]);
         if let Some(body) = body {
             command.args(["-H", "Content-Type: application/json", "-d", &body.to_string()]);
@@ -84,15 +97,39 @@ impl Browser {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
-    fn go(&self, url: &str) -> Duration {
+    pub fn go(&self, url: &str) -> Duration {
         let begun = Instant::now();
-        let answer = self.send("POST", "/url", Some(&json!({ "url": url })));
-        assert!(answer["value"].is_null(), "{url}: {answer}");
+        let answer = self.try_go(url);
+        assert!(answer.is_null(), "{url}: {answer}");
         begun.elapsed()
     }
 
+    /// What went wrong, if anything did.
+    pub fn try_go(&self, url: &str) -> Value {
+        self.send("POST", "/url", Some(&json!({ "url": url })))["value"].clone()
+    }
+
+    /// The cookies it keeps for the page it shows.
+    pub fn cookies(&self) -> Value {
+        self.send("GET", "/cookie", None)["value"].clone()
+    }
+
+    /// From now on it believes certificates of an authority.
+    pub fn trust(&self, authority: &Path) {
+        let store = self.directory.path().join(".pki/nssdb");
+        fs::create_dir_all(&store).unwrap();
+        let store = format!("sql:{}", store.display());
+        for arguments in [
+            vec!["-N", "--empty-password"],
+            vec!["-A", "-n", "city", "-t", "C,,", "-i", authority.to_str().unwrap()],
+        ] {
+            let done = run(Command::new("certutil").args(["-d", &store]).args(arguments));
+            assert!(done.status.success(), "{}", printed(&done));
+        }
+    }
+
     /// What a script gives back.
-    fn script(&self, script: &str) -> Value {
+    pub fn script(&self, script: &str) -> Value {
         let body = json!({ "script": script, "args": [] });
         self.send("POST", "/execute/sync", Some(&body))["value"].clone()
     }
@@ -111,18 +148,18 @@ impl Browser {
         }
     }
 
-    fn write(&self, css: &str, text: &str) {
+    pub fn write(&self, css: &str, text: &str) {
         let path = format!("/element/{}/value", self.element(css));
         self.send("POST", &path, Some(&json!({ "text": text })));
     }
 
-    fn press(&self, css: &str) {
+    pub fn press(&self, css: &str) {
         let path = format!("/element/{}/click", self.element(css));
         let answer = self.send("POST", &path, Some(&json!({})));
         assert!(answer["value"].is_null(), "{css}: {answer}");
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.script("return document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
@@ -131,7 +168,7 @@ impl Browser {
         path.as_str().unwrap_or_default().to_owned()
     }
 
-    fn wait_for(&self, text: &str) {
+    pub fn wait_for(&self, text: &str) {
         let end = Instant::now() + PATIENCE;
         while !self.text().contains(text) {
             assert!(Instant::now() < end, "no {text}: {}", self.text());
@@ -216,7 +253,7 @@ fn fill(city: &mut City, server: &Server) {
     fleet::drive(&mut fleet, |_, _| {}).unwrap();
 }
 
-fn log_in(browser: &Browser, base: &str, token: &str) {
+pub fn log_in(browser: &Browser, base: &str, token: &str) {
     browser.go(&format!("{base}/?lang=ja"));
     assert_eq!(browser.path(), "/login");
     browser.write("#token", token.trim());

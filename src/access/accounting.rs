@@ -158,7 +158,7 @@ impl Accounting {
             answer,
         };
         let remembered = Reply::Awaited;
-        self.duplicates.remember(now.monotonic, source.ip(), duplicate, authenticator, remembered);
+        self.duplicates.remember(now.monotonic, duplicate, authenticator, remembered);
         Ok(AccountAction::Pending(Box::new(pending)))
     }
 

@@ -10,8 +10,10 @@ use crate::wire::radius::Code;
 
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
 const REMEMBERED_S: u64 = 30;
-/// Answers remembered for one client, so that no switch can push out another's.
-const PER_CLIENT_ANSWERS_MAX: usize = 4096;
+/// Answers remembered for one client at most and at least, so that no switch can push out
+/// another's; between them each has its part of what is remembered altogether.
+const PER_CLIENT_ANSWERS: (usize, usize) = (1024, 4096);
+const ANSWERS_MAX: usize = 131_072;
 
 /// What makes two datagrams the same request, apart from the authenticator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,18 +27,32 @@ pub(super) struct Key {
 /// The answers given lately, by worker.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    answers: HashMap<Key, Answer>,
-    /// Order of arrival for expiry; a key replaced since carries another number.
-    order: HashMap<IpAddr, VecDeque<(u64, Key)>>,
-    arrivals: u64,
+    clients: HashMap<IpAddr, Client>,
+    /// Our own addresses.
+    locals: Vec<SocketAddr>,
 }
+
+/// The answers given to one client.
+#[derive(Debug, Default)]
+struct Client {
+    /// In the order of arrival.
+    answers: VecDeque<Answer>,
+    /// The arrival of the first of them, counted from the beginning.
+    first: usize,
+    /// Which arrival a request was.
+    arrivals: HashMap<Request, usize>,
+}
+
+/// A [`Key`] at one client: place of our address, its port, code and identifier.
+type Request = (usize, u16, u8, u8);
 
 #[derive(Debug)]
 struct Answer {
-    arrival: u64,
+    request: Request,
     authenticator: [u8; 16],
     at: Duration,
-    reply: Reply,
+    /// `None` once it was forgotten, or another took its place.
+    reply: Option<Reply>,
 }
 
 /// An answer as it was sent; one to MAC authentication is kept in place.
@@ -56,73 +72,105 @@ pub(super) enum Reply {
 impl Duplicates {
     /// What became of this very request, if it was seen lately.
     pub(super) fn find(&self, now: Duration, key: &Key, authenticator: [u8; 16]) -> Option<&Reply> {
-        let answer = self.answers.get(key)?;
-        (answer.authenticator == authenticator && !expired(answer.at, now)).then_some(&answer.reply)
+        let client = self.clients.get(&key.source.ip())?;
+        let answer = client.answers.get(client.place(self.request(key)?)?)?;
+        let same = answer.authenticator == authenticator && !expired(answer.at, now);
+        answer.reply.as_ref().filter(|_| same)
     }
 
     /// Remembers what became of a request, in place of any older one with the same key.
     pub(super) fn remember(
         &mut self,
         now: Duration,
-        client: IpAddr,
         key: Key,
         authenticator: [u8; 16],
         reply: Reply,
     ) {
-        self.arrivals += 1;
-        let arrival = self.arrivals;
-        let answer = Answer { arrival, authenticator, at: now, reply };
-        self.answers.insert(key, answer);
-        let order = self.order.entry(client).or_default();
-        order.push_back((arrival, key));
-        while let Some((oldest, key)) = order.front().copied() {
-            let stale = self
-                .answers
-                .get(&key)
-                .is_none_or(|answer| answer.arrival != oldest || expired(answer.at, now));
-            if !stale && order.len() <= PER_CLIENT_ANSWERS_MAX {
-                break;
-            }
-            order.pop_front();
-            if self.answers.get(&key).is_some_and(|answer| answer.arrival == oldest) {
-                self.answers.remove(&key);
-            }
-        }
+        let request = self.request(&key).unwrap_or_else(|| {
+            self.locals.push(key.local);
+            (self.locals.len() - 1, key.source.port(), key.code, key.identifier)
+        });
+        let (least, most) = PER_CLIENT_ANSWERS;
+        let most = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
+        let client = self.clients.entry(key.source.ip()).or_default();
+        client.forget(request);
+        let full = client.answers.len() >= most;
+        client.make_room(now, full);
+        client.arrivals.insert(request, client.first + client.answers.len());
+        client.answers.push_back(Answer { request, authenticator, at: now, reply: Some(reply) });
     }
 
     /// Records the octets of an answer that was awaited; false when a newer request has taken
     /// its place, whose answer this is not.
     pub(super) fn answered(&mut self, key: &Key, authenticator: [u8; 16], reply: &[u8]) -> bool {
-        match self.answers.get_mut(key) {
-            Some(answer) if answer.authenticator == authenticator => {
-                answer.reply = Reply::Sent(Sent::from_slice(reply));
-                true
-            }
-            _ => false,
-        }
+        let answer = self.answer(key).filter(|answer| answer.authenticator == authenticator);
+        answer.is_some_and(|answer| {
+            answer.reply = Some(Reply::Sent(Sent::from_slice(reply)));
+            true
+        })
     }
 
     /// Forgets every Access-Accept: what let somebody in may do so no longer, and a copy is to be
     /// decided like a new request.
     pub(super) fn forget_accepts(&mut self) {
-        let accept = |reply: &Reply| match reply {
-            Reply::Sent(octets) => octets.first() == Some(&Code::AccessAccept.get()),
-            Reply::Awaited | Reply::Silence => false,
-        };
-        self.answers.retain(|_, answer| !accept(&answer.reply));
+        for answer in self.clients.values_mut().flat_map(|client| client.answers.iter_mut()) {
+            answer.reply.take_if(|reply| match reply {
+                Reply::Sent(octets) => octets.first() == Some(&Code::AccessAccept.get()),
+                Reply::Awaited | Reply::Silence => false,
+            });
+        }
     }
 
     /// Forgets a request that was awaited and will not be answered: its next copy is new.
     pub(super) fn forget(&mut self, key: &Key, authenticator: [u8; 16]) {
-        if self.answers.get(key).is_some_and(|answer| answer.authenticator == authenticator) {
-            self.answers.remove(key);
+        if let Some(answer) = self.answer(key).filter(|it| it.authenticator == authenticator) {
+            answer.reply = None;
         }
+    }
+
+    fn request(&self, key: &Key) -> Option<Request> {
+        let local = self.locals.iter().position(|local| *local == key.local)?;
+        Some((local, key.source.port(), key.code, key.identifier))
+    }
+
+    /// What is still remembered of a request.
+    fn answer(&mut self, key: &Key) -> Option<&mut Answer> {
+        let request = self.request(key)?;
+        let client = self.clients.get_mut(&key.source.ip())?;
+        let place = client.place(request)?;
+        client.answers.get_mut(place).filter(|answer| answer.reply.is_some())
     }
 
     /// Answers held for `client`.
     #[cfg(test)]
     fn held(&self, client: IpAddr) -> usize {
-        self.order.get(&client).map_or(0, VecDeque::len)
+        self.clients.get(&client).map_or(0, |client| client.answers.len())
+    }
+}
+
+impl Client {
+    fn place(&self, request: Request) -> Option<usize> {
+        self.arrivals.get(&request)?.checked_sub(self.first)
+    }
+
+    fn forget(&mut self, request: Request) {
+        if let Some(answer) = self.place(request).and_then(|place| self.answers.get_mut(place)) {
+            answer.reply = None;
+        }
+    }
+
+    /// Lets go of what is old or forgotten, and of the oldest where there is no room.
+    fn make_room(&mut self, now: Duration, mut full: bool) {
+        while let Some(oldest) = self.answers.front()
+            && (full || oldest.reply.is_none() || expired(oldest.at, now))
+        {
+            if self.arrivals.get(&oldest.request) == Some(&self.first) {
+                self.arrivals.remove(&oldest.request);
+            }
+            self.answers.pop_front();
+            self.first += 1;
+            full = false;
+        }
     }
 }
 
@@ -137,7 +185,7 @@ mod tests {
     use super::*;
 
     fn key(port: u16, identifier: u8) -> Key {
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let address = |port| SocketAddr::from((CLIENT, port));
         Key { source: address(port), local: address(1812), code: 1, identifier }
     }
 
@@ -147,7 +195,7 @@ mod tests {
     #[test]
     fn dup_1_the_same_request_finds_its_octets_until_they_are_old() {
         let mut duplicates = Duplicates::default();
-        duplicates.remember(NOW, CLIENT, key(1, 7), [1; 16], Reply::Sent(smallvec![2]));
+        duplicates.remember(NOW, key(1, 7), [1; 16], Reply::Sent(smallvec![2]));
         let find =
             |s, key, auth| duplicates.find(NOW + Duration::from_secs(s), &key, [auth; 16]).cloned();
         assert_eq!(find(0, key(1, 7), 1), Some(Reply::Sent(smallvec![2])));
@@ -160,9 +208,9 @@ mod tests {
     #[test]
     fn dup_2_a_new_authenticator_is_a_new_request() {
         let mut duplicates = Duplicates::default();
-        duplicates.remember(NOW, CLIENT, key(1, 7), [1; 16], Reply::Awaited);
+        duplicates.remember(NOW, key(1, 7), [1; 16], Reply::Awaited);
         assert_eq!(duplicates.find(NOW, &key(1, 7), [2; 16]), None);
-        duplicates.remember(NOW, CLIENT, key(1, 7), [2; 16], Reply::Silence);
+        duplicates.remember(NOW, key(1, 7), [2; 16], Reply::Silence);
         assert!(!duplicates.answered(&key(1, 7), [1; 16], &[9]), "the late result is discarded");
         assert_eq!(duplicates.find(NOW, &key(1, 7), [2; 16]), Some(&Reply::Silence));
     }
@@ -171,17 +219,61 @@ mod tests {
     fn dup_4_a_busy_client_pushes_out_only_its_own() {
         let mut duplicates = Duplicates::default();
         let other = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-        duplicates.remember(NOW, other, key(9, 9), [9; 16], Reply::Silence);
+        let of_other = Key { source: SocketAddr::from((other, 9)), ..key(9, 9) };
+        duplicates.remember(NOW, of_other, [9; 16], Reply::Silence);
         for port in 0..40 {
             for identifier in 0..=255 {
                 let key = key(1000 + port, identifier);
-                duplicates.remember(NOW, CLIENT, key, [0; 16], Reply::Silence);
+                duplicates.remember(NOW, key, [0; 16], Reply::Silence);
             }
         }
-        assert_eq!(duplicates.held(CLIENT), PER_CLIENT_ANSWERS_MAX);
-        assert_eq!(duplicates.find(NOW, &key(9, 9), [9; 16]), Some(&Reply::Silence));
+        assert_eq!(duplicates.held(CLIENT), PER_CLIENT_ANSWERS.1);
+        assert_eq!(duplicates.find(NOW, &of_other, [9; 16]), Some(&Reply::Silence));
         let later = NOW + Duration::from_secs(60);
-        duplicates.remember(later, CLIENT, key(1, 1), [0; 16], Reply::Silence);
+        duplicates.remember(later, key(1, 1), [0; 16], Reply::Silence);
         assert_eq!(duplicates.held(CLIENT), 1, "old answers leave when a new one comes");
+    }
+
+    #[test]
+    fn many_clients_share_what_is_remembered_and_the_latest_is_always_there() {
+        let mut duplicates = Duplicates::default();
+        let key = |client: u8, number: u16| {
+            let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
+            Key { source, ..key(0, (number % 256) as u8) }
+        };
+        for number in 0..1_200 {
+            for client in 0..200 {
+                let reply = Reply::Sent(smallvec![client]);
+                duplicates.remember(NOW, key(client, number), [client; 16], reply);
+                let latest = duplicates.find(NOW, &key(client, number), [client; 16]);
+                assert_eq!(latest, Some(&Reply::Sent(smallvec![client])));
+            }
+        }
+        for client in 0..200 {
+            assert_eq!(duplicates.held([10, 0, 0, client].into()), PER_CLIENT_ANSWERS.0);
+            let arrivals = &duplicates.clients[&[10, 0, 0, client].into()].arrivals;
+            assert_eq!(arrivals.len(), PER_CLIENT_ANSWERS.0, "nothing else is left behind");
+        }
+        assert_eq!(duplicates.find(NOW, &key(7, 100), [7; 16]), None, "the oldest went");
+    }
+
+    #[test]
+    fn what_was_forgotten_is_new_and_what_took_its_place_stays() {
+        let mut duplicates = Duplicates::default();
+        let accept = Reply::Sent(smallvec![Code::AccessAccept.get(), 1]);
+        duplicates.remember(NOW, key(1, 1), [1; 16], accept.clone());
+        duplicates.remember(NOW, key(1, 2), [2; 16], Reply::Awaited);
+        duplicates.forget(&key(1, 2), [3; 16]);
+        assert_eq!(duplicates.find(NOW, &key(1, 2), [2; 16]), Some(&Reply::Awaited));
+        duplicates.forget(&key(1, 2), [2; 16]);
+        assert_eq!(duplicates.find(NOW, &key(1, 2), [2; 16]), None);
+        assert!(!duplicates.answered(&key(1, 2), [2; 16], &[9]));
+        duplicates.forget_accepts();
+        assert_eq!(duplicates.find(NOW, &key(1, 1), [1; 16]), None);
+        duplicates.remember(NOW, key(1, 1), [4; 16], accept.clone());
+        let later = NOW + Duration::from_secs(60);
+        duplicates.remember(later, key(1, 1), [5; 16], accept.clone());
+        assert_eq!(duplicates.held(CLIENT), 1);
+        assert_eq!(duplicates.find(later, &key(1, 1), [5; 16]), Some(&accept));
     }
 }

@@ -101,6 +101,11 @@ impl DecisionRecord {
         self.plan.device(self.because.device?)
     }
 
+    /// The registered computer's name.
+    fn host(&self) -> Option<&str> {
+        self.device().map(|device| device.computer.as_str()).filter(|name| !name.is_empty())
+    }
+
     /// The id of the environment entered.
     #[must_use]
     pub fn environment(&self) -> Option<&str> {
@@ -133,7 +138,7 @@ impl DecisionRecord {
             environment: self.environment(),
             generation: self.generation,
             grant: grant.map(|grant| grant.id.as_str()),
-            host: device.map(|device| device.computer.as_str()).filter(|name| !name.is_empty()),
+            host: self.host(),
             identity: self.identity(),
             mac: self.mac.map(|mac| mac.to_string()),
             method: self.method,
@@ -169,6 +174,7 @@ impl DecisionRecord {
             "method" => Some(self.method),
             "section" => self.device().map(|device| device.section.as_str()),
             "asset" => self.device().map(|device| device.asset.as_str()),
+            "host" => self.host(),
             "environment" => self.environment(),
             _ => None,
         };

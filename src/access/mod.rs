@@ -187,8 +187,7 @@ impl Access {
         let packet = &packet;
         let request = Request { snapshot: &snapshot, switch, client, key, packet, source, local };
         let remember = |access: &mut Self, reply| {
-            let ip = source.ip();
-            access.duplicates.remember(now.monotonic, ip, duplicate, authenticator, reply);
+            access.duplicates.remember(now.monotonic, duplicate, authenticator, reply);
         };
         let answer = match self.admit(now, &request, reply) {
             Ok(answer) => answer,

@@ -185,8 +185,11 @@ const PASSPHRASES: [(&str, &str); 2] = [("auth", "auth"), ("priv", "privacy")];
 fn passphrases(secrets: &Path, name: &str, console: &mut Console) -> Result<(), Refusal> {
     plain_name(name)?;
     let directory = room(secrets, "snmp")?;
-    for (ending, _) in PASSPHRASES {
-        write(&directory.join(format!("{name}.{ending}")))?;
+    let files = PASSPHRASES.map(|(ending, _)| directory.join(format!("{name}.{ending}")));
+    // One of two may have been lost; where both are there nothing is to be made.
+    let whole = files.iter().all(|path| path.exists());
+    for path in files.iter().filter(|path| whole || !path.exists()) {
+        write(path)?;
     }
     let text = Text {
         ja: "{path} に {name}.auth と {name}.priv を作りました。`sekisho secret show --snmp {name}` で表示してスイッチに設定し、`sekisho reload` で読み始めます",
@@ -427,7 +430,10 @@ mod tests {
         let (auth, privacy) = (word("auth"), word("priv"));
         assert!(auth != privacy && !printed.contains(&auth) && !printed.contains(&privacy));
         assert_eq!(run_with(secrets, &["snmp", "switches"]).0, 1, "never overwritten");
-        assert_eq!((word("auth"), word("priv")), (auth.clone(), privacy.clone()));
+        fs::remove_file(secrets.join("snmp/switches.priv")).unwrap();
+        assert_eq!(run_with(secrets, &["snmp", "switches"]).0, DONE);
+        assert_eq!(word("auth"), auth, "the other is made anew");
+        let privacy = word("priv");
         assert_eq!(run_with(secrets, &["show", "--snmp", "switches"]).0, WRONG_USE, "no terminal");
         let (code, printed) = run_with(secrets, &["show", "--snmp", "switches", "--yes"]);
         assert_eq!((code, printed), (DONE, format!("auth    {auth}\nprivacy {privacy}\n")));

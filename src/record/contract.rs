@@ -219,14 +219,14 @@ pub fn agrees_with_memory<S: Store>(open: impl Fn() -> S)
 where
     S::Error: Debug,
 {
-    let act = (0_u8..7, 0_u8..4, 0_i64..200, 0_u64..6);
+    let act = (0_u8..7, 0_u8..4, 0_i64..4000, 0_u64..6);
     let acts = proptest::collection::vec(act, 1..60);
     let config = ProptestConfig::with_cases(24);
-    proptest!(config, |(acts in acts)| {
+    proptest!(config, |(acts in acts, together in 1_usize..5, limit in 0_usize..12)| {
         let (mut store, mut memory) = (open(), Memory::default());
-        for (kind, number, minute, copy) in acts {
+        let lines = acts.into_iter().map(|(kind, number, minute, copy)| {
             let time = DAY + minute * 60_000;
-            let line = match kind {
+            match kind {
                 0 => decision(time, number, Some("A")),
                 1 => decision(time, number, None),
                 2 => account(time, Status::Start, number, copy),
@@ -234,18 +234,34 @@ where
                 4 => account(time, Status::Stop, number, copy),
                 5 => account(time, Status::On, number, copy),
                 _ => account(time, Status::Off, number, copy),
-            };
-            let lines = [line];
-            prop_assert_eq!(store.append(&lines).unwrap(), memory.append(&lines).unwrap());
+            }
+        });
+        for lines in lines.collect::<Vec<_>>().chunks(together) {
+            prop_assert_eq!(store.append(lines).unwrap(), memory.append(lines).unwrap());
         }
-        for query in [
+        let span = Span { from: Timestamp(DAY + 600 * 60_000), to: Timestamp(DAY + 3000 * 60_000) };
+        let queries = [
             Query::all(1000),
+            Query { span, ..Query::all(1000) },
             query(&[(Field::Mac, "00-12-E2-00-00-01")]),
-            query(&[(Field::Place, "0/*"), (Field::Event, "ACCT-*")]),
+            query(&[(Field::Mac, "00-12-E2-00-00-0*"), (Field::Outcome, "*")]),
+            Query { span, ..query(&[(Field::Place, "0/*"), (Field::Event, "ACCT-*")]) },
+            Query { limit, ..query(&[(Field::Place, "*2"), (Field::Event, "*"), (Field::Mac, "00-12*")]) },
             query(&[(Field::Environment, "A")]),
-        ] {
-            prop_assert_eq!(store.search(&query).unwrap(), memory.search(&query).unwrap());
-            prop_assert_eq!(store.sessions(&query).unwrap(), memory.sessions(&query).unwrap());
+            query(&[(Field::Session, "no-such-session"), (Field::Mac, "00-12*")]),
+        ];
+        for expired in [false, true] {
+            if expired {
+                let (now, before) = (Timestamp(DAY + 96 * HOUR), Timestamp(DAY + 24 * HOUR));
+                let sign = |_: &[u8]| Vec::new();
+                let sealed = store.seal("node", now, &sign).unwrap();
+                prop_assert_eq!(sealed, memory.seal("node", now, &sign).unwrap());
+                prop_assert_eq!(store.expire(before).unwrap(), memory.expire(before).unwrap());
+            }
+            for query in &queries {
+                prop_assert_eq!(store.search(query).unwrap(), memory.search(query).unwrap());
+                prop_assert_eq!(store.sessions(query).unwrap(), memory.sessions(query).unwrap());
+            }
         }
     });
 }

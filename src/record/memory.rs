@@ -187,9 +187,10 @@ impl Store for Memory {
 
     fn expire(&mut self, before: Timestamp) -> Result<u64, Infallible> {
         let ended = |seal: &&Seal| Timestamp::parse_end(&seal.day).is_ok_and(|end| end <= before);
-        let last = self.seals.iter().take_while(ended).last().map_or(0, |seal| seal.last);
+        let Some(last) = self.seals.iter().take_while(ended).last() else { return Ok(0) };
         let kept = self.records.len();
-        self.records.retain(|(_, record)| record.sequence > last);
+        self.records.retain(|(_, record)| record.sequence > last.last);
+        self.sessions.retain(|session| session.end.as_ref().is_none_or(|end| end.time >= before));
         Ok((kept - self.records.len()) as u64)
     }
 }

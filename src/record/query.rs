@@ -130,7 +130,9 @@ impl Span {
         when(text, now).map(|(_, end)| end)
     }
 
-    const fn holds(self, time: Timestamp) -> bool {
+    /// Whether it holds an instant.
+    #[must_use]
+    pub const fn holds(self, time: Timestamp) -> bool {
         self.from.0 <= time.0 && time.0 < self.to.0
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::account::Account;
 use super::chain::{Digest, Head, Seal};
-use super::query::Query;
+use super::query::{Field, Query};
 use super::session::Session;
 use crate::vocabulary::Timestamp;
 
@@ -62,6 +62,8 @@ pub struct Written<'a> {
     pub time: Timestamp,
     /// The account that it is, if it is one.
     pub account: Option<Account>,
+    /// What it can be found by.
+    pub words: Vec<(Field, Cow<'a, str>)>,
 }
 
 impl Written<'_> {
@@ -70,15 +72,23 @@ impl Written<'_> {
     pub fn parse(text: String) -> Self {
         // What is no JSON object has no time and is no account, but is kept as it is.
         let line: Line = serde_json::from_str(&text).unwrap_or_default();
-        Self { time: time_of(&line), account: Account::of(&line), text: Cow::Owned(text) }
+        let words = words_of(&line).map(|(field, word)| (field, Cow::Owned(word.to_owned())));
+        let words = words.collect();
+        Self { time: time_of(&line), account: Account::of(&line), text: Cow::Owned(text), words }
     }
 }
 
-impl From<&Line> for Written<'_> {
-    fn from(line: &Line) -> Self {
-        let text = serde_json::to_string(line).unwrap_or_default();
-        Self { text: Cow::Owned(text), time: time_of(line), account: Account::of(line) }
+impl<'a> From<&'a Line> for Written<'a> {
+    fn from(line: &'a Line) -> Self {
+        let text = Cow::Owned(serde_json::to_string(line).unwrap_or_default());
+        let words = words_of(line).map(|(field, word)| (field, Cow::Borrowed(word))).collect();
+        Self { text, time: time_of(line), account: Account::of(line), words }
     }
+}
+
+/// What a line can be found by.
+fn words_of(line: &Line) -> impl Iterator<Item = (Field, &str)> {
+    Field::ALL.into_iter().filter_map(|field| Some((field, line.get(field.key())?.as_str()?)))
 }
 
 /// The number that a body names.

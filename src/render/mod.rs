@@ -3,6 +3,7 @@
 //!
 //! May not open files, read the clock or hold a secret: where one belongs, the text says so.
 
+mod agent;
 mod interfaces;
 mod nftables;
 mod permitted;

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{Refused, short_hash};
+use super::{Refused, agent, short_hash};
 use crate::plan::{HostMode, Plan, Port, PortRole, Profile, ServerDead, Switch};
 use crate::vocabulary::{SwitchIndex, VlanId};
 
 /// Whose command line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
+pub(super) enum Family {
     Cisco,
     Alaxala,
     AlliedWarePlus,
@@ -66,6 +66,9 @@ pub fn switch(plan: &Plan, index: SwitchIndex) -> Result<String, Refused> {
     writer.vlans();
     if switch.is_client() {
         writer.servers();
+    }
+    for line in agent::lines(*family, profile, plan.server.survey.traps.is_some()) {
+        writer.line(&line);
     }
     for (position, port) in switch.ports.iter().enumerate() {
         writer.port(position, port);

@@ -16,6 +16,22 @@ pub(super) fn stand_back() {
     let _ = rustix::process::setpriority_process(None, STAND_BACK);
 }
 
+/// How much is done at a stretch, and how long a rest is. A thread that runs keeps its core for
+/// milliseconds, whoever wakes; one that rests gives it up, and `sched_yield(2)` would give up its
+/// share for good.
+const STRETCH: usize = 64;
+const REST: Duration = Duration::from_micros(20);
+
+/// The same, with a rest after each stretch in which a worker can go first.
+pub(super) fn politely<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    items.into_iter().enumerate().map(|(number, item)| {
+        if number % STRETCH == STRETCH - 1 {
+            std::thread::sleep(REST);
+        }
+        item
+    })
+}
+
 /// Processor time and memory of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {

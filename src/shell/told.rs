@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::log::{DECISION, SCHEMA, Severity};
 use crate::access::DecisionRecord;
 use crate::alert::Facts;
-use crate::record::{Account, Line, Written, time_of};
+use crate::record::{Account, Field, Line, Written, time_of};
 use crate::vocabulary::{Language, Outcome, Timestamp};
 
 /// Room for a line of usual length.
@@ -127,7 +127,9 @@ impl Told {
             Content::Line(line) => Account::of(line),
             Content::Decision { .. } => None,
         };
-        Written { text: Cow::Borrowed(self.text()), time: self.time(), account }
+        let words = Field::ALL.into_iter();
+        let words = words.filter_map(|field| Some((field, self.fact(field.key())?))).collect();
+        Written { text: Cow::Borrowed(self.text()), time: self.time(), account, words }
     }
 }
 

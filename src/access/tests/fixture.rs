@@ -13,7 +13,8 @@ use crate::plan::tests::shipped;
 use crate::plan::{
     AuthorityIndex, AuthorityMaterial, ClientSecrets, Credentials, Plan, Sources, compile,
 };
-use crate::vocabulary::{Mac, Marks, Moment, Secret, SwitchIndex, Timestamp};
+use crate::record::Field;
+use crate::vocabulary::{Language, Mac, Marks, Moment, Secret, SwitchIndex, Timestamp};
 use crate::wire::radius::{
     Code, Key, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY, Packet, VENDOR_MICROSOFT, Writer, attribute,
 };
@@ -255,6 +256,11 @@ impl Desk {
         let mut last = None;
         while let Some(event) = self.access.poll_event() {
             if let Event::Decision(record) = event {
+                let line = serde_json::to_value(record.fields(Language::Japanese)).unwrap();
+                for field in Field::ALL {
+                    let (text, key) = (record.text(field.key()), field.key());
+                    assert_eq!(text.as_deref(), line[key].as_str(), "{key} is found as it is kept");
+                }
                 last = Some(record);
             }
         }

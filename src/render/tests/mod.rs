@@ -171,6 +171,49 @@ fn every_family_of_switches_is_written_and_another_refused() {
         );
         assert!(text.contains("! ") && text.contains("SECRET"), "{text}");
     }
+    for (id, wanted, writes) in [
+        (
+            "ken-sw01",
+            [
+                "snmp-server group SEKISHO v3 priv read SEKISHO",
+                "snmp-server group SEKISHO v3 priv context vlan- match prefix read SEKISHO",
+                "! snmp-server user sekisho SEKISHO v3 auth sha-2 256 AUTH priv aes 128 PRIVACY",
+            ],
+            false,
+        ),
+        (
+            "fuj-sw01",
+            [
+                "snmp-server view SEKISHO 1.0.8802 included",
+                "snmp-server group SEKISHO v3 priv read SEKISHO write SEKISHO-PORTS",
+                "! snmp-server user sekisho SEKISHO v3 auth sha AUTH priv aes128 PRIVACY",
+            ],
+            true,
+        ),
+        (
+            "sei-sw01",
+            [
+                "snmp-server",
+                "snmp-server group SEKISHO priv read SEKISHO write SEKISHO-PORTS",
+                "! snmp-server user sekisho SEKISHO auth sha AUTH priv aes PRIVACY",
+            ],
+            true,
+        ),
+    ] {
+        let text = text_of(&plan, id);
+        for line in wanted {
+            assert!(text.lines().any(|own| own == line), "{id} lacks `{line}`:\n{text}");
+        }
+        // Where nothing is bounced nothing may be written, and nowhere more than that.
+        let written = "snmp-server view SEKISHO-PORTS 1.3.6.1.2.1.2.2.1.7 included";
+        assert_eq!(text.lines().any(|own| own == written), writes, "{text}");
+        assert_eq!(text.matches("PORTS").count(), if writes { 2 } else { 0 }, "{text}");
+        assert!(!text.contains("snmp-server host"), "no traps are heard: {text}");
+    }
+    let mut traps = shipped();
+    edit(&mut traps, "config/server.toml", "# traps = ", "traps = ");
+    let text = text_of(&plan_of(&traps), "fuj-sw01");
+    assert!(text.contains("! snmp-server host SERVER traps sekisho version 3 priv snmp"), "{text}");
     let known: Vec<&str> = vec!["Cisco", "ALAXALA", "Allied Telesis"];
     let mut refused = 0;
     for (index, other) in (0..).map(SwitchIndex).zip(&plan.switches) {

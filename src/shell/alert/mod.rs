@@ -22,7 +22,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::log::{Log, Severity};
 use super::metrics::Metrics;
-use super::process::stand_back;
+use super::process::{politely, stand_back};
 use super::told::{Batch, Crowd};
 use super::{Failure, FailureKind};
 use crate::alert::{Alert, Alerter, End};
@@ -177,7 +177,7 @@ impl Work {
                     Input::Lines(batch) => {
                         self.watched.watcher.counts.waiting.leave(batch.len());
                         let now = self.clock.now();
-                        batch.iter().for_each(|told| self.alerter.handle(now, told));
+                        politely(batch.iter()).for_each(|told| self.alerter.handle(now, told));
                     }
                     Input::Replace(settings) => self.replace(*settings),
                     Input::Stop => stop = true,

@@ -20,7 +20,7 @@ use crate::record::{Head, Store as _, Written, day_end};
 use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
-use crate::shell::process::stand_back;
+use crate::shell::process::{politely, stand_back};
 use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
@@ -297,7 +297,7 @@ impl Work {
 
     /// Puts lines on the spool; gives how many it took.
     fn put_aside(&mut self, taken: &Taken, from: usize) -> usize {
-        let texts = taken.iter().skip(from).map(Told::text);
+        let texts = politely(taken.iter()).skip(from).map(Told::text);
         let aside = match self.spool.as_mut().map(|spool| spool.append_texts(texts)) {
             Some(Ok(aside)) => aside,
             Some(Err(_)) => {

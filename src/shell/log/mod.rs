@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
-use super::process::stand_back;
+use super::process::{politely, stand_back};
 use super::told::{Batch, Crowd, Told};
 use super::{Failure, FailureKind};
 use crate::access::DecisionRecord;
@@ -285,7 +285,7 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         match entry {
             Entry::Lines(batch) => {
                 shared.waiting.leave(batch.len());
-                for told in batch.iter() {
+                for told in politely(batch.iter()) {
                     page.add(told.text());
                 }
             }

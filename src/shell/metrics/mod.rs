@@ -25,6 +25,9 @@ const LATENCY: [f64; 12] =
 /// Round trips in a conversation.
 const ROUNDS: [f64; 9] = [1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 20.0, 40.0, 100.0];
 
+/// From a sign to what is done about it: seconds where a person waits, minutes where signs add up.
+const REACTION: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+
 /// An instant as Prometheus counts it: seconds since 1970.
 #[must_use]
 pub fn epoch(time: Timestamp) -> f64 {
@@ -122,6 +125,22 @@ metrics! {
             ["端末用ポートで、認証した接続が無いのに見えている MAC アドレスの数", "Addresses at edge ports without a session."]
         rule_violations: IntGaugeVec "sekisho_rule_violations" ["rule"]
             ["スイッチの表が示す、規則 R17〜R19 への違反の数", "What breaks rules R17 to R19 at present."]
+        snmp_switches: IntGaugeVec "sekisho_snmp_switches" ["state"]
+            ["端末用ポートのあるスイッチの数。fresh は表を読めているもの、stale は読んでいないか最近読めていないもの", "Switches with edge ports whose tables were read lately (fresh), or were not (stale)."]
+        sensor_report: GaugeVec "sekisho_sensor_report_timestamp_seconds" ["sensor"]
+            ["センサーまたはトリップワイヤーの応答機から最後に報告を受けた時刻。起動してからまだ無ければ 0", "When a sensor, or the tripwire's responder, last reported; 0 while it has not since the start."]
+        sensor_silent: IntGaugeVec "sekisho_sensor_silent" ["sensor"]
+            ["報告が途絶えていれば 1", "1 while a sensor says nothing for longer than it may, else 0."]
+        sensor_frames: IntCounterVec "sekisho_sensor_frames_total" ["sensor"]
+            ["センサーが見たフレーム(応答機では問い合わせ)", "Frames that sensors looked at; queries at the tripwire's responder."]
+        sensor_lost: IntCounterVec "sekisho_sensor_lost_total" ["sensor", "result"]
+            ["センサーが失ったもの。dropped 取りこぼしたフレーム、unreadable 読めないフレーム、evicted 忘れた端末、unsaid 多すぎて報告しなかった観測、missing 届かなかった観測", "What sensors lost: frames dropped or unreadable, stations evicted, observations unsaid because they were too many, or missing on the way."]
+        sensor_stations: IntGaugeVec "sekisho_sensor_stations" ["sensor"]
+            ["センサーが覚えている端末の数", "Stations that a sensor remembers."]
+        rogue_verdicts: IntCounterVec "sekisho_rogue_verdicts_total" ["kind", "environment", "action"]
+            ["センサーの判定(スマートフォン、中継など)の数と、それに対してしたこと", "Verdicts of sensors (phones, relays and so on), by what was done about them."]
+        rogue_action: Histogram "sekisho_rogue_action_seconds" [] in REACTION
+            ["最初の兆候から、隔離またはポートの遮断までの時間", "Time from the first sign of a verdict to quarantine or closing of the port."]
         separation_breaches: IntCounterVec "sekisho_separation_breaches_total" ["kind"]
             ["センサーが見た、環境の分離の破れ", "Breaches of the separation of environments that sensors saw."]
         tripwire_hits: IntCounterVec "sekisho_tripwire_hits_total" ["result"]

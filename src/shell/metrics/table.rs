@@ -8,6 +8,13 @@ use crate::vocabulary::{Language, Text};
 
 /// Every label, what it can be and so how many values it has at most.
 pub const LABELS: &[(&str, Text)] = &[
+    (
+        "action",
+        Text {
+            ja: "判定に対してしたこと(quarantine、port-down)、または何もしなかった理由",
+            en: "what was done about a verdict (quarantine, port-down), or why nothing was",
+        },
+    ),
     ("authority", Text { ja: "認証局の ID", en: "id of an authority" }),
     ("change", Text { ja: "ポートが変わった原因", en: "why a port changed" }),
     (
@@ -28,8 +35,8 @@ pub const LABELS: &[(&str, Text)] = &[
     (
         "kind",
         Text {
-            ja: "種類。要求の種類、CoA の手段、アカウンティングの種類、警報の ID、印の種類、分離の破れの種類",
-            en: "kind: of request, of CoA, of account, id of an alert, kind of mark, of breach of the separation",
+            ja: "種類。要求の種類、CoA の手段、アカウンティングの種類、警報の ID、印の種類、分離の破れの種類、センサーの判定の種類",
+            en: "kind: of request, of CoA, of account, id of an alert, kind of mark, of breach of the separation, of a sensor's verdict",
         },
     ),
     (
@@ -66,6 +73,13 @@ pub const LABELS: &[(&str, Text)] = &[
     ("role", Text { ja: "server または authority", en: "server or authority" }),
     ("rule", Text { ja: "規則(R17、R18、R19)", en: "R17, R18 or R19" }),
     ("server", Text { ja: "NTP サーバーのアドレス", en: "address of a time server" }),
+    (
+        "sensor",
+        Text {
+            ja: "計画にあるセンサーまたはトリップワイヤーの応答機の ID",
+            en: "id of a sensor of the plan, or of the tripwire's responder",
+        },
+    ),
     ("sink", Text { ja: "警報の送り先の ID", en: "id of a receiver of alerts" }),
     ("site", Text { ja: "拠点の ID", en: "id of a site" }),
     ("state", Text { ja: "状態", en: "state" }),

@@ -16,6 +16,7 @@ mod sensors;
 mod sessions;
 mod start;
 mod tripwire;
+mod watched;
 mod weakening;
 
 pub use candidate::{Directories, Material, Refused};

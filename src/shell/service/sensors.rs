@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Input, Service};
+use super::{Input, Service, watched};
 use crate::enforce::ladder::{Case, Step, Where, step};
 use crate::ledger::{Change, Key, Point};
 use crate::plan::{Plan, PortRole, Rung, SensorPlace};
@@ -16,6 +16,7 @@ use crate::sensor::{BreachKind, Level, Observation, Pulse, Report, TEXT_OCTETS_M
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
+use crate::shell::metrics::Metrics;
 use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
 use crate::vocabulary::{
@@ -98,12 +99,9 @@ impl State {
         }
     }
 
-    /// Frames lost since the last report. Fewer than before: it began to count anew.
+    /// Frames lost since the last report.
     const fn lost_since(&self, pulse: &Pulse) -> u64 {
-        match pulse.dropped.checked_sub(self.pulse.dropped) {
-            Some(more) => more,
-            None => pulse.dropped,
-        }
+        watched::grown(self.pulse.dropped, pulse.dropped)
     }
 
     /// The lines were kept. Gives the addresses that the sensor is to forget, where it hears.
@@ -141,9 +139,15 @@ impl Sensors {
     }
 
     /// Goes on with the sensors that a plan expects, and with no others.
-    fn expect(&mut self, plan: &Plan, now: Duration) {
+    fn expect(&mut self, plan: &Plan, now: Duration, metrics: &Metrics) {
         let expected: BTreeSet<&str> = plan.reporters().collect();
-        self.states.retain(|id, _| expected.contains(id.as_str()));
+        self.states.retain(|id, _| {
+            let stays = expected.contains(id.as_str());
+            if !stays {
+                watched::forget(metrics, id);
+            }
+            stays
+        });
         for id in expected {
             self.states.entry(id.to_owned()).or_insert_with(|| State::new(now));
         }
@@ -202,8 +206,12 @@ impl Service {
     fn acknowledge(&mut self, underway: Underway) {
         let Underway { sensor, taken, answer, .. } = underway;
         let hears = !answer.is_closed();
-        let state = self.sensors.states.get_mut(&sensor);
-        let ended = state.map(|state| state.acknowledge(&taken, hears)).unwrap_or_default();
+        let mut ended = Vec::new();
+        if let Some(state) = self.sensors.states.get_mut(&sensor) {
+            watched::count(&self.metrics, &sensor, &state.pulse, &taken.pulse, taken.gaps);
+            watched::show(&self.metrics, &sensor, state);
+            ended = state.acknowledge(&taken, hears);
+        }
         let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
         let words = self.words(&sensor);
         let result = json!({ "acknowledged": taken.head, "ended": ended, "words": words });
@@ -225,7 +233,7 @@ impl Service {
         check(&report)?;
         check_source(&plan, sensor, &report)?;
         let monotonic = self.clock.now().monotonic;
-        self.sensors.expect(&plan, monotonic);
+        self.sensors.expect(&plan, monotonic, &self.metrics);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
         self.store()?.words_taken(sensor, &report.taken)?;
         let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
@@ -317,8 +325,9 @@ impl Service {
                 self.breached(observation)
             }
             Level::Verdict => {
-                let (action, place) = self.respond(now, plan, sensor, observation, environment);
-                facts.push(("action", action));
+                let (step, place) = self.respond(now, plan, sensor, observation, environment);
+                self.count_verdict(now, plan, observation, environment, step);
+                facts.push(("action", step.id().to_owned()));
                 facts.push(("place", place));
                 let score = observation.score_tenths;
                 facts.push(("score", format!("{}.{}", score / 10, score % 10)));
@@ -375,13 +384,13 @@ impl Service {
         sensor: &str,
         observation: &Observation,
         environment: Option<EnvironmentIndex>,
-    ) -> (String, String) {
+    ) -> (Step, String) {
         // What is known by its address alone stands behind a gateway, whose port is not its own.
         let mac = Mac::parse(&observation.subject).ok();
         let key = mac.and_then(|mac| self.sensors.live.get(&mac)?.keys().next().cloned());
         let place = key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
         let (Some(mac), limit) = (mac, plan.sensors.limit) else {
-            return (Step::NowhereKnown.id().to_owned(), place);
+            return (Step::NowhereKnown, place);
         };
         let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
         let since = Timestamp(now.0.saturating_sub(window));
@@ -391,7 +400,7 @@ impl Service {
             Ok(known) => known,
             Err(failure) => {
                 self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                return (Step::OverLimit.id().to_owned(), place);
+                return (Step::OverLimit, place);
             }
         };
         let asset = plan.device_by_mac(mac).and_then(|it| plan.device(it));
@@ -414,15 +423,15 @@ impl Service {
         let (subject, kind) = match (step, port) {
             (Step::Quarantine, _) => (device, MarkKind::Quarantine),
             (Step::PortDown, Some(port)) => (port, MarkKind::Refuse),
-            _ => return (step.id().to_owned(), place),
+            _ => return (step, place),
         };
         let what = escape(observation.kind.as_bytes());
         let reason = format!("{what} ({sensor} {})", observation.sequence);
         match self.mark(now, subject, kind, &reason, None, &format!("sensor {sensor}")) {
-            Ok(_) => (step.id().to_owned(), place),
+            Ok(_) => (step, place),
             Err(failure) => {
                 self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                (Step::OverLimit.id().to_owned(), place)
+                (Step::OverLimit, place)
             }
         }
     }
@@ -431,14 +440,16 @@ impl Service {
     pub(super) fn watch_sensors(&mut self) {
         let now = self.clock.now();
         let plan = Arc::clone(&self.snapshot.plan);
-        self.sensors.expect(&plan, now.monotonic);
+        self.sensors.expect(&plan, now.monotonic, &self.metrics);
         for (id, state) in &mut self.sensors.states {
             let Some(silent_after) = plan.reporter(id) else { continue };
             let silence = now.monotonic.saturating_sub(state.heard);
             if state.silent || silence < silent_after {
+                watched::show(&self.metrics, id, state);
                 continue;
             }
             state.silent = true;
+            watched::show(&self.metrics, id, state);
             let minutes = (silence.as_secs() / 60).to_string();
             let facts = [("sensor", id.clone()), ("minutes", minutes)];
             self.log.event(now.wall, log::Event::SensorSilent, &facts);

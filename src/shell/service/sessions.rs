@@ -16,7 +16,7 @@ use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
-use crate::shell::process::stand_back;
+use crate::shell::process::{politely, stand_back};
 use crate::shell::seen::{Seen, Window};
 use crate::shell::store::kind_id;
 use crate::shell::survey::Nudge;
@@ -317,11 +317,11 @@ impl Running {
         // OK because who asked may have stopped waiting.
         let _ = match message {
             Message::Told(inputs) => {
-                inputs.into_iter().for_each(|input| self.enforcer.handle(now, input));
+                politely(inputs).for_each(|input| self.enforcer.handle(now, input));
                 true
             }
             Message::Decided(attached) => {
-                let inputs = attached.into_iter().filter_map(Attached::input);
+                let inputs = politely(attached).filter_map(Attached::input);
                 inputs.for_each(|input| self.enforcer.handle(now, input));
                 true
             }

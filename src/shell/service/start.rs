@@ -27,6 +27,7 @@ use crate::shell::detection::Intake;
 use crate::shell::evidence::{self, Evidence, Keeper};
 use crate::shell::log::{self, Log};
 use crate::shell::metrics::Metrics;
+use crate::shell::process::stand_back;
 use crate::shell::seen::Window;
 use crate::shell::store::Store;
 use crate::shell::survey::{self, Survey};
@@ -67,6 +68,8 @@ impl Service {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("outside")
+            // A scrape of a large city takes milliseconds, which no request should wait for.
+            .on_thread_start(stand_back)
             .enable_all()
             .build()
             .map_err(|cause| Failure::new(FailureKind::MachineRefused).fact("cause", cause))?;

@@ -23,6 +23,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::log::Log;
 use super::metrics::{CLIENT_UNKNOWN, Metrics};
+use super::process::stand_back;
 use super::service::Feed;
 use super::{Failure, FailureKind, random};
 use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
@@ -174,6 +175,7 @@ impl Survey {
         let thread = std::thread::Builder::new()
             .name("survey".to_owned())
             .spawn(move || {
+                stand_back();
                 let judge = Judge::new(settings.plan.server.survey.ageing);
                 let left = Left::open(surroundings.state.clone());
                 let mut running = Running {

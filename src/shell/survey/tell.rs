@@ -94,11 +94,15 @@ impl Running {
             self.show_target(place);
         }
         self.show_rules();
+        let (fresh, stale) = self.reading(now);
+        for (state, switches) in [("fresh", fresh), ("stale", stale)] {
+            let switches = i64::try_from(switches).unwrap_or(i64::MAX);
+            self.surroundings.metrics.snmp_switches.with_label_values(&[state]).set(switches);
+        }
         let count = |rule| self.judge.verdicts().filter(|it| it.rule == rule).count();
         let read = self.targets.iter().any(|target| target.story.done > 0);
         if read && self.standing_at <= now.monotonic {
             self.standing_at = now.monotonic + STANDING_EVERY;
-            let (fresh, stale) = self.reading(now);
             let facts = [
                 ("fresh", fresh.to_string()),
                 ("stale", stale.to_string()),

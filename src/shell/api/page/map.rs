@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use maud::{Markup, html};
+use serde_json::Value;
 
-use super::Visit;
 use super::frame::{bar, chip, colour, legend};
+use super::{Visit, tables};
 use crate::ledger::{Attachment, Point};
 use crate::plan::{Port, PortRole, Site, Switch};
 use crate::vocabulary::{MarkKind, SiteIndex, Timestamp};
@@ -107,7 +108,7 @@ fn heard(visit: &Visit<'_>, switch: &Switch) -> Option<Timestamp> {
 }
 
 /// One site; `None` where there is no such.
-pub(super) fn site(visit: &Visit<'_>) -> Option<(String, Markup)> {
+pub(super) async fn site(visit: &Visit<'_>) -> Option<(String, Markup)> {
     let say = |ja, en| visit.say(ja, en);
     let plan = &visit.seen.snapshot.plan;
     let index = plan.site_by_id(visit.asked("id"))?;
@@ -120,6 +121,11 @@ pub(super) fn site(visit: &Visit<'_>) -> Option<(String, Markup)> {
     let switches = plan.switches.iter().filter(|switch| switch.site == index);
     let rings = plan.rings.iter().filter(|ring| ring.sites.contains(&index));
     let rings: Vec<&str> = rings.map(|ring| ring.name.get(visit.language)).collect();
+    let here = |id: &str| {
+        let switch = plan.switch_by_id(id).and_then(|switch| plan.switch(switch));
+        switch.is_some_and(|switch| switch.site == index)
+    };
+    let tables = tables::read(visit, here).await;
     let main = html! {
         p.crumbs { a href="/" { (say("市の地図", "City")) } " › " (site.id) }
         h1 { (name) small { (rings.join("・")) } }
@@ -130,14 +136,19 @@ pub(super) fn site(visit: &Visit<'_>) -> Option<(String, Markup)> {
         }
         div data-live="site" {
             @for switch in switches {
-                (switch_card(visit, switch, by_switch.get(switch.id.as_str()).map(Vec::as_slice).unwrap_or_default()))
+                (switch_card(visit, switch, by_switch.get(switch.id.as_str()).map(Vec::as_slice).unwrap_or_default(), tables.get(&switch.id)))
             }
         }
     };
     Some((name.to_owned(), main))
 }
 
-fn switch_card(visit: &Visit<'_>, switch: &Switch, here: &[&Attachment]) -> Markup {
+fn switch_card(
+    visit: &Visit<'_>,
+    switch: &Switch,
+    here: &[&Attachment],
+    status: Option<&Value>,
+) -> Markup {
     let say = |ja, en| visit.say(ja, en);
     let name = switch.name.as_ref().map(|name| name.get(visit.language));
     let mut by_port: HashMap<&str, Vec<&Attachment>> = HashMap::new();
@@ -160,6 +171,7 @@ fn switch_card(visit: &Visit<'_>, switch: &Switch, here: &[&Attachment]) -> Mark
                     (say("最後の要求", "last heard")) " " (heard(visit, switch).map_or_else(|| "–".to_owned(), Timestamp::local))
                 } @else { (say("認証しない", "asks nothing")) }
             }
+            (tables::standing(visit, status))
             (legend(visit, &counts(visit, here.iter().copied())))
             @if !switch.ports.is_empty() {
                 ol.ports aria-label=(say("ポート", "ports")) {

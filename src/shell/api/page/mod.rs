@@ -10,6 +10,7 @@ mod frame;
 mod happenings;
 mod map;
 mod session;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -202,7 +203,7 @@ async fn show(visit: &Visit<'_>) -> Result<Response<Full<Bytes>>, Refusal> {
             frame::page(visit, &title, &main)
         }
         "/site" => {
-            let (title, main) = map::site(visit).ok_or_else(absent)?;
+            let (title, main) = map::site(visit).await.ok_or_else(absent)?;
             frame::page(visit, &title, &main)
         }
         "/find" => match device::find(visit) {

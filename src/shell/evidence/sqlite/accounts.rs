@@ -2,7 +2,8 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use crate::record::{Account, COPY_SECONDS_MAX, Session, SessionEnd, Status};
+use super::words::Search;
+use crate::record::{Account, COPY_SECONDS_MAX, Field, Pattern, Session, SessionEnd, Status};
 use crate::vocabulary::{Mac, Timestamp};
 
 /// Rows of an account's copy that are tidied away at once.
@@ -119,15 +120,25 @@ fn admitted(
     session: &mut Session,
     mac: &str,
 ) -> rusqlite::Result<()> {
+    let switch = session.switch.as_str();
+    let wanted = [
+        (Field::Mac, mac),
+        (Field::Switch, switch),
+        (Field::Outcome, "*"),
+        (Field::Environment, "*"),
+    ];
+    let wanted =
+        wanted.into_iter().map(|(field, text)| Some((field, Pattern::new(field, text).ok()?)));
+    // Without an address nobody was admitted by one.
+    let Some(wanted) = wanted.collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let (mut search, _) = Search::new(transaction, &wanted, Search::ALL)?;
+    let Some(sequence) = search.next(transaction)? else { return Ok(()) };
     let found = transaction
         .prepare_cached(
-            "SELECT asset, environment, body ->> 'vlan' FROM record
-             WHERE mac = ?1 AND switch = ?2 AND environment IS NOT NULL AND outcome IS NOT NULL
-             ORDER BY sequence DESC LIMIT 1",
+            "SELECT body ->> 'asset', body ->> 'environment', body ->> 'vlan' FROM record
+             WHERE sequence = ?1",
         )?
-        .query_row([mac, session.switch.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     (session.asset, session.environment, session.vlan) = found.unwrap_or_default();
     Ok(())

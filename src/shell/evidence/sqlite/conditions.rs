@@ -20,17 +20,7 @@ impl Conditions {
     pub(super) fn field(&mut self, column: &str, pattern: &Pattern) {
         match pattern.value() {
             Some(value) => self.add(&format!("{column} = ?"), value.to_owned()),
-            None => {
-                let mut like = String::new();
-                for letter in pattern.text().chars() {
-                    match letter {
-                        '*' => like.push('%'),
-                        '%' | '_' | '\\' => like.extend(['\\', letter]),
-                        other => like.push(other),
-                    }
-                }
-                self.add(&format!("{column} LIKE ? ESCAPE '\\'"), like);
-            }
+            None => self.add(&format!("{column} LIKE ? ESCAPE '\\'"), like(pattern)),
         }
     }
 
@@ -44,4 +34,17 @@ impl Conditions {
     pub(super) fn values(&self) -> Vec<&dyn ToSql> {
         self.values.iter().map(AsRef::as_ref).collect()
     }
+}
+
+/// A pattern as `LIKE … ESCAPE '\'` wants it.
+pub(super) fn like(pattern: &Pattern) -> String {
+    let mut like = String::new();
+    for letter in pattern.text().chars() {
+        match letter {
+            '*' => like.push('%'),
+            '%' | '_' | '\\' => like.extend(['\\', letter]),
+            other => like.push(other),
+        }
+    }
+    like
 }

@@ -1,26 +1,30 @@
 //! The evidence in one SQLite file: what [`Store`] asks, in SQL.
 //!
-//! The body of a record is kept exactly as hashed; what is searched for are columns computed
-//! from it, of which only the indices take room. Every commit is durable (write-ahead log with
-//! `synchronous = FULL`); other processes may read meanwhile.
+//! The body of a record is kept exactly as hashed; what it can be found by is in an inverted
+//! index beside it (`words`). Every commit is durable (write-ahead log with `synchronous = FULL`);
+//! other processes may read meanwhile.
 
 mod accounts;
 mod conditions;
 mod seal;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
+};
 
 use accounts::{SESSION_COLUMNS, is_copy, read_session, take};
 use conditions::Conditions;
 use seal::next_seal;
+use words::{Index, Search};
 
 use crate::record::{
     Appended, DIGEST_OCTETS, Digest, Head, Line, Query, Record, Seal, Session, Span, Store,
-    Written, numbered, time_of,
+    Written, numbered,
 };
 use crate::shell::files;
 use crate::vocabulary::Timestamp;
@@ -34,7 +38,7 @@ const BUSY: Duration = Duration::from_millis(300);
 const APPLICATION_ID: i32 = 0x736b_7376;
 
 /// One step a version; never edited once released, only appended.
-const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema-1.sql"), include_str!("schema-2.sql")];
 
 /// What can be asked of sessions; the same as `Query::fits_session`.
 const SESSION_FIELDS: [&str; 7] =
@@ -44,6 +48,7 @@ const SESSION_FIELDS: [&str; 7] =
 pub struct Sqlite {
     connection: Connection,
     head: Head,
+    index: Index,
     path: PathBuf,
 }
 
@@ -64,7 +69,7 @@ impl Sqlite {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let mut store = Self { connection, head: Head::START, path };
+        let mut store = Self { connection, head: Head::START, index: Index::default(), path };
         store.migrate()?;
         store.head = store.read_head()?;
         Ok(store)
@@ -82,7 +87,8 @@ impl Sqlite {
         if found != APPLICATION_ID {
             return Err(foreign());
         }
-        let mut store = Self { connection, head: Head::START, path: path.to_owned() };
+        let (head, index, path) = (Head::START, Index::default(), path.to_owned());
+        let mut store = Self { connection, head, index, path };
         store.head = store.read_head()?;
         Ok(store)
     }
@@ -196,21 +202,24 @@ impl Sqlite {
     /// # Errors
     /// The file cannot be written.
     pub fn readmit(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut count = 0;
-        {
+        let index = &mut self.index;
+        let kept = within(&mut self.connection, |transaction| {
             let mut insert = transaction.prepare_cached(
                 "INSERT OR IGNORE INTO record (sequence, time_ms, hash, body) VALUES (?1, ?2, ?3, ?4)",
             )?;
+            let mut count = 0;
             for record in records {
-                let time = time_of(&record.line());
+                let Written { text, time, words, .. } = Written::parse(record.body.clone());
                 let sequence = record.sequence.cast_signed();
-                count += insert.execute(params![sequence, time.0, record.hash, record.body])?;
+                if insert.execute(params![sequence, time.0, record.hash, text])? > 0 {
+                    index.take(transaction, sequence, &words)?;
+                    count += 1;
+                }
             }
-        }
-        transaction.commit()?;
-        Ok(count)
+            index.flush(transaction)?;
+            Ok(count)
+        });
+        kept.inspect_err(|_| self.index.forget())
     }
 
     /// When the oldest record still kept was made.
@@ -260,38 +269,51 @@ impl Sqlite {
         lines: impl Iterator<Item = Written<'a>>,
         spool: Option<(i64, i64)>,
     ) -> rusqlite::Result<Appended> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut head = self.head;
-        let mut repeated = 0;
-        {
+        let (index, mut head, mut repeated) = (&mut self.index, self.head, 0);
+        let written = within(&mut self.connection, |transaction| {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO record (sequence, time_ms, hash, body) VALUES (?1, ?2, ?3, ?4)",
             )?;
-            for Written { text, time, account } in lines {
+            for Written { text, time, account, words } in lines {
                 if let Some(account) = account {
-                    if is_copy(&transaction, &account, time)? {
+                    if is_copy(transaction, &account, time)? {
                         repeated += 1;
                         continue;
                     }
-                    take(&transaction, &account)?;
+                    // The session takes over from records of this batch too.
+                    index.flush(transaction)?;
+                    take(transaction, &account)?;
                 }
                 let body = numbered(&text, head.sequence + 1);
                 head = head.after(body.as_bytes());
                 let sequence = head.sequence.cast_signed();
                 insert.execute(params![sequence, time.0, head.hash, body])?;
+                index.take(transaction, sequence, &words)?;
             }
-        }
-        if let Some((epoch, taken)) = spool {
-            transaction.execute(
-                "INSERT OR REPLACE INTO spool VALUES (1, ?1, ?2)",
-                params![epoch, taken],
-            )?;
-        }
-        transaction.commit()?;
+            index.flush(transaction)?;
+            if let Some((epoch, taken)) = spool {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO spool VALUES (1, ?1, ?2)",
+                    params![epoch, taken],
+                )?;
+            }
+            Ok(())
+        });
+        written.inspect_err(|_| self.index.forget())?;
         self.head = head;
         Ok(Appended { head, repeated })
     }
+}
+
+/// Does everything or nothing, and lets nobody else write meanwhile.
+fn within<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
 }
 
 fn foreign() -> rusqlite::Error {
@@ -311,39 +333,42 @@ impl Store for Sqlite {
     }
 
     fn search(&self, query: &Query) -> rusqlite::Result<Vec<Record>> {
-        let mut wanted = Conditions::default();
+        let mut bounds = Search::ALL;
         if query.span != Span::ALL {
-            let span = params![query.span.from.0, query.span.to.0];
-            // Numbers follow time but for steps of the clock: they bound what any index reads.
-            let bounds: (Option<i64>, Option<i64>) = self
-                .connection
-                .prepare_cached(
-                    "SELECT min(sequence), max(sequence) FROM record
-                     WHERE time_ms >= ?1 AND time_ms < ?2",
-                )?
-                .query_row(span, |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let (Some(first), Some(last)) = bounds else { return Ok(Vec::new()) };
-            wanted.add("sequence >= ?", first);
-            wanted.add("sequence <= ?", last);
-            // The plus keeps the index over times from being chosen again.
-            wanted.add("+time_ms >= ?", query.span.from.0);
-            wanted.add("+time_ms < ?", query.span.to.0);
+            // Numbers follow time but for steps of the clock: they bound what is read.
+            let Some((first, last, _)) = self.extent(query.span)? else { return Ok(Vec::new()) };
+            bounds = (first.cast_signed(), last.cast_signed());
         }
-        for (field, pattern) in &query.fields {
-            wanted.field(field.key(), pattern);
+        let (mut search, unknown) = Search::new(&self.connection, &query.fields, bounds)?;
+        let unknown = Query {
+            span: query.span,
+            fields: unknown.into_iter().cloned().collect(),
+            limit: query.limit,
+        };
+        let mut fetch = self
+            .connection
+            .prepare_cached("SELECT hash, body, time_ms FROM record WHERE sequence = ?1")?;
+        let mut found = Vec::new();
+        while found.len() < query.limit
+            && let Some(sequence) = search.next(&self.connection)?
+        {
+            let record = fetch.query_row([sequence], |row| {
+                let sequence = sequence.cast_unsigned();
+                let record = Record { sequence, hash: digest(row, 0)?, body: row.get(1)? };
+                Ok((record, Timestamp(row.get(2)?)))
+            });
+            // OK because another process may delete what is too old meanwhile.
+            let Some((record, time)) = record.optional()? else { continue };
+            let fits = if unknown.fields.is_empty() {
+                query.span.holds(time)
+            } else {
+                unknown.fits(time, &record.line())
+            };
+            if fits {
+                found.push(record);
+            }
         }
-        let sql = format!(
-            "SELECT sequence, hash, body FROM record {} ORDER BY sequence DESC LIMIT {}",
-            wanted.clause(),
-            query.limit
-        );
-        self.connection
-            .prepare_cached(&sql)?
-            .query_map(wanted.values().as_slice(), |row| {
-                let sequence = row.get::<_, i64>(0)?.cast_unsigned();
-                Ok(Record { sequence, hash: digest(row, 1)?, body: row.get(2)? })
-            })?
-            .collect()
+        Ok(found)
     }
 
     fn sessions(&self, query: &Query) -> rusqlite::Result<Vec<Session>> {
@@ -443,12 +468,14 @@ impl Store for Sqlite {
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let gone = transaction
             .execute("DELETE FROM record WHERE sequence <= ?1", [last.last.cast_signed()])?;
+        words::delete_through(&transaction, last.last.cast_signed())?;
         transaction.execute("DELETE FROM session WHERE end_ms < ?1", [before.0])?;
         if gone > 0 {
             let origin = params![last.last.cast_signed(), last.head];
             transaction.execute("UPDATE origin SET sequence = ?1, hash = ?2", origin)?;
         }
         transaction.commit()?;
+        self.index.forget();
         Ok(gone as u64)
     }
 }

@@ -1,7 +1,11 @@
 //! The contract over SQLite, and what only a file can do.
 
 use super::*;
-use crate::record::contract;
+use crate::record::{Field, Pattern, contract};
+
+fn count(store: &Sqlite, sql: &str) -> i64 {
+    store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
 
 /// An engine in a directory that goes with it.
 struct Held(Sqlite, tempfile::TempDir);
@@ -77,6 +81,46 @@ fn what_a_spool_held_is_taken_once() {
     assert_eq!(store.spooled(7).unwrap(), 0);
     store.keep_spooled(lines.iter().map(Written::from), 7, 1).unwrap();
     assert_eq!((store.spooled(7).unwrap(), store.spooled(8).unwrap()), (1, 0));
+}
+
+#[test]
+fn what_an_earlier_version_kept_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let earlier = Connection::open(directory.path().join(EVIDENCE_FILE)).unwrap();
+    earlier.execute_batch(MIGRATIONS[0]).unwrap();
+    earlier.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    earlier.pragma_update(None, "user_version", 1).unwrap();
+    let body = numbered(&Written::from(&contract::decision(0, 1, Some("A"))).text, 1);
+    let insert = "INSERT INTO record (sequence, time_ms, hash, body) VALUES (?1, 0, ?2, ?3)";
+    earlier.execute(insert, params![1, Head::START.after(body.as_bytes()).hash, body]).unwrap();
+    drop(earlier);
+    let mut store = Sqlite::open(directory.path()).unwrap();
+    store.append(&[contract::decision(1000, 2, Some("A"))]).unwrap();
+    let found = |field: Field, text: &str| {
+        let fields = vec![(field, Pattern::new(field, text).unwrap())];
+        let found = store.search(&Query { fields, ..Query::all(9) }).unwrap();
+        found.iter().map(|record| record.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Field::Environment, "A"), [2, 1]);
+    assert_eq!(found(Field::Mac, "0012e2000001"), [1]);
+    assert_eq!(count(&store, "SELECT count(*) FROM found"), 18, "each field of two decisions once");
+}
+
+#[test]
+fn what_expired_leaves_no_word_behind() {
+    let Held(mut store, _directory) = open();
+    store.append(&[contract::decision(0, 1, Some("A"))]).unwrap();
+    store.append(&[contract::decision(2 * 86_400_000, 2, Some("A"))]).unwrap();
+    store.seal("node", Timestamp(3 * 86_400_000), &|_| Vec::new()).unwrap();
+    assert_eq!(store.expire(Timestamp(86_400_000)).unwrap(), 1);
+    assert_eq!(
+        count(&store, "SELECT count(*) FROM found"),
+        count(&store, "SELECT count(*) FROM word")
+    );
+    assert_eq!(count(&store, "SELECT count(*) FROM word WHERE text = '00-12-E2-00-00-01'"), 0);
+    // A word that went and comes again is numbered anew.
+    store.append(&[contract::decision(3 * 86_400_000, 1, Some("A"))]).unwrap();
+    assert_eq!(count(&store, "SELECT count(*) FROM word WHERE text = '00-12-E2-00-00-01'"), 1);
 }
 
 #[test]
