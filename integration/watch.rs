@@ -129,7 +129,7 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
     let metrics = run(lab.inside("srv", "curl").args(["-s", "http://127.0.0.1:9812/metrics"]));
     let served = as_documented(&String::from_utf8(metrics.stdout).unwrap());
     assert!(served.contains_key("sekisho_rogue_verdicts_total"), "{served:?}");
-    let asked = prometheus.answers_panels(|_, _| true);
+    let asked = prometheus.answers_panels(|_| true);
     println!("{asked} queries answered");
     assert!(asked > 60, "{asked}");
 }
