@@ -1,6 +1,6 @@
 //! What a process on this machine has used so far, as the kernel tells it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -16,19 +16,20 @@ pub(super) fn stand_back() {
     let _ = rustix::process::setpriority_process(None, STAND_BACK);
 }
 
-/// How much is done at a stretch, and how long a rest is. A thread that runs keeps its core for
+/// How long is worked at a stretch, and how long a rest is. A thread that runs keeps its core for
 /// milliseconds, whoever wakes; one that rests gives it up, and `sched_yield(2)` would give up its
 /// share for good.
-const STRETCH: usize = 64;
+const STRETCH: Duration = Duration::from_micros(200);
 const REST: Duration = Duration::from_micros(20);
 
-/// The same, with a rest after each stretch in which a worker can go first.
+/// The same, with a rest after each stretch of work on them, in which a worker can go first.
 pub(super) fn politely<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-    items.into_iter().enumerate().map(|(number, item)| {
-        if number % STRETCH == STRETCH - 1 {
+    let mut began = Instant::now();
+    items.into_iter().inspect(move |_| {
+        if began.elapsed() >= STRETCH {
             std::thread::sleep(REST);
+            began = Instant::now();
         }
-        item
     })
 }
 

@@ -309,7 +309,7 @@ impl Running {
 
     /// What changed since the last time.
     fn changes(&mut self) -> Vec<Change> {
-        std::iter::from_fn(|| self.enforcer.poll_change()).collect()
+        politely(std::iter::from_fn(|| self.enforcer.poll_change())).collect()
     }
 
     fn take(&mut self, message: Message) {
@@ -390,7 +390,7 @@ impl Running {
             metrics.marks.with_label_values(&[kind_id(kind)]).set(count);
         }
         self.shown.values_mut().for_each(|count| *count = 0);
-        for attachment in self.enforcer.ledger().iter() {
+        for attachment in politely(self.enforcer.ledger().iter()) {
             let switch = snapshot.plan.switch_by_id(&attachment.key.switch);
             let site = switch.and_then(|it| snapshot.plan.site(snapshot.plan.switch(it)?.site));
             let site = site.map_or_else(String::new, |site| site.id.clone());

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Error, Row, params};
 use super::Store;
 use crate::ledger::{Attachment, Change, Key, Point, Session};
 use crate::shell::Failure;
+use crate::shell::process::politely;
 use crate::vocabulary::{Mac, Timestamp, VlanId};
 
 /// The table, as a migration.
@@ -47,7 +48,7 @@ impl Store {
         let path = self.path.clone();
         let mut write = || {
             let transaction = self.connection.transaction()?;
-            for (key, attachment) in changes {
+            for (key, attachment) in politely(changes) {
                 match attachment {
                     Some(attachment) => keep(&transaction, attachment)?,
                     None => forget(&transaction, key)?,
