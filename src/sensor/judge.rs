@@ -182,6 +182,7 @@ fn is_local_nat(station: &Station, fresh: &[&Sign]) -> bool {
         | SignKind::StackWindows
         | SignKind::StackVariants
         | SignKind::AgentMismatch
+        | SignKind::ServerStack
         | SignKind::ProbeBurst
         | SignKind::LocalMac => true,
         SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,

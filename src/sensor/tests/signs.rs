@@ -360,15 +360,19 @@ fn addresses_outside_the_plan_of_their_vlan_are_signs() {
 
 #[test]
 fn a_server_that_answers_one_client_unlike_the_others_is_answered_for() {
-    let visit = |number: u8, options: &[u8]| {
+    let visit_as = |stack, number: u8, options: &[u8]| {
         let mac = format!("00:00:5e:00:54:{number:02x}");
         let client = format!("10.1.1.{number}");
         let there = (mac.as_str(), GATEWAY, client.as_str(), "198.18.0.1", 128);
         let back = (GATEWAY, mac.as_str(), "198.18.0.1", client.as_str(), 50);
         let answer = tcp(back, (80, 1), 7, 0x12, (1, options), &[]);
-        [syn(there, (1, 80), WINDOWS).at(f64::from(number)), answer.at(f64::from(number) + 0.1)]
+        [syn(there, (1, 80), stack).at(f64::from(number)), answer.at(f64::from(number) + 0.1)]
     };
+    let visit = |number, options: &[u8]| visit_as(WINDOWS, number, options);
     let mut frames: Vec<_> = (1..4).flat_map(|number| visit(number, LINUX.1)).collect();
+    // Who offers other options is answered with others.
+    let other = [frames.clone(), visit_as(LINUX, 9, WINDOWS.1).to_vec()].concat();
+    assert!(!run(edge(), &other).has(SignKind::ServerStack));
     frames.extend(visit(9, WINDOWS.1));
     assert!(run(edge(), &frames).has(SignKind::ServerStack));
     // One that answered differently from the start is several.

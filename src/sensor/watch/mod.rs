@@ -33,7 +33,7 @@ use habits::Habits;
 use hellos::{HELLOS_MAX, Hello};
 use hop::{Baseline, Carrier};
 use separation::Breaches;
-use servers::{SERVERS_MAX, Server};
+use servers::{SERVERS_MAX, Server, ServerKey};
 use stream::{Flow, FlowKey};
 
 /// Stations remembered of one place (a VLAN, where a mirror tells no ports apart).
@@ -141,7 +141,7 @@ pub struct Sensor {
     /// Which MAC has which gateway's address, and when it last said so; the plan bounds them.
     claims: Map<IpAddr, (Mac, CaptureTime)>,
     flows: Shelf<FlowKey, Flow>,
-    servers: Shelf<(IpAddr, u16), Server>,
+    servers: Shelf<ServerKey, Server>,
     hellos: Shelf<u64, Hello>,
     baselines: Map<Option<u16>, Baseline>,
     breaches: Breaches,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::dissect::{Layout, Syn};
-use crate::sensor::fingerprint::initial_ttl;
+use crate::sensor::fingerprint::{StackClass, initial_ttl};
 use crate::sensor::sign::SignKind;
 use crate::vocabulary::Mac;
 
@@ -12,6 +12,9 @@ use crate::vocabulary::Mac;
 pub const SERVERS_MAX: usize = 16_384;
 /// Clients a server must answer alike before another answer means anything.
 pub const CLIENTS_MIN: usize = 3;
+
+/// A server, and the kind of stack it answers: an answer has only options that were offered.
+pub(super) type ServerKey = (IpAddr, u16, Option<StackClass>);
 
 /// How a server answers.
 #[derive(Clone, Debug)]
@@ -28,12 +31,13 @@ impl Sensor {
         &mut self,
         at: &Context,
         client: Mac,
-        (asked, server, port): (IpAddr, IpAddr, u16),
+        asked: IpAddr,
+        key: ServerKey,
         (ttl, syn): (u8, Syn),
     ) {
         let answer = (initial_ttl(ttl), syn.layout);
         let new = || Server { answer, clients: Vec::new(), varies: false };
-        let known = self.servers.get_or((server, port), new);
+        let known = self.servers.get_or(key, new);
         let settled = known.clients.len() >= CLIENTS_MIN;
         if known.answer == answer {
             if !settled && !known.clients.contains(&client) {
@@ -47,6 +51,7 @@ impl Sensor {
         if known.varies || self.is_gateway(client) {
             return;
         }
+        let (server, port, _) = key;
         let draft = Draft::new(SignKind::ServerStack).at(asked);
         self.raise(at, Subject::Mac(client), draft.fact("server", format!("{server} {port}")));
     }

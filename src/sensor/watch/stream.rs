@@ -274,10 +274,10 @@ impl Sensor {
         if std::mem::replace(&mut flow.answered, true) {
             return;
         }
-        let (asked, mac) = (flow.time, flow.mac);
+        let (asked, mac, class) = (flow.time, flow.mac, flow.class);
         if let Some(mac) = mac.filter(|_| near && is_public(ip.source)) {
-            let way = (ip.destination, ip.source, tcp.source);
-            self.compare_server(at, mac, way, (ip.ttl, syn));
+            let key = (ip.source, tcp.source, class);
+            self.compare_server(at, mac, ip.destination, key, (ip.ttl, syn));
         }
         let seconds = asked.seconds_until(at.time);
         // Some captures give every frame the same time.
