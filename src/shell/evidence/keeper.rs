@@ -284,7 +284,7 @@ impl Work {
 
     fn store(&mut self, taken: &Taken, from: usize) -> rusqlite::Result<()> {
         let Some(store) = &mut self.store else { return Ok(()) };
-        let appended = store.keep(taken.iter().skip(from).map(Told::written))?;
+        let appended = store.keep(politely(taken.iter()).skip(from).map(Told::written))?;
         self.advance(appended.head);
         Ok(())
     }
@@ -428,7 +428,7 @@ impl Work {
                 self.spool_lost();
                 break;
             }
-            let lines = lines.into_iter().map(Written::parse);
+            let lines = politely(lines).map(Written::parse);
             let head = store.keep_spooled(lines, epoch, handed_on + now)?.head;
             count += CATCH_UP;
             let handed_on = spool.hand_on(now);

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::conditions::like;
 use crate::record::{Field, Pattern};
+use crate::shell::process::politely;
 
 /// Words whose numbers are remembered.
 const REMEMBERED_MAX: usize = 65_536;
@@ -49,7 +50,7 @@ impl Index {
         self.waiting.sort_unstable();
         let mut insert =
             connection.prepare_cached("INSERT OR IGNORE INTO found VALUES (?1, ?2)")?;
-        for (word, sequence) in self.waiting.drain(..) {
+        for (word, sequence) in politely(self.waiting.drain(..)) {
             insert.execute([word, sequence])?;
         }
         Ok(())
