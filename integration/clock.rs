@@ -75,6 +75,6 @@ fn a_clock_that_differs_from_a_real_time_server_is_alerted_and_stands_in_the_rep
     let report = ["report", "--year", &crate::report::year(), "--format", "csv", "--lang", "en"];
     let report = printed(&run(&mut city.sekisho(&report)));
     let rule = report.lines().find(|line| line.contains("R21")).unwrap();
-    assert!(rule.contains("compared with time servers 3 times"), "{rule}");
+    assert!(rule.contains("compared with time servers"), "{rule}");
     assert!(rule.contains("at most 39.9") || rule.contains("at most 40.0"), "{rule}");
 }
