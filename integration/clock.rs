@@ -1,6 +1,8 @@
 //! The machine's clock beside a time server of another make: chrony, right and, under faketime,
 //! wrong.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,8 +10,20 @@ use crate::alert::{Program, free_port};
 use crate::city::{City, printed, run};
 use crate::operate::{json, page};
 
+/// A time server that ends with the test. faketime is only its parent, hence the number it wrote.
+struct Chrony(Program, PathBuf);
+
+impl Drop for Chrony {
+    fn drop(&mut self) {
+        if let Ok(pid) = fs::read_to_string(&self.1) {
+            let _ = Command::new("kill").arg(pid.trim()).status();
+            let _ = self.0.0.wait();
+        }
+    }
+}
+
 /// chrony as a server of the time it reads, with no other source, setting no clock.
-fn chrony(mut command: Command, city: &City, port: u16) -> Program {
+fn chrony(mut command: Command, city: &City, port: u16) -> Chrony {
     let pid = city.path(&format!("chrony-{port}.pid"));
     command.args(["-d", "-x", "-u", "root"]).args([
         format!("port {port}"),
@@ -21,7 +35,7 @@ fn chrony(mut command: Command, city: &City, port: u16) -> Program {
         format!("pidfile {}", pid.display()),
     ]);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    Program(child.expect("chrony and faketime must be installed"))
+    Chrony(Program(child.expect("chrony and faketime must be installed")), pid)
 }
 
 fn compare_with(city: &City, ports: &[u16]) {
