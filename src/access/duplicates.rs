@@ -94,8 +94,7 @@ impl Duplicates {
         let most = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
         let client = self.clients.entry(key.source.ip()).or_default();
         client.forget(request);
-        let full = client.answers.len() >= most;
-        client.make_room(now, full);
+        client.make_room(now, most);
         client.arrivals.insert(request, client.first + client.answers.len());
         client.answers.push_back(Answer { request, authenticator, at: now, reply: Some(reply) });
     }
@@ -160,16 +159,15 @@ impl Client {
     }
 
     /// Lets go of what is old or forgotten, and of the oldest where there is no room.
-    fn make_room(&mut self, now: Duration, mut full: bool) {
+    fn make_room(&mut self, now: Duration, most: usize) {
         while let Some(oldest) = self.answers.front()
-            && (full || oldest.reply.is_none() || expired(oldest.at, now))
+            && (self.answers.len() >= most || oldest.reply.is_none() || expired(oldest.at, now))
         {
             if self.arrivals.get(&oldest.request) == Some(&self.first) {
                 self.arrivals.remove(&oldest.request);
             }
             self.answers.pop_front();
             self.first += 1;
-            full = false;
         }
     }
 }
@@ -241,6 +239,10 @@ mod tests {
             let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
             Key { source, ..key(0, (number % 256) as u8) }
         };
+        // One that was alone has more than its part, until it speaks again.
+        for number in 0..4_096 {
+            duplicates.remember(NOW, key(7, number), [0; 16], Reply::Silence);
+        }
         for number in 0..1_200 {
             for client in 0..200 {
                 let reply = Reply::Sent(smallvec![client]);

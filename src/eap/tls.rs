@@ -66,7 +66,7 @@ impl TlsServer {
         });
         let mut provider = default_provider();
         // SHA-256 before SHA-384: without a key exchange of the same strength the longer hash
-        // adds time to every handshake and nothing else. RFC 9190 §2 asks for AES-128 anyway.
+        // adds time to every handshake and nothing else; everybody has the suite (RFC 8446 §9.1).
         provider.cipher_suites.sort_by_key(|suite| {
             suite.suite().as_str().is_some_and(|name| name.ends_with("SHA384"))
         });

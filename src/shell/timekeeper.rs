@@ -18,7 +18,7 @@ use super::metrics::Metrics;
 use super::{Failure, FailureKind};
 use crate::plan::Timeservers;
 
-/// From one round to the next: the shortest interval of RFC 5905 §7.2 that is kind to a server.
+/// From one round to the next; RFC 4330 §10 forbids less than 15 s.
 const EVERY: Duration = Duration::from_secs(64);
 /// The same while none answers.
 const UNANSWERED_EVERY: Duration = Duration::from_secs(16);

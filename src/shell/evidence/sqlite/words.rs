@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::conditions::like;
 use crate::record::{Field, Pattern};
-use crate::shell::process::politely;
 
 /// Words whose numbers are remembered.
 const REMEMBERED_MAX: usize = 65_536;
@@ -50,7 +49,7 @@ impl Index {
         self.waiting.sort_unstable();
         let mut insert =
             connection.prepare_cached("INSERT OR IGNORE INTO found VALUES (?1, ?2)")?;
-        for (word, sequence) in politely(self.waiting.drain(..)) {
+        for (word, sequence) in self.waiting.drain(..) {
             insert.execute([word, sequence])?;
         }
         Ok(())
@@ -137,9 +136,9 @@ fn fitting(
     Ok((numbers.len() <= FITTING_MAX).then_some(numbers))
 }
 
-/// The records that have one word, from the newest on.
+/// The records that have one word, or all records, from the newest on.
 struct Postings {
-    word: i64,
+    word: Option<i64>,
     /// Read and not gone by, the newest last.
     read: Vec<i64>,
     at_once: usize,
@@ -158,10 +157,16 @@ impl Postings {
         let left = self.read.partition_point(|sequence| *sequence <= most);
         self.read.truncate(left);
         if self.read.is_empty() && !self.whole {
-            let mut statement = connection.prepare_cached(
-                "SELECT sequence FROM found WHERE word = ?1 AND sequence BETWEEN ?2 AND ?3
-                 ORDER BY sequence DESC LIMIT ?4",
-            )?;
+            let mut statement = connection.prepare_cached(match self.word {
+                Some(_) => {
+                    "SELECT sequence FROM found WHERE word = ?1 AND sequence BETWEEN ?2 AND ?3
+                     ORDER BY sequence DESC LIMIT ?4"
+                }
+                None => {
+                    "SELECT sequence FROM record WHERE ?1 IS NULL AND sequence BETWEEN ?2 AND ?3
+                     ORDER BY sequence DESC LIMIT ?4"
+                }
+            })?;
             let rows = statement
                 .query_map(params![self.word, least, most, limit(self.at_once)], |row| {
                     row.get::<_, i64>(0)
@@ -183,10 +188,12 @@ struct Either {
 }
 
 impl Either {
-    fn new(words: Vec<i64>) -> Self {
-        let next = (0..words.len()).map(|word| (i64::MAX, word)).collect();
+    fn new(words: impl IntoIterator<Item = Option<i64>>) -> Self {
         let postings = |word| Postings { word, read: Vec::new(), at_once: READ.0, whole: false };
-        Self { words: words.into_iter().map(postings).collect(), next }
+        let words: Vec<_> = words.into_iter().map(postings).collect();
+        // What was not looked up yet comes before everything.
+        let next = (0..words.len()).map(|word| (i64::MAX, word)).collect();
+        Self { words, next }
     }
 
     fn seek(
@@ -233,23 +240,18 @@ impl Search {
         let (mut fields, mut unknown) = (Vec::new(), Vec::new());
         for condition in wanted {
             match fitting(connection, condition.0, &condition.1)? {
-                Some(words) => fields.push(Either::new(words)),
+                Some(words) => fields.push(Either::new(words.into_iter().map(Some))),
                 None => unknown.push(condition),
             }
+        }
+        if fields.is_empty() {
+            fields.push(Either::new([None]));
         }
         Ok((Self { fields, least, most }, unknown))
     }
 
     /// The next record.
     pub(super) fn next(&mut self, connection: &Connection) -> rusqlite::Result<Option<i64>> {
-        if self.fields.is_empty() {
-            let newest = "SELECT max(sequence) FROM record WHERE sequence BETWEEN ?1 AND ?2";
-            let found: Option<i64> = connection
-                .prepare_cached(newest)?
-                .query_row([self.least, self.most], |row| row.get(0))?;
-            self.most = found.map_or(self.least, |found| found) - 1;
-            return Ok(found);
-        }
         let (mut agreed, mut turn) = (0, 0);
         while agreed < self.fields.len() {
             let Some(field) = self.fields.get_mut(turn) else { break };
