@@ -1,5 +1,7 @@
 //! Wrong use in words: the command line library speaks English only.
 
+use std::error::Error as _;
+
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -22,6 +24,10 @@ pub(super) fn text(error: &Error, language: Language) -> String {
         ErrorKind::InvalidValue => {
             Text { ja: "`{argument}` に値が必要です", en: "`{argument}` needs a value" }
         }
+        ErrorKind::ValueValidation if range(error).is_some() => Text {
+            ja: "`{argument}` の値 `{value}` は {range} の範囲にありません",
+            en: "the value `{value}` of `{argument}` is not within {range}",
+        },
         ErrorKind::ValueValidation => Text {
             ja: "`{argument}` の値 `{value}` を読み取れません",
             en: "the value `{value}` of `{argument}` cannot be read",
@@ -53,6 +59,7 @@ pub(super) fn text(error: &Error, language: Language) -> String {
             fact("argument", &[ContextKind::InvalidArg]),
             fact("value", &[ContextKind::InvalidValue]),
             fact("other", &[ContextKind::PriorArg]),
+            ("range", range(error).unwrap_or_default()),
             fact("choices", &[ContextKind::ValidValue, ContextKind::ValidSubcommand]),
         ],
     );
@@ -75,6 +82,12 @@ fn has(error: &Error, kind: ContextKind) -> bool {
         Some(_) => true,
         None => false,
     }
+}
+
+/// The range that a number is not within, `1..=9`: only the text of what is beneath tells it.
+fn range(error: &Error) -> Option<String> {
+    let beneath = error.source()?.to_string();
+    Some(beneath.rsplit_once(" is not in ")?.1.to_owned())
 }
 
 /// The first of these pieces of context, `-` for none.
@@ -106,6 +119,8 @@ mod tests {
             (&["sekisho", "plan", "show", "first"], "first"),
             (&["sekisho", "--lang", "fr", "check"], "ja, en"),
             (&["sekisho", "check", "--config"], "--config"),
+            (&["sekisho", "evaluate", "--simulate", "1", "--hours", "0"], "1..=744"),
+            (&["sekisho", "evaluate", "--simulate", "x"], "`x`"),
         ] {
             for language in [Language::Japanese, Language::English] {
                 let error = super::super::define(language).try_get_matches_from(arguments);
