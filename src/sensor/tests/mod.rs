@@ -1,5 +1,6 @@
 //! The sensor on frames made here: each sign, each rule of judgement, hostile octets, bounds.
 
+mod following;
 mod forged;
 mod frames;
 mod habits;

@@ -113,6 +113,8 @@ pub struct Heard {
     pub ended: Vec<Mac>,
     /// Changes about which an operator decided, and whether they are accepted.
     pub words: Vec<(u64, bool)>,
+    /// The plan it has in force, by its hash.
+    pub plan: Option<String>,
 }
 
 /// The service's answer.
@@ -122,6 +124,8 @@ struct Acknowledgement {
     ended: Vec<String>,
     #[serde(default)]
     words: Vec<Word>,
+    #[serde(default)]
+    plan: Option<String>,
 }
 
 /// What an operator said about a change.
@@ -219,10 +223,8 @@ impl Courier {
         let words = acknowledgement.words.iter();
         let words: Vec<_> =
             words.filter_map(|word| Some((change_of(&word.change)?, word.accepted))).collect();
-        if !ended.is_empty() || !words.is_empty() {
-            // OK because a reader that is gone remembers nobody
-            let _ = self.heard.send(Heard { ended, words });
-        }
+        // OK because a reader that is gone remembers nobody
+        let _ = self.heard.send(Heard { ended, words, plan: acknowledgement.plan });
         self.line(|line| line.acknowledged += count as u64);
     }
 

@@ -20,7 +20,7 @@ use crate::shell::metrics::Metrics;
 use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
 use crate::vocabulary::{
-    EnvironmentIndex, Language, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape,
+    EnvironmentIndex, Language, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape, hex,
 };
 
 /// MACs whose session ended, waiting for one sensor to ask.
@@ -214,7 +214,9 @@ impl Service {
         }
         let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
         let words = self.words(&sensor);
-        let result = json!({ "acknowledged": taken.head, "ended": ended, "words": words });
+        let plan = hex(&self.snapshot.plan.content_hash);
+        let result =
+            json!({ "acknowledged": taken.head, "ended": ended, "words": words, "plan": plan });
         let _ = answer.send(Reply::done(String::new(), result)); // OK because who asked may be gone
     }
 

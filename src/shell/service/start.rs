@@ -202,7 +202,7 @@ impl Service {
         for (event, facts) in &events {
             service.log.event(now.wall, *event, facts);
         }
-        service.log_findings(now.wall, &findings);
+        service.log.findings(now.wall, &findings);
         service.in_force(&candidate);
         service.metrics.reload_success.set(i64::from(events.is_empty()));
         Ok(service)
