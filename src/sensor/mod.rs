@@ -46,7 +46,7 @@ pub use kind::{NoticeKind, VerdictKind};
 pub use knowledge::{Knowledge, PortKind, Role, Roles, Setting, Subject, Vantage};
 pub use memory::{Memory, Remembered};
 pub use observation::{
-    Level, Note, Observation, Pulse, Report, TEXT_OCTETS_MAX, change_name, change_of,
+    Level, Note, Observation, Pulse, Report, TEXT_OCTETS_MAX, Word, change_name, change_of,
 };
 pub use separation::Separation;
 pub use sign::{Family, Sign, SignKind};

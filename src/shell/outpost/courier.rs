@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::outbox::Outbox;
 use crate::plan::Report as Destination;
-use crate::sensor::{Observation, Pulse, change_name, change_of};
+use crate::sensor::{Observation, Pulse, Word, change_name, change_of};
 use crate::shell::clock;
 use crate::shell::log::{self, Log};
 use crate::shell::post::{Peer, post};
@@ -48,8 +48,8 @@ pub struct Shared {
     pulse: Mutex<Pulse>,
     /// How the line is doing.
     line: Mutex<LineState>,
-    /// Changes about which an operator's word was carried out.
-    taken: Mutex<Vec<String>>,
+    /// Operators' words that were carried out.
+    taken: Mutex<Vec<Word>>,
 }
 
 impl Shared {
@@ -68,21 +68,22 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn taken(&self) -> MutexGuard<'_, Vec<String>> {
+    fn taken(&self) -> MutexGuard<'_, Vec<Word>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An operator's word about a change was carried out.
-    pub fn took(&self, change: u64) {
-        let (name, mut taken) = (change_name(change), self.taken());
-        if taken.len() < TAKEN_MAX && !taken.contains(&name) {
-            taken.push(name);
+    pub fn took(&self, change: u64, accepted: bool) {
+        let (change, mut taken) = (change_name(change), self.taken());
+        taken.retain(|word| word.change != change);
+        if taken.len() < TAKEN_MAX {
+            taken.push(Word { change, accepted });
         }
     }
 
     /// The service knows that these were carried out.
-    fn told(&self, changes: &[String]) {
-        self.taken().retain(|name| !changes.contains(name));
+    fn told(&self, words: &[Word]) {
+        self.taken().retain(|word| !words.contains(word));
     }
 }
 
@@ -126,13 +127,6 @@ struct Acknowledgement {
     words: Vec<Word>,
     #[serde(default)]
     plan: Option<String>,
-}
-
-/// What an operator said about a change.
-#[derive(Deserialize)]
-struct Word {
-    change: String,
-    accepted: bool,
 }
 
 impl Courier {

@@ -203,7 +203,7 @@ impl Running {
             for (change, accepted) in words {
                 // One that is not there was forgotten, and is told of anew when it is seen.
                 self.sensor.decide(change, accepted);
-                self.outpost.shared.took(change);
+                self.outpost.shared.took(change, accepted);
             }
         }
         if let Some(outcome) = self.plans.poll() {

@@ -16,6 +16,7 @@ mod sensors;
 mod sessions;
 mod start;
 mod tripwire;
+mod verdicts;
 mod watched;
 mod weakening;
 

@@ -1,5 +1,4 @@
-//! What sensors report: taken once, kept as evidence, and where the configuration says so turned
-//! into a mark, which live sessions then follow like any other.
+//! What sensors report: taken once, and kept as evidence before it is acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -9,19 +8,16 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Input, Service, watched};
-use crate::enforce::ladder::{Case, Step, Where, step};
-use crate::ledger::{Change, Key, Point};
-use crate::plan::{Plan, PortRole, Rung, SensorPlace};
-use crate::sensor::{BreachKind, Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
+use crate::ledger::{Change, Key};
+use crate::plan::{Plan, SensorPlace};
+use crate::sensor::{Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
 use crate::shell::metrics::Metrics;
 use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{
-    EnvironmentIndex, Language, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape, hex,
-};
+use crate::vocabulary::{Language, Mac, Timestamp, hex};
 
 /// MACs whose session ended, waiting for one sensor to ask.
 const ENDED_MAX: usize = 4096;
@@ -237,10 +233,13 @@ impl Service {
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic, &self.metrics);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
-        self.store()?.words_taken(sensor, &report.taken)?;
         let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
         state.heard = monotonic;
         state.go_on(&report.run, stored)?;
+        let fresh: Vec<Observation> =
+            report.observations.into_iter().filter(|it| it.sequence > stored).collect();
+        self.take_changes(now, sensor, &report.taken, &fresh)?;
+        let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
         let mut lines = Vec::new();
         let name = || ("sensor", sensor.to_owned());
         if state.silent || state.heard_at.is_none() {
@@ -252,8 +251,6 @@ impl Service {
             lines.push((log::Event::SensorFrames, vec![name(), ("count", dropped.to_string())]));
         }
         let (mut head, mut gaps) = (stored, 0);
-        let fresh: Vec<Observation> =
-            report.observations.into_iter().filter(|it| it.sequence > stored).collect();
         for observation in &fresh {
             let missing = observation.sequence.saturating_sub(head + 1);
             if missing > 0 {
@@ -269,173 +266,6 @@ impl Service {
             lines.push(self.told(now, &plan, sensor, observation));
         }
         Ok((lines, Taken { run: report.run, head, gaps, pulse: report.pulse }))
-    }
-
-    /// An observation as a line; of a verdict also what was done about it.
-    pub(super) fn told(
-        &mut self,
-        now: Timestamp,
-        plan: &Plan,
-        sensor: &str,
-        observation: &Observation,
-    ) -> Said {
-        let language = self.log.language();
-        let mac = observation.mac.as_deref().and_then(|mac| Mac::parse(mac).ok());
-        let mut facts = vec![
-            ("sensor", sensor.to_owned()),
-            ("sequence", observation.sequence.to_string()),
-            ("kind", escape(observation.kind.as_bytes())),
-            ("subject", escape(observation.subject.as_bytes())),
-            ("addresses", escape(observation.addresses.join(",").as_bytes())),
-            ("frame", observation.frame.to_string()),
-            ("frame_time", escape(observation.time.as_bytes())),
-            ("first_sign", escape(observation.first.as_bytes())),
-        ];
-        let known = observation.text(language);
-        let text =
-            known.unwrap_or_else(|| format!("{}: {}", observation.kind, observation.subject));
-        facts.push(("text", escape(text.as_bytes())));
-        facts.extend(mac.map(|mac| ("mac", mac.to_string())));
-        if !observation.changes.is_empty() {
-            facts.push(("changes", escape(observation.changes.join(",").as_bytes())));
-        }
-        facts.extend(observation.vlan.map(|vlan| ("vlan", vlan.to_string())));
-        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
-        facts.extend(device.map(|device| ("asset", device.asset.clone())));
-        let environment = self.environment(plan, mac, observation.vlan);
-        let named = environment.and_then(|index| plan.environment(index));
-        facts.extend(named.map(|environment| ("environment", environment.id.clone())));
-        let event = match observation.level {
-            Level::Sign => {
-                self.keep_changes(now, sensor, observation, false);
-                log::Event::SensorSign
-            }
-            Level::Notice => {
-                self.keep_changes(now, sensor, observation, true);
-                log::Event::SensorNotice
-            }
-            Level::Hit => return self.tripped(now, plan, sensor, observation),
-            Level::Breach => {
-                let named = escape(observation.environments.join(",").as_bytes());
-                facts.push(("environments", named));
-                let frames: Vec<_> = observation
-                    .signs
-                    .iter()
-                    .map(|seen| format!("{} {}", seen.frame, seen.time))
-                    .collect();
-                facts.push(("frames", escape(frames.join("; ").as_bytes())));
-                self.breached(observation)
-            }
-            Level::Verdict => {
-                let (step, place) = self.respond(now, plan, sensor, observation, environment);
-                self.count_verdict(now, plan, observation, environment, step);
-                facts.push(("action", step.id().to_owned()));
-                facts.push(("place", place));
-                let score = observation.score_tenths;
-                facts.push(("score", format!("{}.{}", score / 10, score % 10)));
-                facts.push(("hard", observation.is_hard().to_string()));
-                let signs: Vec<_> =
-                    observation.signs.iter().map(|sign| sign.text(language)).collect();
-                facts.push(("signs", escape(signs.join("; ").as_bytes())));
-                let frames: Vec<_> = observation
-                    .signs
-                    .iter()
-                    .map(|sign| format!("{} {} {}", sign.id, sign.frame, sign.time))
-                    .collect();
-                facts.push(("sign_frames", escape(frames.join("; ").as_bytes())));
-                log::Event::SensorVerdict
-            }
-        };
-        (event, facts)
-    }
-
-    /// Counts a breach of the separation; gives its event.
-    fn breached(&self, observation: &Observation) -> log::Event {
-        let kind = BreachKind::parse(&observation.kind);
-        let counted = kind.map_or("unknown", BreachKind::id);
-        self.metrics.separation_breaches.with_label_values(&[counted]).inc();
-        match kind {
-            Some(BreachKind::Flow) => log::Event::SeparationFlow,
-            Some(BreachKind::Device) => log::Event::SeparationDevice,
-            Some(BreachKind::Address | BreachKind::Vlan) | None => log::Event::SeparationWire,
-        }
-    }
-
-    /// The environment a verdict concerns: the device's own, else the one its session entered,
-    /// else that of the VLAN.
-    fn environment(
-        &self,
-        plan: &Plan,
-        mac: Option<Mac>,
-        vlan: Option<u16>,
-    ) -> Option<EnvironmentIndex> {
-        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
-        let session = || {
-            let sessions = self.sensors.live.get(&mac?)?;
-            sessions.values().next().and_then(|id| plan.environment_by_id(id))
-        };
-        let network = || plan.vlan_environment(VlanId::new(vlan?)?);
-        device.map(|device| device.environment).or_else(session).or_else(network)
-    }
-
-    /// Does what the ladder says; gives what that was, and where the device is.
-    fn respond(
-        &mut self,
-        now: Timestamp,
-        plan: &Plan,
-        sensor: &str,
-        observation: &Observation,
-        environment: Option<EnvironmentIndex>,
-    ) -> (Step, String) {
-        // What is known by its address alone stands behind a gateway, whose port is not its own.
-        let mac = Mac::parse(&observation.subject).ok();
-        let key = mac.and_then(|mac| self.sensors.live.get(&mac)?.keys().next().cloned());
-        let place = key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        let (Some(mac), limit) = (mac, plan.sensors.limit) else {
-            return (Step::NowhereKnown, place);
-        };
-        let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        let since = Timestamp(now.0.saturating_sub(window));
-        let known =
-            self.store().and_then(|store| Ok((store.marks_by_sensors(since)?, store.marks(now)?)));
-        let (recent, marks) = match known {
-            Ok(known) => known,
-            Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                return (Step::OverLimit, place);
-            }
-        };
-        let asset = plan.device_by_mac(mac).and_then(|it| plan.device(it));
-        let device = asset.map_or(MarkSubject::Mac(mac), |it| MarkSubject::Asset(it.asset.clone()));
-        let port = key.as_ref().and_then(|key| match &key.point {
-            Point::Port(port) => Some(MarkSubject::Port(key.switch.clone(), port.clone())),
-            Point::Network(_) => None,
-        });
-        let first_sign = Timestamp::parse(&observation.first).unwrap_or(now);
-        let case = Case {
-            response: environment.and_then(|index| plan.sensors.response(index)),
-            limit,
-            hard: observation.is_hard(),
-            first_sign,
-            place: key.as_ref().map_or(Where::Unknown, |key| kind_of(plan, key)),
-            standing: standing(&marks, mac, &device, port.as_ref()),
-            recent,
-        };
-        let step = step(&case);
-        let (subject, kind) = match (step, port) {
-            (Step::Quarantine, _) => (device, MarkKind::Quarantine),
-            (Step::PortDown, Some(port)) => (port, MarkKind::Refuse),
-            _ => return (step, place),
-        };
-        let what = escape(observation.kind.as_bytes());
-        let reason = format!("{what} ({sensor} {})", observation.sequence);
-        match self.mark(now, subject, kind, &reason, None, &format!("sensor {sensor}")) {
-            Ok(_) => (step, place),
-            Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                (Step::OverLimit, place)
-            }
-        }
     }
 
     /// Looks for sensors that say nothing.
@@ -528,37 +358,6 @@ fn check_source(plan: &Plan, sensor: &str, report: &Report) -> Result<(), Failur
         return Ok(());
     }
     Err(Failure::new(FailureKind::ObservationMalformed).fact("cause", "level"))
-}
-
-/// On what kind of place a session is.
-fn kind_of(plan: &Plan, key: &Key) -> Where {
-    let Point::Port(name) = &key.point else { return Where::Wireless };
-    let port = plan
-        .switch_by_id(&key.switch)
-        .and_then(|switch| plan.port(switch, plan.port_by_name(switch, name)?));
-    match port.map(|port| &port.role) {
-        Some(PortRole::Auth { .. }) => Where::Access,
-        Some(_) | None => Where::Uplink,
-    }
-}
-
-/// The gravest thing that stands against a device or its port, and since when.
-fn standing(
-    marks: &[Mark],
-    mac: Mac,
-    device: &MarkSubject,
-    port: Option<&MarkSubject>,
-) -> Option<(Rung, Timestamp)> {
-    let concerned = |mark: &&Mark| {
-        mark.subject == MarkSubject::Mac(mac)
-            || mark.subject == *device
-            || Some(&mark.subject) == port
-    };
-    let rung = |mark: &Mark| match mark.kind {
-        MarkKind::Quarantine => Rung::Quarantine,
-        MarkKind::Refuse => Rung::PortDown,
-    };
-    marks.iter().filter(concerned).map(|mark| (rung(mark), mark.since)).max_by_key(|it| it.0)
 }
 
 #[cfg(test)]
