@@ -9,6 +9,7 @@ mod judging;
 mod quiet;
 mod separation;
 mod signs;
+mod told;
 
 use std::net::IpAddr;
 

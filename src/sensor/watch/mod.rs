@@ -14,6 +14,7 @@ mod names;
 mod separation;
 mod servers;
 mod stream;
+mod told;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -155,6 +156,8 @@ pub struct Sensor {
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
     events: VecDeque<Event>,
+    /// When the last frame came.
+    now: Option<CaptureTime>,
     protocols: Protocols,
     counters: Counters,
 }
@@ -179,6 +182,7 @@ impl Sensor {
             habits: Habits::default(),
             port_alarm: false,
             events: VecDeque::new(),
+            now: None,
             protocols: Protocols::default(),
             counters: Counters::default(),
         }
@@ -187,6 +191,7 @@ impl Sensor {
     /// Takes a frame.
     pub fn handle(&mut self, captured: &Captured<'_>) {
         self.counters.frames += 1;
+        self.now = Some(captured.time);
         let frame = dissect(captured.link, captured.octets);
         if let Some(protocol) = frame.protocol {
             self.protocols.add(protocol);

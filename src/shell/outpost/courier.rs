@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::outbox::Outbox;
 use crate::plan::Report as Destination;
-use crate::sensor::{Observation, Pulse, Word, change_name, change_of};
+use crate::sensor::{Hint, Observation, Pulse, Word, change_name, change_of};
 use crate::shell::clock;
 use crate::shell::log::{self, Log};
 use crate::shell::post::{Peer, post};
@@ -114,6 +114,8 @@ pub struct Heard {
     pub ended: Vec<Mac>,
     /// Changes about which an operator decided, and whether they are accepted.
     pub words: Vec<(u64, bool)>,
+    /// What it knows of devices.
+    pub hints: Vec<Hint>,
     /// The plan it has in force, by its hash.
     pub plan: Option<String>,
 }
@@ -125,6 +127,8 @@ struct Acknowledgement {
     ended: Vec<String>,
     #[serde(default)]
     words: Vec<Word>,
+    #[serde(default)]
+    hints: Vec<Hint>,
     #[serde(default)]
     plan: Option<String>,
 }
@@ -214,11 +218,12 @@ impl Courier {
     fn acknowledged(&self, acknowledgement: Acknowledgement, count: usize) {
         let ended: Vec<Mac> =
             acknowledgement.ended.iter().filter_map(|mac| Mac::parse(mac).ok()).collect();
-        let words = acknowledgement.words.iter();
+        let Acknowledgement { words, hints, plan, .. } = acknowledgement;
+        let words = words.iter();
         let words: Vec<_> =
             words.filter_map(|word| Some((change_of(&word.change)?, word.accepted))).collect();
         // OK because a reader that is gone remembers nobody
-        let _ = self.heard.send(Heard { ended, words, plan: acknowledgement.plan });
+        let _ = self.heard.send(Heard { ended, words, hints, plan });
         self.line(|line| line.acknowledged += count as u64);
     }
 

@@ -193,12 +193,19 @@ impl Running {
 
     /// Shows the counters, and forgets stations whose session is over.
     fn look(&mut self) {
-        for Heard { ended, words, plan } in self.outpost.heard.try_iter() {
+        let heard: Vec<Heard> = self.outpost.heard.try_iter().collect();
+        for Heard { ended, words, hints, plan } in heard {
             if let Some(hash) = plan {
                 self.plans.heard(hash);
             }
             for mac in ended {
                 self.sensor.end_sessions(mac);
+            }
+            for hint in &hints {
+                self.sensor.hear(hint);
+                while let Some(event) = self.sensor.poll_event() {
+                    self.take(&event);
+                }
             }
             for (change, accepted) in words {
                 // One that is not there was forgotten, and is told of anew when it is seen.

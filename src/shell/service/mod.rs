@@ -60,6 +60,7 @@ use crate::enforce::Summary;
 use crate::ledger::Change;
 use crate::plan::{self, Plan};
 use crate::record::Incidents;
+use crate::sensor::Hint;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// How often it is looked for sensors that say nothing.
@@ -84,6 +85,8 @@ pub enum Input {
     WorkerGone(usize),
     /// The thread of live sessions ended by a fault.
     SessionsGone,
+    /// What sensors are to be told of devices.
+    Hints(Vec<Hint>),
     /// The lines of a sensor's report are kept as evidence, or are not.
     Observed(Box<Underway>, bool),
 }
@@ -244,6 +247,7 @@ impl Service {
                     }
                 }
                 Input::Attachments(changes) => self.keep(now, &changes),
+                Input::Hints(hints) => self.sensors.hint(&hints),
                 Input::Detected(detection, answer) => {
                     let _ = answer.send(self.detected(moment, &detection)); // OK as above
                 }

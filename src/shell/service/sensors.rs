@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::{Input, Service, watched};
 use crate::ledger::{Change, Key};
 use crate::plan::{Plan, SensorPlace};
-use crate::sensor::{Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
+use crate::sensor::{Hint, Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
@@ -21,6 +21,8 @@ use crate::vocabulary::{Language, Mac, Timestamp, hex};
 
 /// MACs whose session ended, waiting for one sensor to ask.
 const ENDED_MAX: usize = 4096;
+/// Hints that wait for one sensor to ask; the oldest make room.
+const HINTS_MAX: usize = 1024;
 
 /// Who is where, and how the sensors do.
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ pub(super) struct State {
     /// What it counted at its last report.
     pub(super) pulse: Pulse,
     ended: VecDeque<Mac>,
+    hints: VecDeque<Hint>,
 }
 
 /// What was taken of a report, and is acknowledged when its lines are kept.
@@ -76,6 +79,7 @@ impl State {
             gaps: 0,
             pulse: Pulse::default(),
             ended: VecDeque::new(),
+            hints: VecDeque::new(),
         }
     }
 
@@ -100,11 +104,15 @@ impl State {
         watched::grown(self.pulse.dropped, pulse.dropped)
     }
 
-    /// The lines were kept. Gives the addresses that the sensor is to forget, where it hears.
-    fn acknowledge(&mut self, taken: &Taken, hears: bool) -> Vec<Mac> {
+    /// The lines were kept. Gives the addresses that the sensor is to forget and what else it is
+    /// to know, where it hears.
+    fn acknowledge(&mut self, taken: &Taken, hears: bool) -> (Vec<Mac>, Vec<Hint>) {
         self.gaps += taken.gaps;
         self.pulse = taken.pulse;
-        if hears { self.ended.drain(..).collect() } else { Vec::new() }
+        if !hears {
+            return Default::default();
+        }
+        (self.ended.drain(..).collect(), self.hints.drain(..).collect())
     }
 }
 
@@ -130,6 +138,18 @@ impl Sensors {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Every sensor is to hear of this: which of them sees the device is not known here.
+    pub(super) fn hint(&mut self, hints: &[Hint]) {
+        for state in self.states.values_mut() {
+            for hint in hints {
+                if state.hints.len() >= HINTS_MAX {
+                    state.hints.pop_front();
+                }
+                state.hints.push_back(hint.clone());
             }
         }
     }
@@ -202,17 +222,22 @@ impl Service {
     fn acknowledge(&mut self, underway: Underway) {
         let Underway { sensor, taken, answer, .. } = underway;
         let hears = !answer.is_closed();
-        let mut ended = Vec::new();
+        let (mut ended, mut hints) = (Vec::new(), Vec::new());
         if let Some(state) = self.sensors.states.get_mut(&sensor) {
             watched::count(&self.metrics, &sensor, &state.pulse, &taken.pulse, taken.gaps);
             watched::show(&self.metrics, &sensor, state);
-            ended = state.acknowledge(&taken, hears);
+            (ended, hints) = state.acknowledge(&taken, hears);
         }
         let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
         let words = self.words(&sensor);
         let plan = hex(&self.snapshot.plan.content_hash);
-        let result =
-            json!({ "acknowledged": taken.head, "ended": ended, "words": words, "plan": plan });
+        let result = json!({
+            "acknowledged": taken.head,
+            "ended": ended,
+            "words": words,
+            "hints": hints,
+            "plan": plan,
+        });
         let _ = answer.send(Reply::done(String::new(), result)); // OK because who asked may be gone
     }
 
@@ -396,9 +421,10 @@ mod tests {
         let mut state = State::new(Duration::ZERO);
         state.ended.push_back(ENDED);
         state.unkept("one");
-        assert!(state.acknowledge(&taken(1, Pulse::default()), false).is_empty());
-        assert_eq!(state.acknowledge(&taken(1, Pulse::default()), true), [ENDED]);
-        assert!(state.acknowledge(&taken(1, Pulse::default()), true).is_empty());
+        let mut hears = |hears| state.acknowledge(&taken(1, Pulse::default()), hears).0;
+        assert!(hears(false).is_empty());
+        assert_eq!(hears(true), [ENDED]);
+        assert!(hears(true).is_empty());
     }
 
     #[test]

@@ -91,8 +91,9 @@ impl Service {
             None => (log, None),
         };
         let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
-        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
+        let own = (clock, sender.clone());
+        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, own)?;
         let (nudge, nudged) = survey::open();
         let (feed, inbox) = sessions::open(&metrics, nudge.clone());
         let mut workers = Vec::new();
