@@ -371,9 +371,6 @@ impl Alerter {
             _ => false,
         };
         if elapsed <= within && !roamed {
-            if is_wired(&before) && is_wired(place) {
-                self.hints.add(now, mac, SignKind::SessionElsewhere, (place, &before));
-            }
             let facts = [("before", json!(before)), ("seconds", json!(elapsed.as_secs()))];
             self.raise(now, AlertKind::TwoPlaces, mac, told, &facts);
         }
@@ -557,7 +554,7 @@ impl Alerter {
 }
 
 /// Whether a place is a port: over the air a device is at no one port.
-fn is_wired(place: &str) -> bool {
+pub(super) fn is_wired(place: &str) -> bool {
     !place.is_empty() && !place.contains("/ssid:")
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::detect::{Facts, Seen};
+use super::detect::{Facts, Seen, is_wired};
 use crate::sensor::{Hint, SignKind};
 use crate::vocabulary::{Mac, Moment, Outcome};
 
@@ -42,15 +42,21 @@ impl Hints {
         told: &dyn Facts,
     ) {
         let same = seen.place == place;
+        let refused = told.fact("outcome").is_none_or(|outcome| outcome == Outcome::Refuse.id());
+        // Only where accounting says when a session ends is it known to go on.
+        let goes_on = std::mem::take(&mut seen.accounted);
         if !same {
+            if goes_on && !refused && is_wired(&seen.place) {
+                self.add(now, mac, SignKind::SessionElsewhere, (place, &seen.place));
+            }
             seen.forget_session();
         }
         let certificate = told.fact("method").is_some_and(|method| method == CERTIFICATE);
-        // Only where accounting says when a session ends is it known to go on.
-        if same && !certificate && seen.certificate && seen.accounted {
+        seen.accounted = same && goes_on;
+        if !certificate && seen.certificate && seen.accounted {
             self.add(now, mac, SignKind::MethodChanged, (place, ""));
         }
-        if told.fact("outcome").is_none_or(|outcome| outcome == Outcome::Refuse.id()) {
+        if refused {
             return;
         }
         let left = seen.left.take();

@@ -453,6 +453,11 @@ fn two_ports_at_once_and_what_the_tables_show_are_told_to_sensors_in_bounds() {
     desk.line(&certified(PORT));
     desk.pass(5);
     desk.line(&certified(ELSEWHERE));
+    assert_eq!(hints(&mut desk), [], "nobody says when a session ends");
+    desk.line(&certified(PORT));
+    desk.line(&account("ACCT-start", PORT));
+    desk.pass(5);
+    desk.line(&certified(ELSEWHERE));
     assert_eq!(hints(&mut desk), [("auth.two-places".to_owned(), PORT.to_owned())]);
     let air = "honcho/hon-wlc01/ssid:city-c";
     desk.line(&certified(air));
