@@ -14,6 +14,9 @@ use super::station::Station;
 
 /// How long a sign counts.
 pub const WINDOW_S: i64 = 600;
+/// How long a description of oneself counts: as long as what announces it must say that it holds
+/// (UPnP Device Architecture 2.0 §1.2.2, CACHE-CONTROL).
+pub const ANNOUNCED_S: i64 = 1_800;
 /// The score a verdict needs, in tenths.
 pub const SCORE_TENTHS_MIN: u32 = 100;
 /// The score of the watch list, in tenths.
@@ -70,8 +73,11 @@ pub enum Judgement {
 /// Judges a station as of `now`.
 #[must_use]
 pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
-    let fresh: Vec<&Sign> =
-        station.signs.iter().filter(|sign| sign.time.within(now, WINDOW_S)).collect();
+    let counts = |sign: &&Sign| {
+        let announced = sign.kind == SignKind::GatewayDescription;
+        sign.time.within(now, if announced { ANNOUNCED_S } else { WINDOW_S })
+    };
+    let fresh: Vec<&Sign> = station.signs.iter().filter(counts).collect();
     // The newest hard sign is the one that asks for judgement.
     if let Some(sign) = fresh.iter().rev().find(|sign| sign.hard)
         && let Some(kind) = hard_kind(sign, &fresh)

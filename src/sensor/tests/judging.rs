@@ -39,6 +39,23 @@ fn the_window_is_ten_minutes_in_either_direction_of_a_clock_that_jumps() {
 }
 
 #[test]
+fn an_announcement_counts_as_long_as_it_says_to_hold() {
+    let to = (PC, OTHER, "10.1.1.5", "239.255.255.250", 4);
+    let notify =
+        b"NOTIFY * HTTP/1.1\r\nNT: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n";
+    for (seconds, expected) in [(1_799.0, vec![VerdictKind::Nat]), (1_801.0, vec![])] {
+        let at = |ttl, more: f64| {
+            udp((PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl), 5000, 5001, b"x").at(seconds + more)
+        };
+        let announced = udp(to, 1900, 1900, notify).at(0.0);
+        let frames = [announced, at(64, -0.3), at(64, -0.2), at(128, -0.1), at(128, 0.0)];
+        let seen = run(edge(), &frames);
+        assert!(seen.has(SignKind::TtlFamilies));
+        assert_eq!(seen.kinds(), expected);
+    }
+}
+
+#[test]
 fn an_address_out_of_place_does_not_count_beside_hops() {
     let forwarded = udp((PC, GATEWAY, "192.168.43.5", "10.1.9.9", 63), 5000, 5001, b"x");
     let seen = run(edge(), &[forwarded, arp(PC, "192.168.43.1")]);
