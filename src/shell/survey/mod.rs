@@ -28,7 +28,7 @@ use super::service::Feed;
 use super::{Failure, FailureKind, random};
 use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
 use crate::survey::{Change, Fault, Judge, Listener, Notification, TrapFault, View};
-use crate::vocabulary::{Mac, Moment, Random};
+use crate::vocabulary::{Mac, Moment, Random, SiteIndex};
 use crate::wire::snmp::MESSAGE_OCTETS_MAX;
 use bounce::Order;
 use left::Left;
@@ -69,6 +69,7 @@ enum Message {
     Bounce(Order),
     Status(Option<String>, Sender<Option<Value>>),
     Sweep(String, Sender<bool>),
+    Locate(Mac, SiteIndex, Sender<Option<(String, String)>>),
     Stop,
 }
 
@@ -217,6 +218,19 @@ impl Survey {
         self.ask(|reply| Message::Status(switch.map(str::to_owned), reply))
     }
 
+    /// At which switch and edge port an address is. Where none shows it, those of the site are
+    /// swept soon.
+    ///
+    /// # Errors
+    /// The thread does not answer.
+    pub(in crate::shell) fn locate(
+        &self,
+        mac: Mac,
+        site: SiteIndex,
+    ) -> Result<Option<(String, String)>, Failure> {
+        self.ask(|reply| Message::Locate(mac, site, reply))
+    }
+
     /// Sweeps one switch now. Says whether it is one that is asked.
     ///
     /// # Errors
@@ -355,6 +369,13 @@ impl Running {
             }
             Message::Sweep(switch, reply) => {
                 reply.send(self.hasten(now, &switch, Cause::Operator)).is_ok()
+            }
+            Message::Locate(mac, site, reply) => {
+                let found = self.judge.place_of(mac).cloned();
+                if found.is_none() {
+                    self.hasten_site(now, site);
+                }
+                reply.send(found).is_ok()
             }
             Message::Stop => {
                 self.finish(now);
@@ -510,6 +531,16 @@ impl Running {
         }
         self.schedule(place);
         true
+    }
+
+    fn hasten_site(&mut self, now: Moment, site: SiteIndex) {
+        let here = |target: &&Target| {
+            self.plan.switch(target.index).is_some_and(|switch| switch.site == site)
+        };
+        let ids: Vec<String> = self.targets.iter().filter(here).map(|it| it.id.clone()).collect();
+        for id in ids {
+            self.hasten(now, &id, Cause::Session);
+        }
     }
 
     fn tell(&self, now: Moment, changes: &[Change]) {

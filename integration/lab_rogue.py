@@ -1,0 +1,363 @@
+"""What is brought in while a floor is at work, what only looks like it, and how soon each is
+found (`integration/lab rogue`)."""
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+from lab_floor import ANDROID, IPHONE, PHONE, PHONED, Floor, dashed, mac
+from lab_network import SEKISHO, ip, run
+
+# Within how long what is brought in begins, and how long everything is watched.
+BEGIN_S, WATCH_S = 30, 60
+# What the design allows at most, and what it wants of hard signs.
+ISOLATION_S = 60
+JOINER = "06:3a:9c:00:53:51"
+
+
+class Attack:
+    """What is brought in: its sub-variant, the kinds that name it, the port, whose address the
+    verdict names, and which frames are the first that offend."""
+
+    def __init__(self, variant, kinds, port, address, frames, bring):
+        self.variant, self.kinds, self.port, self.address, self.frames, self.bring = variant, kinds, port, address, frames, bring
+        self.first = None
+
+
+# Attacks.
+
+def bridge(floor):
+    """2a: a wireless bridge at the desk, which a phone joins."""
+    floor.cable("air", "bridge", "eth0", "joiner")
+    ip(f"-n {floor.ns('joiner')} link set eth0 address {JOINER}")
+    floor.phone("joiner")
+    floor.wire("bridge", "eth0", "air")
+    android(floor, "joiner", "10.1.0.10")
+
+
+def android(floor, host, server):
+    options = ["subnet-mask", "routers", "domain-name-servers", "domain-name", "interface-mtu", "broadcast-address",
+               "dhcp-lease-time", "dhcp-renewal-time", "dhcp-rebinding-time", "vendor-encapsulated-options"]
+    floor.phone_client(host, "android-dhcp-14", options, "Pixel-8")
+    chatter(floor, host, server, ANDROID)
+
+
+def chatter(floor, host, server, names):
+    floor.wait(f"address of {host}", lambda: floor.addressed(host))
+    floor.start(host, f"phone-{host}", "python3", "-c", PHONE, server, *names)
+
+
+def hotspot(floor):
+    """2b: an Android behind a PC, which translates its address."""
+    floor.nat("hotspot", "inner", "eth0", "client", "192.168.7", 64)
+    floor.phone("client")
+    floor.start("client", "phone-client", "python3", "-c", PHONE, "10.1.0.10", *ANDROID)
+
+
+def wired_android(floor):
+    """3b: an Android on a USB-LAN adapter, with the MAC of a label printer that is in store."""
+    floor.phone("android")
+    floor.plug("port8", "android")
+    android(floor, "android", "10.2.0.10")
+
+
+def wired_iphone(floor):
+    floor.plug("port9", "iphone")
+    options = ["subnet-mask", "rfc3442", "routers", "domain-name-servers", "domain-name", "v6only", "captive", "search", "wpad"]
+    floor.phone_client("iphone", "", options, "iPhone")
+    chatter(floor, "iphone", "10.2.0.10", IPHONE)
+
+
+def sharing(floor):
+    """3c: a PC shares its tether: addresses by DHCP, translated on the way out."""
+    floor.nat("carrier", "usb", "lo", "spare", "192.168.42", 64)
+    ip(f"-n {floor.ns('spare')} link set eth0 name usb0 netns {floor.ns('sharing')}")
+    ip(f"-n {floor.ns('sharing')} addr add 192.168.42.2/24 dev usb0")
+    ip(f"-n {floor.ns('sharing')} link set usb0 up")
+    ip(f"-n {floor.ns('sharing')} addr add 192.168.137.1/24 dev eth0")
+    floor.inside("sharing", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    floor.inside("sharing", "nft", "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }; add rule ip hide out oifname usb0 masquerade")
+    serve_dhcp(floor, "sharing", "192.168.137")
+
+
+def serve_dhcp(lab, host, net):
+    """A host gives addresses, as Internet connection sharing does; somebody else asks for one."""
+    lab.start(host, "rogue-dhcp", "dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--user=root", "--port=0",
+              "--interface=eth0", "--bind-interfaces", "--no-ping", "--log-facility=-", "--pid-file=",
+              f"--dhcp-range={net}.100,{net}.200,1h", f"--dhcp-leasefile={lab.at}/leases-rogue")
+    time.sleep(0.5)
+    lab.start("a", "asks", "busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "3", "-T", "1", "-s", "/bin/true")
+
+
+def proxied(floor):
+    """4a: a box before a PC that has its MAC and address, lets EAPOL and everything else through,
+    and makes its web connections anew by a transparent proxy."""
+    address = floor.addressed("proxied")
+    server = json.loads(floor.inside("a", "ip", "-j", "link", "show", "eth0"))[0]["address"]
+    for part in ("office-proxied", "supplicant-proxied", "client-proxied"):
+        floor.end(part)
+    floor.plug("port7", "inline")
+    floor.cable("inner", "inline", "eth0", "proxied")
+    ip(f"-n {floor.ns('proxied')} link set eth0 address {mac(0x17)}")
+    ip(f"-n {floor.ns('proxied')} addr add {address}/18 dev eth0")
+    floor.inside("inline", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.all.proxy_arp=1",
+                 "net.ipv4.conf.inner.proxy_arp=1", "net.ipv4.conf.eth0.proxy_arp=1", "net.ipv4.neigh.eth0.proxy_delay=0", "net.ipv4.neigh.inner.proxy_delay=0")
+    ip(f"-n {floor.ns('inline')} addr add 192.0.2.9/32 dev lo")
+    ip(f"-n {floor.ns('inline')} route add 10.1.0.0/18 dev eth0 src 192.0.2.9")
+    ip(f"-n {floor.ns('inline')} route add {address}/32 dev inner src 192.0.2.9")
+    ip(f"-n {floor.ns('inline')} neigh replace 10.1.0.10 lladdr {server} dev eth0")
+    floor.inside("inline", "nft", "add table ip inline; add chain ip inline in { type nat hook prerouting priority -100; }; "
+                 "add rule ip inline in iifname inner tcp dport 80 dnat to 192.0.2.9:8888; add chain ip inline out { type nat hook postrouting priority 100; }; "
+                 f"add rule ip inline out oifname eth0 ip saddr 192.0.2.9 snat to {address}")
+    (floor.at / "inline.conf").write_text("Port 8888\nListen 192.0.2.9\nTimeout 30\nDisableViaHeader Yes\n")
+    floor.start("inline", "inline", "tinyproxy", "-d", "-c", floor.at / "inline.conf")
+    floor.wire("inline", "eth0", "inner", "0x888e")
+    time.sleep(0.5)
+    floor.join("proxied")
+    floor.wait("opened port of the box", lambda: floor.states()["port7"]["state"] == "authorised")
+    floor.office("proxied", "10.1.0.10")
+
+
+def web(lab, host="web", reader="vmware"):
+    """5a: a PC answers HTTP, and a colleague reads it."""
+    www = lab.at / f"www-{host}"
+    www.mkdir()
+    (www / "index.html").write_text("stray\n")
+    lab.start(host, "stray-web", "busybox", "httpd", "-f", "-p", "80", "-h", www)
+    time.sleep(0.5)
+    lab.inside(reader, "curl", "-s", "-m", "2", f"http://{lab.address(host)}/", check=False)
+
+
+ATTACKS = {
+    "bridge": Attack("2a", {"phone"}, "port5", JOINER, f"ether src {JOINER}", bridge),
+    "hotspot": Attack("2b", {"nat", "relay", "phone"}, "port1", mac(0x11), f"ether src {mac(0x11)} and ip[8] = 63", hotspot),
+    "android": Attack("3b", {"phone"}, "port8", mac(0x18), f"ether src {mac(0x18)} and udp src port 68", wired_android),
+    "iphone": Attack("3b", {"phone"}, "port9", mac(0x19), f"ether src {mac(0x19)} and udp src port 68", wired_iphone),
+    "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway", "tether-subnet"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing),
+    "inline proxy": Attack("4a", {"nat", "proxy", "stack-mix"}, "port7", mac(0x17), f"ether src {mac(0x17)} and ip and ip[8] < 128", proxied),
+    "web server": Attack("5a", {"http-server"}, "port4", mac(0x14), f"ether src {mac(0x14)} and tcp src port 80", web),
+}
+
+
+# Traps, and a clone whom the switch refuses.
+
+def virtual(floor):
+    """A Linux behind its Windows PC, translated, while the PC goes on."""
+    floor.nat("virtual", "vnet", "eth0", "guest", "192.168.122", 64)
+    floor.office("guest", "10.1.0.10")
+
+
+def other_note(floor):
+    """The next notebook on the same adapter, which is registered for the first one until the
+    inventory says otherwise."""
+    floor.end("office-note")
+    floor.end("client-note")
+    floor.windows("other-note", scale=7)
+    floor.plug("port12", "other-note")
+    floor.join("other-note")
+    time.sleep(5)
+    want(floor, "a notebook on an adapter registered for another", floor.states()["port12"]["vlan"], None)
+    shared = dashed(mac(0x1c))
+    floor.edit("config/inventory.csv", shared, dashed(mac(0x3c)))
+    floor.edit("config/inventory.csv", dashed(mac(0x2c)), shared)
+    run(SEKISHO, "reload", "--state", floor.at / "state")
+    floor.join("other-note")
+    floor.wait("opened port of the other notebook", lambda: floor.states()["port12"]["state"] == "authorised")
+    floor.ask("other-note")
+    floor.office("other-note", "10.1.0.10")
+
+
+def netboot(floor):
+    """A PC starts anew from the network: its firmware, then a small Windows, then its own."""
+    floor.end("office-netboot")
+    floor.linux("netboot")
+    floor.ask("netboot", "-V", "PXEClient:Arch:00007:UNDI:003016", "-o", *(f"-O{code}" for code in (1, 3, 43, 60, 66, 67)))
+    for _ in range(4):
+        floor.inside("netboot", "curl", "-s", "-m", "2", "-A", "UefiHttpBoot/1.0", "http://10.1.0.10/", check=False)
+    floor.windows("netboot", scale=7)
+    floor.ask("netboot", "-V", "MSFT 5.0", "-x", "hostname:MINWINPC")
+    floor.inside("netboot", "curl", "-s", "-m", "2", "http://10.1.0.10/", check=False)
+    time.sleep(2)
+    floor.windows("netboot")
+    floor.ask("netboot")
+    floor.office("netboot", "10.1.0.10")
+
+
+def vmware(floor):
+    """A virtual network of 192.168.43.0/24, of which ARP and names leak."""
+    ip(f"-n {floor.ns('vmware')} addr add 192.168.43.1/24 brd 192.168.43.255 dev eth0")
+    leak = ("import socket, time\nout = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nout.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)\n"
+            "out.bind(('192.168.43.1', 137))\nwhile True:\n out.sendto(bytes(50), ('192.168.43.255', 137))\n"
+            " try:\n  socket.create_connection(('192.168.43.128', 902), 0.5)\n except OSError:\n  pass\n time.sleep(3)")
+    floor.start("vmware", "leak", "python3", "-c", leak)
+
+
+def laptop(floor):
+    """A laptop with the MAC of a printer that stays where it is: two places, one registered."""
+    floor.windows("laptop")
+    floor.plug("port3", "laptop")
+    floor.ask("laptop", wait=False)
+    floor.wait("the clone's refusal", lambda: refusals(floor, "port3"))
+
+
+TRAPS = {
+    "virtual machine": virtual, "shared adapter": other_note, "network boot": netboot, "VMware's 192.168.43.0/24": vmware, "cloned printer": laptop,
+    # From the beginning on: a telephone with a PC behind it, and who goes by the city's proxy.
+    "telephone": None, "city's proxy": None,
+}
+
+
+# What is seen of it.
+
+def moment(line):
+    return time.mktime(time.strptime(line["time"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + float(line["time"][19:].rstrip("Z") or 0)
+
+
+def refusals(floor, port):
+    return [line for line in floor.events("authenticate") if line["event"] == "PORT" and line["port"] == port and line["change"] == "rejected"]
+
+
+def verdicts(floor):
+    return [line for line in floor.events("serve") if line["event"] in ("SENSOR-verdict", "SENSOR-located")]
+
+
+def want(floor, what, found, expected):
+    good = found == expected
+    print(f"{'ok   ' if good else 'WRONG'} {what}: {found}", flush=True)
+    if not good:
+        floor.wrong.append(what)
+
+
+def first_frame(floor, attack):
+    """When the mirror showed the first frame that offends."""
+    watcher = subprocess.Popen(["ip", "netns", "exec", floor.ns("mirror"), "tcpdump", "-i", "eth0", "-c1", "-tt", "-n", "-l", "--immediate-mode",
+                                f"vlan and {attack.frames}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "listening" not in watcher.stderr.readline():
+        if watcher.poll() is not None:
+            raise SystemExit("tcpdump ended")
+
+    def read():
+        said = watcher.stdout.readline().split()
+        attack.first = float(said[0]) if said else None
+
+    threading.Thread(target=read, daemon=True).start()
+
+
+def told(floor, story, name, begin):
+    """Tells one story at its time; whatever it raises is a fault of this run."""
+    time.sleep(begin)
+    try:
+        if isinstance(story, Attack):
+            first_frame(floor, story)
+            story.bring(floor)
+        else:
+            story(floor)
+    except BaseException:
+        floor.wrong.append(name)
+        traceback.print_exc()
+
+
+def isolated(floor, attack):
+    """When the authenticator had the port in quarantine, and when the verdict was on record."""
+    moves = [line for line in floor.events("authenticate") if line["event"] == "PORT" and line["port"] == attack.port and line["vlan"] == 900]
+    own = [line for line in verdicts(floor) if line.get("mac") == dashed(attack.address)]
+    return (moment(moves[0]) if moves else None), own
+
+
+def rogue(seed=None):
+    """Everybody works; what is brought in is found and its port isolated, and nobody else's is."""
+    seed = random.randrange(1_000_000) if seed is None else seed
+    print(f"seed {seed}", flush=True)
+    dice = random.Random(seed)
+    floor = Floor(f"rogue{os.getpid()}", seed)
+    try:
+        begun = time.monotonic()
+        floor.open()
+        print(f"      open after {time.monotonic() - begun:.0f} s", flush=True)
+        time.sleep(5)
+        want(floor, "verdicts on ordinary work", [line["text"] for line in verdicts(floor)], [])
+        before = {port: state["vlan"] for port, state in floor.states().items()}
+        stories = {**ATTACKS, **{name: trap for name, trap in TRAPS.items() if trap}}
+        threads = [threading.Thread(target=told, args=(floor, story, name, dice.uniform(0, BEGIN_S)), daemon=True) for name, story in stories.items()]
+        begun = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        # As long as an attack may take, and for traps as long in any case.
+        while time.monotonic() < begun + WATCH_S or (
+                time.monotonic() < begun + BEGIN_S + ISOLATION_S + 30 and any(isolated(floor, attack)[0] is None for attack in ATTACKS.values())):
+            time.sleep(0.5)
+        judge(floor, before)
+        lasting(floor)
+        status = json.loads(run(SEKISHO, "sensor", "status", "--json", "--state", floor.at / "sensor"))
+        want(floor, "frames lost", status["dropped"], 0)
+        print(f"      {status['frames']} frames seen", flush=True)
+    except BaseException:
+        floor.wrong.append("the run itself")
+        traceback.print_exc()
+    finally:
+        if floor.wrong:
+            for log in ("sensor", "serve"):
+                print("".join(path.read_text()[-6000:] for path in floor.at.glob(f"{log}.log")), file=sys.stderr)
+            print(f"{floor.wrong}; seed {seed}", file=sys.stderr)
+        if not os.environ.get("SEKISHO_LAB_KEEP"):
+            floor.close()
+    return 1 if floor.wrong else 0
+
+
+def judge(floor, before):
+    print(f"      {'':<6}{'brought in':<16}{'kind':<16}{'port':<8}{'verdict':>8}{'isolated':>9}  seconds from its first frame")
+    times = []
+    for name, attack in ATTACKS.items():
+        at, own = isolated(floor, attack)
+        first = attack.first
+        kind = own[0]["kind"] if own else "-"
+        named = moment(own[0]) - first if own and first else None
+        took = at - first if at and first else None
+        places = {line["place"] for line in own if line["place"] != "-"}
+        good = took is not None and took < ISOLATION_S and kind in attack.kinds and places == {f"sw01:{attack.port}"}
+        show = lambda seconds: "-" if seconds is None else f"{seconds:.1f}"
+        print(f"{'ok   ' if good else 'WRONG'} {attack.variant:<6}{name:<16}{kind:<16}{' '.join(sorted(places)) or '-':<8}{show(named):>8}{show(took):>9}", flush=True)
+        if not good:
+            floor.wrong.append(name)
+        if took is not None:
+            times.append(took)
+    if times:
+        times.sort()
+        print(f"      median {statistics.median(times):.1f} s, p95 {times[min(len(times) - 1, int(len(times) * 0.95))]:.1f} s of {len(times)}", flush=True)
+    owners = {dashed(attack.address): attack for attack in ATTACKS.values()}
+    strange = [f"{line['kind']} {line['subject']} {line['place']}" for line in verdicts(floor)
+               if line.get("mac") not in owners or line["kind"] not in owners[line["mac"]].kinds]
+    want(floor, "false alarms", strange, [])
+    attacked = {attack.port for attack in ATTACKS.values()}
+    after = {port: state["vlan"] for port, state in floor.states().items()}
+    want(floor, "ports that nobody attacked", {port: vlan for port, vlan in after.items() if port not in attacked},
+         {port: vlan for port, vlan in before.items() if port not in attacked})
+    moved = {line["port"] for line in floor.events("authenticate") if line["event"] == "PORT" and line["vlan"] == 900}
+    want(floor, "ports ever in quarantine", sorted(moved - attacked), [])
+    want(floor, "the clone's port", (after["port3"], bool(refusals(floor, "port3"))), (None, True))
+    want(floor, "the printer that was cloned", after["port2"], 120)
+    for line in floor.events("serve"):
+        if line["event"] == "SENSOR-notice":
+            print(f"      notice {line['kind']}: {line['text']}")
+
+
+def lasting(floor):
+    """It stays so when everything starts anew, and ends by an operator's word."""
+    floor.end("serve")
+    floor.serve()
+    floor.join("web")
+    time.sleep(4)
+    floor.settled("port4", "authorised")
+    want(floor, "port4 after a new start of everything", floor.states()["port4"]["vlan"], 900)
+    floor.end("stray-web")
+    run(SEKISHO, "release", floor.assets["web"], "--reason", "the lab is over", "--state", floor.at / "state")
+    floor.wait("release", lambda: floor.states()["port4"]["vlan"] == 110)
+    want(floor, "port4 after its release", floor.states()["port4"]["vlan"], 110)
