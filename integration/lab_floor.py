@@ -22,8 +22,9 @@ PHONED = "00:00:5e:00:53:2b"
 PCS = ["hotspot", "web", "bridge", "sharing", "proxied", "virtual", "phoned", "note", "netboot", "browser", "vmware"]
 # Registered by MAC at a port of B.
 EQUIPMENT = {"android": "port8", "iphone": "port9"}
-# Where a switch lets several devices in, as desks with a hub or telephone have it.
-SEVERAL = {"port5": "A", "port11": "B"}
+# Ports that the first device opens for all: a telephone's, as the plan says, and one at which the
+# plan takes each for authenticated.
+SEVERAL = {"port5": 'host_mode = "multi-auth"', "port11": 'host_mode = "multi-host", environments = ["B"], reason = "a telephone on the desk"'}
 PROXY = ("10.1.0.11", "8888")
 
 # What a bridge does, for want of one in the kernel: frames of one kind from either side to the
@@ -83,9 +84,8 @@ class Floor(Lab):
     def files(self):
         super().files()
         old = '  { names = "port1-4", role = "auth", host_mode = "single" },\n'
-        new = "".join(f'  {{ names = "{port}", role = "auth", host_mode = "single" }},\n' for port in self.ports if port not in SEVERAL)
-        new += "".join(f'  {{ names = "{port}", role = "auth", host_mode = "multi-host", environments = ["{SEVERAL[port]}"], '
-                       'reason = "a telephone or hub on the desk" },\n' for port in SEVERAL)
+        single = 'host_mode = "single"'
+        new = "".join(f'  {{ names = "{port}", role = "auth", {SEVERAL.get(port, single)} }},\n' for port in self.ports)
         self.edit("topology/honcho/site.toml", old, new)
         lines = []
         for number, host in enumerate([*PCS, "other-note"], 101):

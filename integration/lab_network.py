@@ -263,10 +263,18 @@ class Lab:
         self.start("sw", "snmpd", "snmpd", "-f", "-Lo", "-C", "-I", "-ifTable,-ifXTable,-interfaces,-at",
                    "-c", configuration, "-p", self.at / "snmpd.number", env=env)
 
+    def forwarding(self):
+        """The access bridge's forwarding table: port number, VLAN, address and age of each."""
+        env = dict(os.environ, OVS_RUNDIR=str(self.at / "ovs"))
+        return run("ovs-appctl", "--timeout=10", "fdb/show", "access", env=env).splitlines()[1:]
+
+    def learned(self):
+        """At which port number each address is."""
+        return {address: port for port, _, address, _ in (line.split() for line in self.forwarding())}
+
     def tables(self):
         """What the access bridge has learned, as rows of a switch's tables."""
-        env = dict(os.environ, OVS_RUNDIR=str(self.at / "ovs"))
-        learned = run("ovs-appctl", "--timeout=10", "fdb/show", "access", env=env).splitlines()[1:]
+        learned = self.forwarding()
         rows = []
         for port in (*self.ports, "uplink"):
             number = int(self.vsctl("get", "interface", port, "ofport"))

@@ -263,11 +263,16 @@ def told(floor, story, name, begin):
         traceback.print_exc()
 
 
-def isolated(floor, attack):
-    """When the authenticator had the port in quarantine, and when the verdict was on record."""
-    moves = [line for line in floor.events("authenticate") if line["event"] == "PORT" and line["port"] == attack.port and line["vlan"] == 900]
-    own = [line for line in verdicts(floor) if line.get("mac") == dashed(attack.address)]
-    return (moment(moves[0]) if moves else None), own
+def own(floor, attack):
+    """The verdicts on whoever attacks; where the tables had to say the place, that as well."""
+    return [line for line in verdicts(floor) if line["mac"] == dashed(attack.address)]
+
+
+def moves(floor, attack, vlans):
+    """When the authenticator first had the port in one of these VLANs since its attacker was named."""
+    named = next((moment(line) for line in own(floor, attack) if line["action"] == "quarantine"), None)
+    times = [moment(line) for line in floor.events("authenticate") if line["event"] == "PORT" and line["port"] == attack.port and line["vlan"] in vlans]
+    return next((at for at in times if named and at >= named - 0.01), None)
 
 
 def rogue(seed=None):
@@ -292,7 +297,7 @@ def rogue(seed=None):
             thread.join()
         # As long as an attack may take, and for traps as long in any case.
         while time.monotonic() < begun + WATCH_S or (
-                time.monotonic() < begun + BEGIN_S + ISOLATION_S + 30 and any(isolated(floor, attack)[0] is None for attack in ATTACKS.values())):
+                time.monotonic() < begun + BEGIN_S + ISOLATION_S + 10 and any(moves(floor, attack, (900,)) is None for attack in ATTACKS.values())):
             time.sleep(0.5)
         judge(floor, before)
         lasting(floor)
@@ -306,32 +311,33 @@ def rogue(seed=None):
         if floor.wrong:
             for log in ("sensor", "serve"):
                 print("".join(path.read_text()[-6000:] for path in floor.at.glob(f"{log}.log")), file=sys.stderr)
-            print(f"{floor.wrong}; seed {seed}", file=sys.stderr)
+            print(f"WRONG: {floor.wrong}; seed {seed}", file=sys.stderr)
         if not os.environ.get("SEKISHO_LAB_KEEP"):
             floor.close()
     return 1 if floor.wrong else 0
 
 
 def judge(floor, before):
-    print(f"      {'':<6}{'brought in':<16}{'kind':<16}{'port':<8}{'verdict':>8}{'isolated':>9}  seconds from its first frame")
+    """What became of everybody, attack by attack and port by port."""
+    print(f"      {'':<4}{'brought in':<14}{'kind':<14}{'place':<13}{'named':>6}{'cut off':>9}{'quarantine':>12}  (s from its first frame)")
     times = []
     for name, attack in ATTACKS.items():
-        at, own = isolated(floor, attack)
-        first = attack.first
-        kind = own[0]["kind"] if own else "-"
-        named = moment(own[0]) - first if own and first else None
-        took = at - first if at and first else None
-        places = {line["place"] for line in own if line["place"] != "-"}
-        good = took is not None and took < ISOLATION_S and kind in attack.kinds and places == {f"sw01:{attack.port}"}
-        show = lambda seconds: "-" if seconds is None else f"{seconds:.1f}"
-        print(f"{'ok   ' if good else 'WRONG'} {attack.variant:<6}{name:<16}{kind:<16}{' '.join(sorted(places)) or '-':<8}{show(named):>8}{show(took):>9}", flush=True)
+        lines, first = own(floor, attack), attack.first
+        kind = lines[0]["kind"] if lines else "-"
+        places = {line["place"] for line in lines if line["place"] != "-"}
+        ends = [moment(lines[0]) if lines else None, moves(floor, attack, (None, 900)), moves(floor, attack, (900,))]
+        spans = [None if first is None or end is None else end - first for end in ends]
+        good = None not in spans and spans[2] < ISOLATION_S and kind in attack.kinds and places == {f"sw01:{attack.port}"}
+        figures = ["-" if span is None else f"{span:.1f}" for span in spans]
+        print(f"{'ok   ' if good else 'WRONG'} {attack.variant:<4}{name:<14}{kind:<14}{' '.join(sorted(places)) or '-':<13}"
+              f"{figures[0]:>6}{figures[1]:>9}{figures[2]:>12}", flush=True)
         if not good:
             floor.wrong.append(name)
-        if took is not None:
-            times.append(took)
+        times += [span for span in spans[2:] if span is not None]
     if times:
         times.sort()
-        print(f"      median {statistics.median(times):.1f} s, p95 {times[min(len(times) - 1, int(len(times) * 0.95))]:.1f} s of {len(times)}", flush=True)
+        p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
+        print(f"      quarantine: median {statistics.median(times):.1f} s, p95 {p95:.1f} s", flush=True)
     owners = {dashed(attack.address): attack for attack in ATTACKS.values()}
     strange = [f"{line['kind']} {line['subject']} {line['place']}" for line in verdicts(floor)
                if line.get("mac") not in owners or line["kind"] not in owners[line["mac"]].kinds]
@@ -344,9 +350,15 @@ def judge(floor, before):
     want(floor, "ports ever in quarantine", sorted(moved - attacked), [])
     want(floor, "the clone's port", (after["port3"], bool(refusals(floor, "port3"))), (None, True))
     want(floor, "the printer that was cloned", after["port2"], 120)
-    for line in floor.events("serve"):
-        if line["event"] == "SENSOR-notice":
-            print(f"      notice {line['kind']}: {line['text']}")
+    # Each trap was really there.
+    said = floor.events("serve")
+    is_told = lambda event, **facts: any(line["event"] == event and all(line.get(key) == value for key, value in facts.items()) for line in said)
+    want(floor, "the virtual machine is a notice", is_told("SENSOR-notice", kind="local-nat", mac=dashed(mac(0x1a))), True)
+    want(floor, "VMware's network is a sign", is_told("SENSOR-sign", kind="address.tether-gateway", mac=dashed(mac(0x1f))), True)
+    want(floor, "the clone is told of at its port", is_told("ALERT-two-places", mac=dashed(mac(0x03)), place="honcho/sw01/port3"), True)
+    want(floor, "the city's proxy was used", "Established connection" in (floor.at / "proxy.log").read_text(), True)
+    learned = floor.learned()
+    want(floor, "telephone and PC at one port", learned.get(mac(0x1b)) == learned.get(PHONED) is not None, True)
 
 
 def lasting(floor):
@@ -361,3 +373,4 @@ def lasting(floor):
     run(SEKISHO, "release", floor.assets["web"], "--reason", "the lab is over", "--state", floor.at / "state")
     floor.wait("release", lambda: floor.states()["port4"]["vlan"] == 110)
     want(floor, "port4 after its release", floor.states()["port4"]["vlan"], 110)
+    want(floor, "steps of the clock", [line["message"] for line in floor.events("serve") if line["event"] == "SYS-clock-back"], [])

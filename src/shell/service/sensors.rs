@@ -20,9 +20,7 @@ use crate::shell::log::Said;
 use crate::shell::metrics::Metrics;
 use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{
-    EnvironmentIndex, Language, Mac, Timestamp, VlanId, escape,
-};
+use crate::vocabulary::{EnvironmentIndex, Language, Mac, Timestamp, VlanId, escape};
 
 /// MACs whose session ended, waiting for one sensor to ask.
 const ENDED_MAX: usize = 4096;
