@@ -11,15 +11,15 @@ from lab_network import ROOT, SEKISHO, Lab, ip, run
 SEATS = {
     "hotspot": ("port1", 0x11), "printer": ("port2", 0x03), "web": ("port4", 0x14), "bridge": ("port5", 0x15),
     "sharing": ("port6", 0x16), "proxied": ("port7", 0x17), "virtual": ("port10", 0x1a), "telephone": ("port11", 0x1b),
-    "note": ("port12", 0x1c), "netboot": ("port13", 0x1d), "browser": ("port14", 0x1e), "vmware": ("port15", 0x1f),
+    "note": ("port12", 0x1c), "netboot": ("port13", 0x1d), "browser": ("port14", 0x1e), "vmware": ("port15", 0x1f), "routed": ("port16", 0x20),
 }
 # Brought in later: nobody's PC, phones with the MACs of label printers that are in store, the next
-# notebook on the same adapter, a box before a PC.
-LATER = {"laptop": 0x03, "android": 0x18, "iphone": 0x19, "other-note": 0x1c, "inline": 0x17}
+# notebook on the same adapter, boxes before a PC.
+LATER = {"laptop": 0x03, "android": 0x18, "iphone": 0x19, "other-note": 0x1c, "inline": 0x17, "router": 0x20}
 # Behind others: a PC at its telephone, phones, a virtual machine.
 BEHIND = ["phoned", "joiner", "client", "guest", "carrier"]
 PHONED = "00:00:5e:00:53:2b"
-PCS = ["hotspot", "web", "bridge", "sharing", "proxied", "virtual", "phoned", "note", "netboot", "browser", "vmware"]
+PCS = ["hotspot", "web", "bridge", "sharing", "proxied", "virtual", "phoned", "note", "netboot", "browser", "vmware", "routed"]
 # Registered by MAC at a port of B.
 EQUIPMENT = {"android": "port8", "iphone": "port9"}
 # Ports that the first device opens for all: a telephone's, as the plan says, and one at which the
@@ -69,7 +69,7 @@ def mac(last):
 class Floor(Lab):
     hosts = {host: (mac(last), port) for host, (port, last) in SEATS.items()}
     hosts |= {host: (mac(last), None) for host, last in LATER.items()}
-    ports = [f"port{number}" for number in range(1, 16)]
+    ports = [f"port{number}" for number in range(1, 17)]
 
     def __init__(self, name, seed):
         super().__init__(name)
@@ -142,8 +142,9 @@ class Floor(Lab):
 
     def script(self, name, text):
         path = self.at / name
-        path.write_text("#!/bin/sh\n" + text)
-        path.chmod(0o755)
+        if not path.exists():  # One that runs cannot be written.
+            path.write_text("#!/bin/sh\n" + text)
+            path.chmod(0o755)
         return path
 
     def ask(self, host, *options, wait=True):

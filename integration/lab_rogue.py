@@ -60,6 +60,36 @@ def hotspot(floor):
     floor.start("client", "phone-client", "python3", "-c", PHONE, "10.1.0.10", *ANDROID)
 
 
+def insert(floor, box, host):
+    """A box between the wall and a PC, whose MAC it has; EAPOL goes through."""
+    for part in ("office", "supplicant", "client"):
+        floor.end(f"{part}-{host}")
+    floor.plug(floor.hosts[host][1], box)
+    floor.cable("inner", box, "eth0", host)
+    ip(f"-n {floor.ns(host)} link set eth0 address {floor.hosts[host][0]}")
+    floor.wire(box, "eth0", "inner", "0x888e")
+
+
+def admit(floor, host):
+    """The PC behind a box authenticates."""
+    time.sleep(0.5)
+    floor.join(host)
+    floor.wait(f"opened port of {host}", lambda: floor.is_open(host))
+
+
+def router(floor):
+    """2b: a router before a PC, with the PC's MAC."""
+    insert(floor, "router", "routed")
+    ip(f"-n {floor.ns('router')} addr add 192.168.8.1/24 dev inner")
+    ip(f"-n {floor.ns('routed')} addr add 192.168.8.2/24 dev eth0")
+    ip(f"-n {floor.ns('routed')} route replace default via 192.168.8.1")
+    floor.inside("router", "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    floor.inside("router", "nft", "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }; add rule ip hide out oifname eth0 masquerade")
+    admit(floor, "routed")
+    floor.ask("router", "-V", "udhcp 1.30.1")
+    floor.office("routed", "10.1.0.10")
+
+
 def wired_android(floor):
     """3b: an Android on a USB-LAN adapter, with the MAC of a label printer that is in store."""
     floor.phone("android")
@@ -100,11 +130,7 @@ def proxied(floor):
     and makes its web connections anew by a transparent proxy."""
     address = floor.addressed("proxied")
     server = json.loads(floor.inside("a", "ip", "-j", "link", "show", "eth0"))[0]["address"]
-    for part in ("office-proxied", "supplicant-proxied", "client-proxied"):
-        floor.end(part)
-    floor.plug("port7", "inline")
-    floor.cable("inner", "inline", "eth0", "proxied")
-    ip(f"-n {floor.ns('proxied')} link set eth0 address {mac(0x17)}")
+    insert(floor, "inline", "proxied")
     ip(f"-n {floor.ns('proxied')} addr add {address}/18 dev eth0")
     floor.inside("inline", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.all.proxy_arp=1",
                  "net.ipv4.conf.inner.proxy_arp=1", "net.ipv4.conf.eth0.proxy_arp=1", "net.ipv4.neigh.eth0.proxy_delay=0", "net.ipv4.neigh.inner.proxy_delay=0")
@@ -117,10 +143,7 @@ def proxied(floor):
                  f"add rule ip inline out oifname eth0 ip saddr 192.0.2.9 snat to {address}")
     (floor.at / "inline.conf").write_text("Port 8888\nListen 192.0.2.9\nTimeout 30\nDisableViaHeader Yes\n")
     floor.start("inline", "inline", "tinyproxy", "-d", "-c", floor.at / "inline.conf")
-    floor.wire("inline", "eth0", "inner", "0x888e")
-    time.sleep(0.5)
-    floor.join("proxied")
-    floor.wait("opened port of the box", lambda: floor.states()["port7"]["state"] == "authorised")
+    admit(floor, "proxied")
     floor.office("proxied", "10.1.0.10")
 
 
@@ -137,10 +160,11 @@ def web(lab, host="web", reader="vmware"):
 ATTACKS = {
     "bridge": Attack("2a", {"phone"}, "port5", JOINER, f"ether src {JOINER}", bridge),
     "hotspot": Attack("2b", {"nat", "relay", "phone"}, "port1", mac(0x11), f"ether src {mac(0x11)} and ip[8] = 63", hotspot),
+    "router": Attack("2b", {"nat", "relay", "stack-mix"}, "port16", mac(0x20), f"ether src {mac(0x20)} and ip[8] = 127", router),
     "android": Attack("3b", {"phone"}, "port8", mac(0x18), f"ether src {mac(0x18)} and udp src port 68", wired_android),
     "iphone": Attack("3b", {"phone"}, "port9", mac(0x19), f"ether src {mac(0x19)} and udp src port 68", wired_iphone),
     "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway", "tether-subnet"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing),
-    "inline proxy": Attack("4a", {"nat", "proxy", "stack-mix"}, "port7", mac(0x17), f"ether src {mac(0x17)} and ip and ip[8] < 128", proxied),
+    "inline proxy": Attack("4a", {"nat", "proxy", "stack-mix"}, "port7", mac(0x17), f"ether src {mac(0x17)} and ip[8] < 128 and not udp port 68", proxied),
     "web server": Attack("5a", {"http-server"}, "port4", mac(0x14), f"ether src {mac(0x14)} and tcp src port 80", web),
 }
 

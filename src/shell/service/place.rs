@@ -20,6 +20,8 @@ use crate::vocabulary::{
 
 /// Verdicts that wait for a place at once; with more the oldest waits no longer.
 const SOUGHT_MAX: usize = 64;
+/// Of how many it is looked in one second, since each is a question to another thread.
+const SOUGHT_AT_ONCE: usize = 8;
 /// How long a place is sought: the tables are read every ten seconds meanwhile, and who is in
 /// none by then sends nothing that is forwarded.
 const SOUGHT_FOR: Duration = Duration::from_secs(120);
@@ -137,7 +139,8 @@ impl Service {
 
     /// Remembers a verdict until a switch shows where the device is.
     pub(super) fn seek(&mut self, sensor: &str, observation: &Observation) {
-        if Mac::parse(&observation.subject).is_err() {
+        let Ok(mac) = Mac::parse(&observation.subject) else { return };
+        if self.sensors.live.contains_key(&mac) {
             return;
         }
         if self.sensors.sought.len() >= SOUGHT_MAX {
@@ -152,7 +155,8 @@ impl Service {
     pub(super) fn look_for_sought(&mut self) {
         let now = self.clock.now();
         let plan = Arc::clone(&self.snapshot.plan);
-        for sought in std::mem::take(&mut self.sensors.sought) {
+        for _ in 0..self.sensors.sought.len().min(SOUGHT_AT_ONCE) {
+            let Some(sought) = self.sensors.sought.pop_front() else { return };
             let Sought { since, sensor, observation } = &sought;
             let mac = Mac::parse(&observation.subject).ok();
             let environment = self.environment(&plan, mac, observation.vlan);

@@ -40,6 +40,8 @@ const QUEUE_MAX: usize = 16_384;
 const IDLE: Duration = Duration::from_millis(200);
 /// How long an operator waits for an answer of the thread.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the service waits to hear where an address is; it asks again.
+const LOCATE_TIMEOUT: Duration = Duration::from_millis(250);
 /// Switches asked at once; the others wait a moment.
 const AT_ONCE_MAX: usize = 128;
 const MOMENT: Duration = Duration::from_millis(50);
@@ -228,7 +230,7 @@ impl Survey {
         mac: Mac,
         site: SiteIndex,
     ) -> Result<Option<(String, String)>, Failure> {
-        self.ask(|reply| Message::Locate(mac, site, reply))
+        self.ask_within(LOCATE_TIMEOUT, |reply| Message::Locate(mac, site, reply))
     }
 
     /// Sweeps one switch now. Says whether it is one that is asked.
@@ -240,10 +242,18 @@ impl Survey {
     }
 
     fn ask<T>(&self, message: impl FnOnce(Sender<T>) -> Message) -> Result<T, Failure> {
+        self.ask_within(ANSWER_TIMEOUT, message)
+    }
+
+    fn ask_within<T>(
+        &self,
+        timeout: Duration,
+        message: impl FnOnce(Sender<T>) -> Message,
+    ) -> Result<T, Failure> {
         let gone = || Failure::new(FailureKind::StopFailed).fact("cause", "survey");
         let (reply, answer) = channel();
         self.queue.send(message(reply)).map_err(|_| gone())?;
-        answer.recv_timeout(ANSWER_TIMEOUT).map_err(|_| gone())
+        answer.recv_timeout(timeout).map_err(|_| gone())
     }
 
     /// Ends the threads.
