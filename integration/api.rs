@@ -299,7 +299,9 @@ fn a_sensors_reports_are_taken_once_kept_and_its_gaps_and_silence_told() {
     pulse["observations"] = json!([]);
     assert_eq!(send(&base, pulse.clone()).1["words"], word);
     assert_eq!(send(&base, pulse.clone()).1["words"], word, "an answer may be lost");
-    pulse["taken"] = json!(["00000000000000ab"]);
+    pulse["taken"] = json!([{ "change": "00000000000000ab", "accepted": false }]);
+    assert_eq!(send(&base, pulse.clone()).1["words"], word, "nobody said so");
+    pulse["taken"] = word;
     assert_eq!(send(&base, pulse).1["words"], json!([]));
     // The same again says nothing new; a number that is missing does.
     assert_eq!(send(&base, report("a", 1..=2)).1["acknowledged"], 2);

@@ -21,6 +21,7 @@ mod evidence;
 mod files;
 mod dashboards;
 mod metrics;
+mod mirror;
 mod netbox;
 mod operate;
 mod page;

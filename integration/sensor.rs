@@ -61,13 +61,13 @@ fn dhcp(reply: bool, client: [u8; 6], options: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A phone that asks for an address and looks its probe's name up.
-fn phone() -> Vec<Vec<u8>> {
-    let asks = dhcp(false, PHONE, &[&[53, 1, 1], b"\x3c\x0fandroid-dhcp-13", &[55, 2, 1, 3]]);
+pub fn phone(mac: [u8; 6]) -> Vec<Vec<u8>> {
+    let asks = dhcp(false, mac, &[&[53, 1, 1], b"\x3c\x0fandroid-dhcp-13", &[55, 2, 1, 3]]);
     let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     query.extend_from_slice(b"\x11connectivitycheck\x07gstatic\x03com\0\0\x01\0\x01");
     vec![
-        datagram(PHONE, Ipv4Addr::UNSPECIFIED, (68, 67), 64, &asks),
-        datagram(PHONE, Ipv4Addr::new(10, 1, 1, 5), (40_000, 53), 64, &query),
+        datagram(mac, Ipv4Addr::UNSPECIFIED, (68, 67), 64, &asks),
+        datagram(mac, Ipv4Addr::new(10, 1, 1, 5), (40_000, 53), 64, &query),
     ]
 }
 
@@ -99,7 +99,7 @@ fn write(directory: &Path, name: &str, octets: &[u8]) -> String {
 #[test]
 fn a_phone_in_a_capture_is_found_from_a_file_and_from_standard_input() {
     let directory = tempfile::tempdir().unwrap();
-    let capture = pcap(&phone());
+    let capture = pcap(&phone(PHONE));
     let file = write(directory.path(), "phone.pcap", &capture);
     let output = sekisho(&["analyze", &file, "--json", "--lang", "en"]);
     assert_eq!(output.status.code(), Some(1));
@@ -168,7 +168,7 @@ fn two_environments_on_one_wire_are_told_with_their_frames() {
 #[test]
 fn wrong_captures_are_told_by_name_place_and_remedy() {
     let directory = tempfile::tempdir().unwrap();
-    let whole = pcap(&phone());
+    let whole = pcap(&phone(PHONE));
     let cut = write(directory.path(), "cut.pcap", &whole[..whole.len() - 3]);
     let garbage = write(directory.path(), "garbage.pcap", b"not a capture at all");
     for (file, words) in [
@@ -188,7 +188,7 @@ fn wrong_captures_are_told_by_name_place_and_remedy() {
 /// A manifest of these rows in a directory that holds the captures it names.
 fn labelled(rows: &[[&str; 4]]) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
-    write(directory.path(), "phone.pcap", &pcap(&phone()));
+    write(directory.path(), "phone.pcap", &pcap(&phone(PHONE)));
     write(directory.path(), "server.pcap", &pcap(&server()));
     let mut manifest = "file\tscenario\tclass\texpected\n".to_owned();
     for row in rows {

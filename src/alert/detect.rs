@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::hints::Hints;
 use super::hours::closed;
 use super::limit::Limiter;
 use super::recent::Recent;
 use super::{Alert, PREFIX};
 use crate::plan::{Plan, PortRole};
 use crate::record::{Line, Status};
+use crate::sensor::{Hint, SignKind};
 use crate::vocabulary::{AlertKind, AlertSeverity, Moment, Outcome, Reason, Timestamp};
 
 /// Devices remembered: where they were, and how often they were refused.
@@ -82,6 +84,10 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("SYS-alerts-lost", AlertKind::Missed, "sink"),
 ];
 
+/// What switches' tables show that sensors hear of.
+const TABLES: &[(&str, SignKind)] =
+    &[("SNMP-stranger", SignKind::NoSession), ("SNMP-two-places", SignKind::TwoPlaces)];
+
 /// Facts of a decision that an alert repeats.
 const CONTEXT: &[&str] = &[
     "mac",
@@ -121,11 +127,25 @@ impl Facts for Line {
 
 /// Where a device was seen last.
 #[derive(Debug, Default)]
-struct Seen {
-    place: String,
+pub(super) struct Seen {
+    pub(super) place: String,
     at: Duration,
     /// Its session there has ended since.
     ended: bool,
+    /// Whether it was let in there by its certificate, since when, and whether accounting tells of
+    /// it.
+    pub(super) certificate: bool,
+    pub(super) since: Option<Duration>,
+    pub(super) accounted: bool,
+    /// When that ended, and how long it had stood.
+    pub(super) left: Option<(Duration, Duration)>,
+}
+
+impl Seen {
+    /// It was seen elsewhere: what was known of a session is another's.
+    pub(super) fn forget_session(&mut self) {
+        (self.certificate, self.accounted, self.since, self.left) = (false, false, None, None);
+    }
 }
 
 /// How often a switch is heard of.
@@ -144,6 +164,7 @@ pub struct Alerter {
     plan: Arc<Plan>,
     ends: Vec<End>,
     limiter: Limiter,
+    hints: Hints,
     seen: Recent<Seen>,
     refused: Recent<VecDeque<Duration>>,
     switches: HashMap<String, Pace>,
@@ -162,6 +183,7 @@ impl Alerter {
             limiter: Limiter::new(plan.alerts.watch.window),
             plan,
             ends,
+            hints: Hints::default(),
             seen: Recent::new(DEVICES_MAX),
             refused: Recent::new(DEVICES_MAX),
             switches: HashMap::new(),
@@ -207,6 +229,10 @@ impl Alerter {
         } else if let Some((_, kind, subject)) = EVENTS.iter().find(|(id, ..)| *id == event) {
             let line = told.line();
             let subject = text(&line, subject).unwrap_or_default().to_owned();
+            if let Some((_, kind)) = TABLES.iter().find(|(id, _)| *id == event) {
+                let of = |name| text(&line, name).unwrap_or_default();
+                self.hints.add(now, of("mac"), *kind, (of("place"), of("other")));
+            }
             let mut alert = Alert::new(*kind, now.wall, subject).fact("what", &*event);
             for (name, value) in line.iter().filter(|(name, _)| !is_head(name)) {
                 alert.fields.insert(name.clone(), value.clone());
@@ -248,6 +274,11 @@ impl Alerter {
         self.limiter.take()
     }
 
+    /// What sensors are to be told.
+    pub fn poll_hints(&mut self) -> Vec<Hint> {
+        self.hints.take()
+    }
+
     /// What is still held back: the end.
     pub fn finish(&mut self) -> Vec<Alert> {
         self.limiter.flush();
@@ -280,6 +311,10 @@ impl Alerter {
             self.raise(now, AlertKind::CertificateConflict, subject, told, &[]);
         } else if refused {
             self.count_refusal(now, if mac.is_empty() { place } else { mac }, told);
+        }
+        if !mac.is_empty() && is_wired(place) {
+            let seen = self.seen.entry(mac, Seen::default);
+            self.hints.decided(now, (mac, place), seen, told);
         }
         let went_on = self.came(now, mac, place, told);
         if fact("outcome") == Outcome::Admit.id() && fact("method") == "eap-tls" && !went_on {
@@ -347,11 +382,18 @@ impl Alerter {
         let (mac, place) = (&*fact("mac"), &*fact("place"));
         match status {
             Status::Start | Status::Interim => {
+                if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place != place) {
+                    seen.forget_session();
+                }
                 self.came(now, mac, place, told);
+                if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place == place) {
+                    seen.accounted = true;
+                }
             }
             Status::Stop => {
                 if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place == place) {
                     seen.ended = true;
+                    Hints::left(now, seen);
                 }
             }
             Status::On | Status::Off | Status::Other => {}
@@ -509,6 +551,11 @@ impl Alerter {
             self.limiter.raise(now.monotonic, alert);
         }
     }
+}
+
+/// Whether a place is a port: over the air a device is at no one port.
+pub(super) fn is_wired(place: &str) -> bool {
+    !place.is_empty() && !place.contains("/ssid:")
 }
 
 fn text<'a>(line: &'a Line, name: &str) -> Option<&'a str> {

@@ -7,6 +7,7 @@
 
 mod detect;
 pub mod format;
+mod hints;
 mod holiday;
 mod hours;
 mod limit;

@@ -392,3 +392,90 @@ proptest! {
         }
     }
 }
+
+fn hints(desk: &mut Desk) -> Vec<(String, String)> {
+    let hints = desk.alerter.poll_hints();
+    hints.into_iter().map(|hint| (hint.kind, hint.other)).collect()
+}
+
+fn certified(place: &str) -> serde_json::Value {
+    let mut line = decision(MAC, place, "admit", "rule");
+    line["method"] = json!("eap-tls");
+    line
+}
+
+fn account(event: &str, place: &str) -> serde_json::Value {
+    json!({ "event": event, "mac": MAC, "place": place, "switch": "hon-sw01" })
+}
+
+const MAC: &str = "00-12-E2-01-02-03";
+const ELSEWHERE: &str = "honcho/hon-sw01/0/4";
+
+#[test]
+fn who_asks_by_its_address_while_its_certificate_stands_is_told_to_sensors() {
+    let by_address = decision(MAC, PORT, "refuse", "certificate-required");
+    let told = |lines: &[serde_json::Value]| {
+        let mut desk = Desk::new();
+        for line in lines {
+            desk.line(line);
+            desk.pass(1);
+        }
+        hints(&mut desk)
+    };
+    let (start, stop) = (account("ACCT-start", PORT), account("ACCT-stop", PORT));
+    let method = [("auth.method".to_owned(), String::new())];
+    let one = [certified(PORT), start.clone(), by_address.clone()];
+    assert_eq!(told(&one), method);
+    // It has left, or nobody says when it leaves, or that was somewhere else.
+    assert_eq!(told(&[certified(PORT), start.clone(), stop, by_address.clone()]), []);
+    assert_eq!(told(&[certified(PORT), by_address.clone()]), []);
+    assert_eq!(told(&[start.clone(), by_address.clone()]), []);
+    let there = [certified(ELSEWHERE), account("ACCT-start", ELSEWHERE), start, by_address];
+    assert_eq!(told(&there), []);
+}
+
+#[test]
+fn a_connection_that_was_interrupted_in_use_is_told_to_sensors() {
+    let told = |stood: u64, gone: u64, back: &str| {
+        let mut desk = Desk::new();
+        desk.line(&certified(PORT));
+        desk.line(&account("ACCT-start", PORT));
+        desk.pass(stood);
+        desk.line(&account("ACCT-stop", PORT));
+        desk.pass(gone);
+        desk.line(&decision(MAC, PORT, "refuse", "certificate-required"));
+        desk.line(&certified(back));
+        desk.line(&certified(back));
+        hints(&mut desk)
+    };
+    assert_eq!(told(900, 20, PORT), [("auth.reconnect".to_owned(), "20".to_owned())]);
+    assert_eq!(told(900, 61, PORT), []);
+    assert_eq!(told(300, 20, PORT), [], "it had only begun");
+    assert_eq!(told(900, 20, ELSEWHERE), []);
+}
+
+#[test]
+fn two_ports_at_once_and_what_the_tables_show_are_told_to_sensors_in_bounds() {
+    let mut desk = Desk::new();
+    desk.line(&certified(PORT));
+    desk.pass(5);
+    desk.line(&certified(ELSEWHERE));
+    assert_eq!(hints(&mut desk), [], "nobody says when a session ends");
+    desk.line(&certified(PORT));
+    desk.line(&account("ACCT-start", PORT));
+    desk.pass(5);
+    desk.line(&certified(ELSEWHERE));
+    assert_eq!(hints(&mut desk), [("auth.two-places".to_owned(), PORT.to_owned())]);
+    let air = "honcho/hon-wlc01/ssid:city-c";
+    desk.line(&certified(air));
+    assert_eq!(hints(&mut desk), [], "a PC that is on the air as well");
+    let stranger = |event: &str, other: &str| json!({ "event": event, "mac": MAC, "place": PORT, "vlan": "110", "other": other });
+    desk.line(&stranger("SNMP-stranger", ""));
+    desk.line(&stranger("SNMP-two-places", ELSEWHERE));
+    let both = [("l2.no-session", ""), ("l2.two-places", ELSEWHERE)];
+    assert_eq!(hints(&mut desk), both.map(|(kind, other)| (kind.to_owned(), other.to_owned())));
+    for _ in 0..3_000 {
+        desk.line(&stranger("SNMP-stranger", ""));
+    }
+    assert_eq!(hints(&mut desk).len(), 1_024);
+}

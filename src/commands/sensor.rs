@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use super::{operate, site};
-use crate::plan::{Plan, SensorPlace};
+use crate::plan::SensorPlace;
+use crate::proof::AcceptedPlan;
 use crate::shell::control::Command as Ask;
 use crate::shell::files;
 use crate::shell::outpost::Credentials;
@@ -29,8 +30,8 @@ pub(super) fn define(language: Language) -> Command {
     let run = words
         .verb(
             "run",
-            "ミラーポートを監視し、サーバーに報告する(CAP_NET_RAW が要る。SIGTERM で停止)",
-            "watch a mirror port and report to the service (needs CAP_NET_RAW; SIGTERM stops)",
+            "ミラーポートを監視し、サーバーに報告する(CAP_NET_RAW が要る。SIGHUP で計画を読み直し、SIGTERM で停止)",
+            "watch a mirror port and report to the service (needs CAP_NET_RAW; SIGHUP reads the plan anew, SIGTERM stops)",
         )
         .arg(id());
     let run = with_credentials(run, words);
@@ -157,8 +158,8 @@ fn print_changes(console: &mut Console, result: &Value) {
 }
 
 /// The plan, and the sensor that was named.
-fn place(matches: &ArgMatches, console: &mut Console) -> Result<(Plan, SensorPlace), u8> {
-    let plan = site::compile(&site::tree(matches), console)?;
+fn place(matches: &ArgMatches, console: &mut Console) -> Result<(AcceptedPlan, SensorPlace), u8> {
+    let plan = site::accept(&site::tree(matches), console)?;
     let id = matches.get_one::<String>("id").map_or("", String::as_str);
     match plan.sensors.expected(id).cloned() {
         Some(place) => Ok((plan, place)),
@@ -183,7 +184,8 @@ fn watch(matches: &ArgMatches, console: &mut Console) -> u8 {
             console.complain(error.text(language));
             WRONG
         })?;
-        let running = Running::start(&plan, &place, credentials, &state, std::io::stdout());
+        let files = (site::path(matches, "config"), site::path(matches, "topology"));
+        let running = Running::start(&plan, &place, files, credentials, &state, std::io::stdout());
         let running = running.and_then(|running| running.obey_signals().map(|()| running));
         running.and_then(Running::run).map_err(|failure| {
             console.complain(failure.message(language));
@@ -262,6 +264,24 @@ fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
             ja: "報告: 送信済み {acknowledged}、未送信 {waiting}、欠落 {lost}",
             en: "observations: acknowledged: {acknowledged}, waiting: {waiting}, lost: {lost}",
         };
+        console.line(text.fill(console.language, &facts));
+        let hash = operate::shown(result.get("plan").unwrap_or(&Value::Null));
+        let plan = ("plan", hash.chars().take(12).collect());
+        let text = match result["plan_refused"].as_str() {
+            None => Text {
+                ja: "計画: {plan}({plan_since} から)",
+                en: "plan: {plan} since {plan_since}",
+            },
+            Some("differs") => Text {
+                ja: "計画: {plan}({plan_since} から)。ファイルはサーバーで有効な計画と違います",
+                en: "plan: {plan} since {plan_since}; the files are not what the service has in force",
+            },
+            Some(_) => Text {
+                ja: "計画: {plan}({plan_since} から)。新しい計画は拒否されました: {plan_refused}",
+                en: "plan: {plan} since {plan_since}; a newer one was refused: {plan_refused}",
+            },
+        };
+        let facts = [plan, fact("plan_since"), fact("plan_refused")];
         console.line(text.fill(console.language, &facts));
         line_away(console, result);
     })

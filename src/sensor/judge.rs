@@ -4,7 +4,7 @@
 //! only the heaviest sign counts. An address out of place does not count beside hops, since a
 //! forwarded packet carries both by construction. What only supports counts beside what it
 //! supports: a maker's block beside hops or a phone, a locally administered address beside a
-//! phone.
+//! phone, an interrupted session beside another stack than the station's own.
 
 use super::capture::CaptureTime;
 use super::fingerprint::{StackClass, phone_row};
@@ -129,7 +129,10 @@ fn counted<'a>(station: &Station, fresh: &[&'a Sign]) -> Vec<&'a Sign> {
     let desktop = is_desktop(station);
     let hop = fresh.iter().any(|sign| sign.kind.family() == Family::Hop);
     let phone = fresh.iter().any(|sign| sign.may_mean(VerdictKind::Phone));
+    let changed = fresh.iter().any(|sign| sign.kind == SignKind::StackChanged);
     let counts = |sign: &Sign| match sign.kind {
+        // PCs sleep, start anew and are carried about every day.
+        kind if kind.family() == Family::Auth => changed,
         SignKind::LocalMac => phone,
         SignKind::MakerBlock => hop || phone,
         SignKind::PhoneName if sign.weight < STRONG_WEIGHT_MIN => !desktop,
@@ -190,6 +193,9 @@ fn is_local_nat(station: &Station, fresh: &[&Sign], now: CaptureTime) -> bool {
         | SignKind::AgentMismatch
         | SignKind::ServerStack
         | SignKind::ProbeBurst
+        | SignKind::SessionElsewhere
+        | SignKind::MethodChanged
+        | SignKind::Reconnected
         | SignKind::LocalMac => true,
         SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,
         _ => false,

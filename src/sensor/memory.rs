@@ -1,6 +1,8 @@
 //! What a sensor has learnt, to be written down and read back after a restart: habits, hops, and
 //! the gateways it believed.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::habit::Habit;
@@ -32,6 +34,9 @@ pub struct Memory {
     pub ground: u64,
     /// MACs that were believed to be gateways.
     pub gateways: Vec<String>,
+    /// Which MAC has which gateway's address; absent in what versions before 2 wrote.
+    #[serde(default)]
+    pub claims: Vec<(IpAddr, String)>,
     /// The settled hop count of ordinary stations, by VLAN.
     pub hops: Vec<(Option<u16>, u8)>,
     /// The habits.
@@ -45,6 +50,8 @@ impl Memory {
         let vlan = |vlan: Option<u16>| vlan.is_none_or(|number| (1..=4094).contains(&number));
         self.gateways.len() <= GATEWAYS_MAX
             && self.gateways.iter().all(|mac| Mac::parse(mac).is_ok())
+            && self.claims.len() <= GATEWAYS_MAX
+            && self.claims.iter().all(|(_, mac)| Mac::parse(mac).is_ok())
             && self.hops.len() <= PLACES_MAX
             && self.hops.iter().all(|(at, hop)| vlan(*at) && *hop <= super::watch::HOPS_MAX)
             && self.habits.len() <= HABITS_MAX + STRANGERS_MAX

@@ -6,7 +6,7 @@
 //!
 //! A frame is read by [`dissect`], looked at by [`watch`], becomes a [`sign`] where it shows
 //! something, and [`judge`] weighs the signs of a station: one hard sign, or two independent
-//! families. Where the wire shows two environments that the plan keeps apart, that is a [`breach`],
+//! families, what the service knows of sessions among them ([`hint`]). Where the wire shows two environments that the plan keeps apart, that is a [`breach`],
 //! which needs no weighing. [`evaluation`] measures all of it on labelled captures.
 //!
 //! Five of thirteen forms of the attack never put a frame on the wire (a phone nobody joined, a
@@ -19,6 +19,7 @@ pub mod evaluation;
 mod event;
 mod fingerprint;
 mod habit;
+mod hint;
 mod judge;
 mod kind;
 mod knowledge;
@@ -41,12 +42,13 @@ pub use capture::{CaptureTime, Captured, LinkType};
 pub use dissect::{Protocol, Protocols};
 pub use event::{About, Event, Verdict, Watched};
 pub use habit::{Aspect, Habit};
+pub use hint::Hint;
 pub use judge::{FAMILIES_MIN, SCORE_TENTHS_MIN, WATCH_TENTHS_MIN, WINDOW_S};
 pub use kind::{NoticeKind, VerdictKind};
 pub use knowledge::{Knowledge, PortKind, Role, Roles, Setting, Subject, Vantage};
 pub use memory::{Memory, Remembered};
 pub use observation::{
-    Level, Note, Observation, Pulse, Report, TEXT_OCTETS_MAX, change_name, change_of,
+    Level, Note, Observation, Pulse, Report, TEXT_OCTETS_MAX, Word, change_name, change_of,
 };
 pub use separation::Separation;
 pub use sign::{Family, Sign, SignKind};

@@ -350,7 +350,17 @@ pub struct Report {
     pub pulse: Pulse,
     /// In the order of their numbers.
     pub observations: Vec<Observation>,
-    /// Changes about which an operator's word was taken.
+    /// Operators' words that were carried out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taken: Vec<String>,
+    pub taken: Vec<Word>,
+}
+
+/// What an operator said about a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// The change, by its name.
+    pub change: String,
+    /// Whether it is the station's own from now on.
+    pub accepted: bool,
 }

@@ -49,6 +49,13 @@ impl Separation {
         separation
     }
 
+    /// Whether the environments have the same ids in the same order, so that what was learnt by
+    /// index still means the same.
+    #[must_use]
+    pub fn is_numbered_like(&self, other: &Self) -> bool {
+        self.environments == other.environments
+    }
+
     /// Whether no plan says anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -83,6 +83,12 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
         self.young.remove(key).or_else(|| self.old.remove(key))
     }
 
+    /// Lets go of everything that is wanted no longer; that is no eviction.
+    pub fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+
     /// Drops what was not used since the last turn.
     pub fn turn(&mut self) {
         let dropped = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
@@ -99,6 +105,11 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
     #[must_use]
     pub const fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// Every entry, to be changed, in no order.
+    pub fn entries_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.young.iter_mut().chain(self.old.iter_mut())
     }
 
     /// Every entry, in no order.

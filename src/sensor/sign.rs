@@ -25,6 +25,8 @@ pub enum Family {
     Http,
     /// Timing.
     Timing,
+    /// Sessions, as RADIUS has them.
+    Auth,
 }
 
 impl Family {
@@ -40,6 +42,7 @@ impl Family {
             Self::Names => "names",
             Self::Http => "http",
             Self::Timing => "timing",
+            Self::Auth => "auth",
         }
     }
 }
@@ -123,6 +126,16 @@ registry! {
             ["中継の跡({form})のある要求が {address} から出ています", "a request from {address} carries traces of a proxy ({form})"]
         FastAnswer "timing.syn-ack"
             ["サイトの外のサーバー {server} への接続に {microseconds} マイクロ秒で応答がありました({address})", "{address} was answered in {microseconds} µs by {server}, a server outside the site"]
+        SessionElsewhere "auth.two-places"
+            ["{other} の接続が終わらないうちに、{place} で認証を求めました({at} の記録)", "it asked to come in at {place} before its session at {other} had ended (recorded at {at})"]
+        MethodChanged "auth.method"
+            ["証明書で接続している {place} で、MAC アドレスだけの認証を求めました({at} の記録)", "it asked to come in by its address alone at {place}, where it was in by its certificate (recorded at {at})"]
+        Reconnected "auth.reconnect"
+            ["{place} の接続が {other} 秒途切れて戻りました({at} の記録)", "its connection at {place} was gone for {other} s and came back (recorded at {at})"]
+        NoSession "l2.no-session"
+            ["スイッチの転送表では、認証を受けずに {place} にいます({at} の記録)", "by the switch's table it is at {place} without a session (recorded at {at})"]
+        TwoPlaces "l2.two-places"
+            ["スイッチの転送表では、{place} と {other} の両方にいます({at} の記録)", "by the switches' tables it is at {place} and at {other} (recorded at {at})"]
     }
 }
 
@@ -150,6 +163,8 @@ impl SignKind {
             | Self::NeighbourChanged
             | Self::NeighbourSwitch
             | Self::LocalMac
+            | Self::NoSession
+            | Self::TwoPlaces
             | Self::MakerBlock => Family::Layer2,
             Self::TetherAddress
             | Self::TetherGateway
@@ -166,7 +181,21 @@ impl SignKind {
             | Self::SocksProxy
             | Self::ForwardedField => Family::Http,
             Self::FastAnswer => Family::Timing,
+            Self::SessionElsewhere | Self::MethodChanged | Self::Reconnected => Family::Auth,
         }
+    }
+
+    /// Whether the service tells it, and no frame shows it.
+    #[must_use]
+    pub const fn is_told_by_the_service(self) -> bool {
+        matches!(
+            self,
+            Self::SessionElsewhere
+                | Self::MethodChanged
+                | Self::Reconnected
+                | Self::NoSession
+                | Self::TwoPlaces
+        )
     }
 
     /// The weight, 0 to 10, in the manner of a log-likelihood.
@@ -189,7 +218,11 @@ impl SignKind {
             | Self::NeighbourSwitch
             | Self::PhoneAgent
             | Self::ServicePort => 6,
-            Self::StackWindows | Self::ServerStack | Self::TtlChanged => 5,
+            Self::StackWindows
+            | Self::ServerStack
+            | Self::TtlChanged
+            | Self::NoSession
+            | Self::TwoPlaces => 5,
             Self::AgentMismatch
             | Self::PhoneStack
             | Self::NeighbourChanged
@@ -201,6 +234,9 @@ impl SignKind {
             | Self::TetherAddress
             | Self::TetherGateway
             | Self::TlsMismatch
+            | Self::SessionElsewhere
+            | Self::MethodChanged
+            | Self::Reconnected
             | Self::ForwardedField => 3,
             Self::LocalMac | Self::ForeignAddress | Self::ProbeBurst => 2,
             Self::StackVariants => 1,
@@ -245,6 +281,11 @@ impl SignKind {
             | Self::LocalMac
             | Self::MakerBlock
             | Self::ForwardedField
+            | Self::SessionElsewhere
+            | Self::MethodChanged
+            | Self::Reconnected
+            | Self::NoSession
+            | Self::TwoPlaces
             | Self::FastAnswer => &[],
         }
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, params};
 
-pub use changes::{CHANGES_MAX, ChangeState, SensorChange, WORDS_MAX};
+pub use changes::{CHANGES_MAX, ChangeNews, ChangeState, SensorChange, WORDS_MAX};
 pub use heads::RUN_OCTETS_MAX;
 pub use revocations::Revoked;
 

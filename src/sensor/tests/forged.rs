@@ -95,9 +95,19 @@ fn a_second_mac_has_a_gateways_address_only_when_the_first_is_gone() {
         let hops: Vec<_> = hops.map(|(about, _)| about.subject).collect();
         (hops, seen.has(SignKind::GatewayAddress), seen.verdicts.len())
     };
+    // A newcomer has two minutes to be believed; while the first goes on it never is.
     let first = [claim(GATEWAY, 0.0), carries(GATEWAY, 50.0), claim(OTHER, 100.0)];
-    let beside = [first.to_vec(), vec![carries(OTHER, 101.0), carries(GATEWAY, 102.0)]].concat();
+    let early = [first.to_vec(), vec![carries(OTHER, 101.0), carries(GATEWAY, 102.0)]].concat();
+    assert_eq!(hops(&early), (vec![], true, 0));
+    let goes_on = [carries(GATEWAY, 150.0), claim(OTHER, 200.0), carries(GATEWAY, 210.0)];
+    let beside = [first.to_vec(), goes_on.to_vec(), vec![carries(OTHER, 221.0)]].concat();
     assert_eq!(hops(&beside), (vec![subject(OTHER)], true, 0));
+    // A pair that hands an address over: the first lives on, as something else.
+    let own = |seconds| udp((GATEWAY, PC, "10.1.1.253", "10.1.1.7", 64), 1, 2, b"x").at(seconds);
+    let handed = [claim(GATEWAY, 0.0), carries(GATEWAY, 50.0), claim(OTHER, 51.0), own(52.0)];
+    let handed = [handed.to_vec(), vec![carries(OTHER, 53.0), own(110.0), claim(OTHER, 111.0)]];
+    let handed = [handed.concat(), vec![own(170.0), carries(OTHER, 500.0)]].concat();
+    assert_eq!(hops(&handed), (vec![], true, 0));
     let after = [claim(GATEWAY, 0.0), carries(GATEWAY, 50.0), claim(OTHER, 111.0)];
     assert_eq!(hops(&[after.to_vec(), vec![carries(OTHER, 112.0)]].concat()), (vec![], false, 0));
     // Redundant routers share MACs made for that.
@@ -165,6 +175,83 @@ fn a_dhcp_server_is_judged_by_who_sent_its_answer() {
     assert!(kinds(&printer, answer(OTHER, real)).contains(&VerdictKind::RogueDhcp));
     // A gateway relays for servers that it alone knows.
     assert_eq!(kinds(&[("10.1.1.9", Role::Router)], answer(OTHER, [10, 7, 7, 7])), []);
+}
+
+#[test]
+fn after_a_restart_a_gateways_address_is_still_its_own() {
+    let claim = |mac, seconds| arp(mac, "10.1.1.254").at(seconds);
+    let carries =
+        |mac, seconds| udp((mac, PC, "10.9.9.9", "10.1.1.7", 63), 5000, 5001, b"x").at(seconds);
+    let before = run(office(), &[claim(GATEWAY, 0.0)]).sensor.memory();
+    let again = |frames: &[Frame]| {
+        let mut seen = run(office(), &[]);
+        seen.sensor.recall(&before);
+        feed(&mut seen, frames);
+        let hops = seen.signs.iter().filter(|(_, sign)| sign.kind == SignKind::HopDistance);
+        let hops: Vec<_> = hops.map(|(about, _)| about.subject).collect();
+        (hops, seen.has(SignKind::GatewayAddress), seen.verdicts.len())
+    };
+    let forged = [claim(OTHER, 1.0), carries(GATEWAY, 2.0), carries(OTHER, 3.0)];
+    let forged = [&forged[..], &[carries(GATEWAY, 90.0), carries(OTHER, 125.0)]].concat();
+    assert_eq!(again(&forged), (vec![subject(OTHER)], true, 0));
+    // Another machine that took its place meanwhile is told of, believed and not accused.
+    let swapped = [claim(OTHER, 1.0), carries(OTHER, 2.0), claim(OTHER, 62.0)];
+    assert_eq!(again(&[&swapped[..], &[carries(OTHER, 300.0)]].concat()), (vec![], true, 0));
+    // What was not written down by an older version is learnt anew.
+    let mut old = before.clone();
+    old.claims.clear();
+    let mut seen = run(office(), &[]);
+    seen.sensor.recall(&old);
+    feed(&mut seen, &[carries(GATEWAY, 1.0), claim(GATEWAY, 2.0)]);
+    assert!(seen.signs.is_empty());
+}
+
+/// A network whose server stands in it, is named by the plan and is no device of the inventory.
+fn served() -> Knowledge {
+    let mut knowledge = with(office(), &[("10.1.1.9", Role::DhcpServer)]);
+    knowledge.prefixes.insert(1, vec!["10.1.1.0/24".parse().unwrap()]);
+    knowledge.untagged = Some(1);
+    knowledge
+}
+
+#[test]
+fn whoever_answers_as_a_server_of_the_plan_gives_what_the_plan_and_the_first_one_give() {
+    const FIRST: &str = "00:00:5e:00:53:09";
+    let answer = |from, given: [u8; 4], router: [u8; 4], seconds| {
+        let options: [(u8, &[u8]); 3] = [(53, &[5]), (54, &[10, 1, 1, 9]), (3, &router)];
+        dhcp(from, true, given, &options).at(seconds)
+    };
+    let (given, router) = ([10, 1, 1, 5], [10, 1, 1, 254]);
+    let told = |frames: &[Frame]| {
+        let seen = run(served(), frames);
+        let of = seen.signs.iter().filter(|(_, sign)| sign.kind == SignKind::RogueDhcp);
+        let of: Vec<_> = of.map(|(about, sign)| (about.subject, sign.hard)).collect();
+        (of, seen.kinds())
+    };
+    let rogue = (vec![(subject(OTHER), true)], vec![VerdictKind::RogueDhcp]);
+    assert_eq!(told(&[answer(FIRST, given, router, 0.0)]), (vec![], vec![]));
+    for wrong in
+        [answer(OTHER, [10, 9, 9, 5], router, 0.0), answer(OTHER, given, [10, 9, 9, 1], 0.0)]
+    {
+        let (of, kinds) = told(&[wrong]);
+        assert!(of.contains(&(subject(OTHER), true)), "{of:?}");
+        assert!(kinds.contains(&VerdictKind::RogueDhcp));
+    }
+    let first = answer(FIRST, given, router, 0.0);
+    let other = |router, seconds| answer(OTHER, given, router, seconds);
+    // The other machine of a pair: told of, and no alarm.
+    let doubtful = (vec![(subject(OTHER), false)], vec![]);
+    assert_eq!(told(&[first.clone(), other(router, 60.0)]), doubtful);
+    assert_eq!(told(&[first.clone(), other([10, 1, 1, 66], 60.0)]), rogue);
+    assert_eq!(told(&[first.clone(), other(router, 3_700.0)]), (vec![], vec![]));
+    // Where a gateway brings the answers of that server, it does not stand in this network.
+    let relayed = [arp(GATEWAY, "10.1.1.254").at(0.0), answer(GATEWAY, given, router, 1.0)];
+    assert_eq!(told(&[&relayed[..], &[other(router, 2.0)]].concat()), doubtful);
+    assert_eq!(told(&[&relayed[..], &[other([10, 1, 1, 66], 2.0)]].concat()), rogue);
+    // What a server gives to another network goes to its relay.
+    let payload = dhcp_payload(PC, true, [10, 7, 7, 5], &[(53, &[5]), (54, &[10, 1, 1, 9])]);
+    let far = udp((FIRST, GATEWAY, "10.1.1.9", "10.7.7.1", 64), 67, 67, &payload).at(0.0);
+    assert_eq!(told(&[far]), (vec![], vec![]));
 }
 
 #[test]

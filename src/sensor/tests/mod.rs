@@ -1,5 +1,6 @@
 //! The sensor on frames made here: each sign, each rule of judgement, hostile octets, bounds.
 
+mod following;
 mod forged;
 mod frames;
 mod habits;
@@ -8,6 +9,7 @@ mod judging;
 mod quiet;
 mod separation;
 mod signs;
+mod told;
 
 use std::net::IpAddr;
 

@@ -1,15 +1,44 @@
 //! What DHCP shows: who asks, in which manner, and who answers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::gateway::CLAIM_WEIGHT;
 use super::{Context, Draft, NoticeKind, Sensor, Subject};
-use crate::sensor::dissect::{Dhcp, DhcpKind, Ip, Protocol};
+use crate::sensor::capture::CaptureTime;
+use crate::sensor::dissect::{Dhcp, DhcpKind, Ip, Protocol, Transport};
 use crate::sensor::fingerprint::{DhcpClass, dhcp_class};
 use crate::sensor::habit::{Aspect, Sight, dhcp_value};
 use crate::sensor::knowledge::{Role, Roles};
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
-use crate::vocabulary::escape;
+use crate::vocabulary::{Mac, escape};
+
+/// Servers of the plan, by VLAN, whose MACs are remembered.
+pub const SERVINGS_MAX: usize = 4_096;
+/// How long the MAC that answers as a server of the plan is silent before another may, in seconds.
+pub const SERVER_SILENT_S: i64 = 3_600;
+/// The port of DHCP's clients (RFC 2131 §4.1).
+const CLIENT_PORT: u16 = 68;
+
+/// A MAC that answers as a server of the plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Serving {
+    mac: Mac,
+    seen: CaptureTime,
+    /// The router it names.
+    router: Option<Ipv4Addr>,
+}
+
+/// What is to be thought of a server's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It is the plan's.
+    Planned,
+    /// It may be the other machine of a pair.
+    Doubtful,
+    /// It is none of the plan's.
+    Rogue,
+}
 
 impl Sensor {
     pub(super) fn dhcp(&mut self, at: &Context, ip: &Ip<'_>, payload: &[u8]) {
@@ -90,7 +119,8 @@ impl Sensor {
             return;
         }
         let server = message.server.map(IpAddr::V4).unwrap_or(ip.source);
-        if self.may_serve(at, ip.source, server) {
+        let standing = self.may_serve(at, ip, server, message);
+        if standing == Standing::Planned {
             return;
         }
         let subject = at.source.map_or(Subject::Ip(ip.source), Subject::Mac);
@@ -100,29 +130,76 @@ impl Sensor {
             self.unplanned(at, subject, NoticeKind::UnplannedDhcp, server);
             return;
         }
-        self.misplaced(at, subject, server);
-        let mut draft = Draft::new(SignKind::RogueDhcp).hard(true).fact("server", server);
+        let mut draft = Draft::new(SignKind::RogueDhcp).fact("server", server);
         draft.address = Some(server);
         draft = draft.fact("given", given.map_or_else(|| "-".to_owned(), |ip| ip.to_string()));
-        self.raise(at, subject, draft);
+        if standing == Standing::Doubtful {
+            return self.raise(at, subject, draft.weight(CLAIM_WEIGHT));
+        }
+        self.misplaced(at, subject, server);
+        self.raise(at, subject, draft.hard(true));
     }
 
     /// Whether whoever sent an answer may: what it names in the answer is anybody's to write.
-    fn may_serve(&mut self, at: &Context, source: IpAddr, server: IpAddr) -> bool {
+    fn may_serve(&mut self, at: &Context, ip: &Ip<'_>, server: IpAddr, message: &Dhcp) -> Standing {
         let gives = |roles: Roles| roles.has(Role::DhcpServer) || roles.has(Role::Router);
         let sender = self.knowledge.roles(at.source, None);
         // A gateway relays for servers elsewhere, under its own address (RFC 1542 §4.1.2).
         if gives(sender) || at.source.is_some_and(|mac| self.is_gateway(mac)) {
-            return true;
+            if let Some(mac) = at.source {
+                let own = Serving { mac, seen: at.time, router: message.router };
+                self.servings.insert((at.vlan, server), own);
+            }
+            return Standing::Planned;
         }
-        let named = [source, server].map(|address| self.knowledge.roles(None, Some(address)));
-        if sender == Roles::default() {
-            return named.into_iter().all(gives);
+        let named = [ip.source, server].map(|address| self.knowledge.roles(None, Some(address)));
+        let planned = named.into_iter().all(gives);
+        let serves = named.into_iter().all(|roles| roles.has(Role::DhcpServer));
+        match at.source.filter(|_| sender == Roles::default()) {
+            Some(mac) if planned => self.stands_in(at, mac, ip, server, message),
+            None if planned && sender == Roles::default() => Standing::Planned,
+            // Equipment in the inventory may be the server itself; a client may not, nor may
+            // either speak for a gateway.
+            None if serves && !sender.has(Role::Client) => Standing::Planned,
+            Some(_) | None => Standing::Rogue,
         }
-        // Equipment in the inventory may be the server itself; a client may not, nor may either
-        // speak for a gateway.
-        let server = named.into_iter().all(|roles| roles.has(Role::DhcpServer));
-        server && !sender.has(Role::Client)
+    }
+
+    /// What is to be thought of a MAC that nobody registered and that answers as a server of the
+    /// plan. Machines of a pair give the same: addresses of this network, and the same router.
+    fn stands_in(
+        &mut self,
+        at: &Context,
+        mac: Mac,
+        ip: &Ip<'_>,
+        server: IpAddr,
+        message: &Dhcp,
+    ) -> Standing {
+        // What goes to a relay is for another network (RFC 2131 §4.1).
+        let Transport::Udp { destination: CLIENT_PORT, .. } = ip.transport else {
+            return Standing::Planned;
+        };
+        let networks = self.knowledge.prefixes(at.vlan);
+        let outside = |address: Option<Ipv4Addr>| {
+            address.zip(networks).is_some_and(|(address, networks)| {
+                !networks.iter().any(|network| network.contains(IpAddr::V4(address)))
+            })
+        };
+        if outside(message.given) || outside(message.router) {
+            return Standing::Rogue;
+        }
+        let own = Serving { mac, seen: at.time, router: message.router };
+        let held = self.servings.get_or((at.vlan, server), || own);
+        let router = message.router.or(held.router);
+        let gone = !held.seen.within(at.time, SERVER_SILENT_S);
+        if held.mac == mac || gone {
+            *held = Serving { router, ..own };
+            return Standing::Planned;
+        }
+        if held.router.is_some() && router != held.router {
+            return Standing::Rogue;
+        }
+        Standing::Doubtful
     }
 
     /// The names a station announces by mDNS.

@@ -7,10 +7,10 @@
 //! is never an update, however many do it, nor is another stack or initial TTL: systems keep
 //! theirs when they are updated.
 
-use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
+use super::{Claim, Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::habit::{Aspect, Habit, Sight, change_id};
-use crate::sensor::knowledge::{Roles, Vantage};
+use crate::sensor::knowledge::{Role, Roles, Vantage};
 use crate::sensor::memory::{GATEWAYS_MAX, Memory, Remembered};
 use crate::sensor::shelf::Shelf;
 use crate::vocabulary::{EnvironmentIndex, Mac};
@@ -92,6 +92,11 @@ impl Habits {
             self.settled.insert(key, habit);
         }
         self.settled.get_or(key, || Habit::new(now))
+    }
+
+    /// Forgets who changed together lately: environments have other numbers now.
+    pub(super) fn forget_drifts(&mut self) {
+        self.drifts.clear();
     }
 
     /// The change of that name, one that waits or one that became known.
@@ -248,12 +253,16 @@ impl Sensor {
         let mut gateways: Vec<_> = gateways.map(|(mac, _)| mac.to_string()).collect();
         gateways.sort();
         gateways.truncate(GATEWAYS_MAX);
+        let mut claims: Vec<_> =
+            self.claims.iter().map(|(address, claim)| (*address, claim.mac.to_string())).collect();
+        claims.sort();
+        claims.truncate(GATEWAYS_MAX);
         let settled = |(vlan, baseline): (&Option<u16>, &super::Baseline)| {
             baseline.settled().map(|hop| (*vlan, hop))
         };
         let mut hops: Vec<_> = self.baselines.iter().filter_map(settled).collect();
         hops.sort_unstable();
-        Memory { ground: self.knowledge.ground(), gateways, hops, habits }
+        Memory { ground: self.knowledge.ground(), gateways, claims, hops, habits }
     }
 
     /// Takes back what was written down, which must be sound. Where the mirror stands elsewhere
@@ -278,6 +287,13 @@ impl Sensor {
                 continue;
             }
             self.carriers.get_or(mac, super::Carrier::default).believe();
+        }
+        for (address, mac) in &memory.claims {
+            let Ok(mac) = Mac::parse(mac) else { continue };
+            let routes = self.knowledge.roles(None, Some(*address)).has(Role::Router);
+            if routes && !self.is_registered(mac) {
+                self.claims.insert(*address, Claim::remembered(mac));
+            }
         }
         if self.knowledge.vantage != Vantage::Edge {
             for (vlan, hop) in &memory.hops {

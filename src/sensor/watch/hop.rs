@@ -1,19 +1,20 @@
-//! What the time to live shows, and who is a gateway.
+//! What the time to live shows, and which MACs are gateways by what they carry.
 //!
-//! A gateway's frames are those of others: what they carry says nothing about the gateway. A MAC
-//! is a gateway when the plan says so, or, where gateways are learnt, when it carries public
-//! addresses from farther than itself, is sent what is for several public addresses, or, with the
-//! vantage unknown, carries more addresses than a station has.
+//! A gateway's frames are those of others: what they carry says nothing about the gateway. Where
+//! no plan tells, a MAC is one when it carries public addresses from farther than itself, is sent
+//! what is for several public addresses, or, with the vantage unknown, carries more addresses than
+//! a station has.
 
 use std::net::IpAddr;
 
+use super::gateway::{Carrier, is_virtual_router};
 use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{Ip, Transport};
 use crate::sensor::fingerprint::{DhcpClass, initial_ttl};
 use crate::sensor::habit::Aspect;
 use crate::sensor::judge::WINDOW_S;
-use crate::sensor::knowledge::{Role, Roles, Vantage};
+use crate::sensor::knowledge::{Role, Vantage};
 use crate::sensor::sign::SignKind;
 use crate::sensor::station::{Station, TtlFamily};
 use crate::vocabulary::Mac;
@@ -34,42 +35,10 @@ pub const STATION_ADDRESSES_MAX: usize = 3;
 pub const PUBLIC_SOURCES_MIN: usize = 2;
 /// Public destinations behind a MAC before it is a gateway.
 pub const PUBLIC_DESTINATIONS_MIN: usize = 2;
-/// How long the MAC that has a gateway's address is silent before another may have it, in seconds.
-pub const GATEWAY_SILENT_S: i64 = 60;
-/// The weight of a claim to a gateway's address by a MAC that nobody registered, which may be a
-/// gateway's other machine.
-const CLAIM_WEIGHT: u8 = 5;
 /// A silence after which a station may have slept, in seconds.
 const PAUSE_S: i64 = 60;
 /// Different initial TTLs remembered of one station.
 const TTLS_MAX: usize = 8;
-
-/// What a MAC carries.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Carrier {
-    gateway: bool,
-    /// When its last packet came.
-    seen: Option<CaptureTime>,
-    sources: Vec<IpAddr>,
-    outside: Vec<IpAddr>,
-    destinations: Vec<IpAddr>,
-}
-
-impl Carrier {
-    /// Whether it carries more addresses than a station has.
-    pub(super) const fn is_gateway(&self) -> bool {
-        self.gateway
-    }
-
-    /// It is a gateway, as an earlier run knew.
-    pub(super) const fn believe(&mut self) {
-        self.gateway = true;
-    }
-
-    pub(super) fn is_crowded(&self) -> bool {
-        self.sources.len() > STATION_ADDRESSES_MAX
-    }
-}
 
 /// The hops of stations at one place, by hop count.
 #[derive(Clone, Debug, Default)]
@@ -110,58 +79,6 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 }
 
 impl Sensor {
-    pub(super) fn is_gateway(&mut self, mac: Mac) -> bool {
-        is_virtual_router(mac)
-            || self.knowledge.roles(Some(mac), None).has(Role::Router)
-            || self.carriers.get_mut(&mac).is_some_and(|carrier| carrier.gateway)
-    }
-
-    /// A MAC says to have the address of a gateway of the plan. One frame is no proof: a device of
-    /// the inventory is no gateway whatever it says, and whoever else comes second is one only
-    /// when the first is gone.
-    pub(super) fn claims_gateway(&mut self, at: &Context, mac: Mac, address: IpAddr) {
-        if is_virtual_router(mac) || self.knowledge.roles(Some(mac), None).has(Role::Router) {
-            return;
-        }
-        let claim = || Draft::new(SignKind::GatewayAddress).at(address);
-        if self.is_registered(mac) {
-            self.raise(at, Subject::Mac(mac), claim().hard(true));
-            return;
-        }
-        let (holder, since) = *self.claims.entry(address).or_insert((mac, at.time));
-        if holder != mac {
-            let seen = self.carriers.get_mut(&holder).and_then(|carrier| carrier.seen);
-            let seen = seen.map_or(since, |seen| seen.max(since));
-            if seen.within(at.time, GATEWAY_SILENT_S) {
-                if !self.is_gateway(mac) {
-                    self.raise(at, Subject::Mac(mac), claim().weight(CLAIM_WEIGHT));
-                }
-                return;
-            }
-        }
-        self.claims.insert(address, (mac, at.time));
-        self.believe_gateway(at, mac);
-    }
-
-    /// Whether the plan knows the MAC as something else than a router.
-    pub(super) fn is_registered(&self, mac: Mac) -> bool {
-        let roles = self.knowledge.roles(Some(mac), None);
-        roles != Roles::default() && !roles.has(Role::Router)
-    }
-
-    /// A MAC is a gateway from now on, unless it is a device of the inventory, and whether it is;
-    /// what was held against it is taken back.
-    fn believe_gateway(&mut self, at: &Context, mac: Mac) -> bool {
-        if self.is_registered(mac) {
-            return false;
-        }
-        let carrier = self.carriers.get_or(mac, Carrier::default);
-        if !std::mem::replace(&mut carrier.gateway, true) {
-            self.station(at, Subject::Mac(mac)).absolve();
-        }
-        true
-    }
-
     /// The hop count of ordinary stations here; `None` while it is not known.
     pub(super) fn baseline(&self, vlan: Option<u16>) -> Option<u8> {
         match self.knowledge.vantage {
@@ -221,8 +138,10 @@ impl Sensor {
                 self.claims_gateway(at, mac, ip.source);
             }
             let carrier = self.carriers.get_or(mac, Carrier::default);
-            carrier.seen = Some(at.time);
-            gateway = carrier.gateway;
+            if hop > 0 {
+                carrier.forwarded = Some(at.time);
+            }
+            gateway = carrier.is_excused(at.time);
             if !gateway {
                 let room = carrier.sources.len() <= STATION_ADDRESSES_MAX;
                 if carried && ip.source.is_ipv4() && room && !carrier.sources.contains(&ip.source) {
@@ -338,17 +257,6 @@ impl Sensor {
             self.used_to(at, mac, (Aspect::Ttl, u64::from(initial)), false, draft);
         }
     }
-}
-
-/// Whether a MAC is one that redundant routers share: VRRP (RFC 9568 §7.3), HSRP in versions 1 and
-/// 2, GLBP.
-fn is_virtual_router(mac: Mac) -> bool {
-    let [a, b, c, d, e, _] = mac.octets();
-    matches!(
-        (a, b, c, d, e),
-        (0x00, 0x00, 0x5e, 0x00, 0x01 | 0x02) | (0x00, 0x00, 0x0c, 0x07, 0xac)
-    ) || (a, b, c, d >> 4) == (0x00, 0x00, 0x0c, 0x9)
-        || (a, b, c, d) == (0x00, 0x07, 0xb4, 0x00)
 }
 
 /// Whether a station asks for its address as Windows does and never once has Windows' TTL. A

@@ -4,6 +4,8 @@
 //! each place and in total; what is let go is counted. No payload is kept.
 
 mod dhcp;
+mod follow;
+mod gateway;
 mod habits;
 mod hellos;
 mod hop;
@@ -12,6 +14,7 @@ mod names;
 mod separation;
 mod servers;
 mod stream;
+mod told;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -29,9 +32,11 @@ use crate::vocabulary::Mac;
 pub use habits::{HABITS_MAX, STRANGERS_MAX};
 pub use hop::HOPS_MAX;
 
+use dhcp::{SERVINGS_MAX, Serving};
+use gateway::{Carrier, Claim};
 use habits::Habits;
 use hellos::{HELLOS_MAX, Hello};
-use hop::{Baseline, Carrier};
+use hop::Baseline;
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server, ServerKey};
 use stream::{Flow, FlowKey};
@@ -138,8 +143,10 @@ pub struct Sensor {
     /// The place in which a station was made that is not counted yet, and how many it held before.
     grown: Option<(Option<u16>, usize)>,
     carriers: Shelf<Mac, Carrier>,
-    /// Which MAC has which gateway's address, and when it last said so; the plan bounds them.
-    claims: Map<IpAddr, (Mac, CaptureTime)>,
+    /// Which MAC has which gateway's address; the plan bounds them.
+    claims: Map<IpAddr, Claim>,
+    /// Which MAC without a place in the inventory answers as which DHCP server of the plan.
+    servings: Shelf<(Option<u16>, IpAddr), Serving>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<ServerKey, Server>,
     hellos: Shelf<u64, Hello>,
@@ -149,6 +156,8 @@ pub struct Sensor {
     /// Whether the one port in view has its alarm: who else bridges there is the same cause.
     port_alarm: bool,
     events: VecDeque<Event>,
+    /// When the last frame came.
+    now: Option<CaptureTime>,
     protocols: Protocols,
     counters: Counters,
 }
@@ -164,6 +173,7 @@ impl Sensor {
             grown: None,
             carriers: Shelf::new(CARRIERS_MAX),
             claims: Map::default(),
+            servings: Shelf::new(SERVINGS_MAX),
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
             hellos: Shelf::new(HELLOS_MAX),
@@ -172,6 +182,7 @@ impl Sensor {
             habits: Habits::default(),
             port_alarm: false,
             events: VecDeque::new(),
+            now: None,
             protocols: Protocols::default(),
             counters: Counters::default(),
         }
@@ -180,6 +191,7 @@ impl Sensor {
     /// Takes a frame.
     pub fn handle(&mut self, captured: &Captured<'_>) {
         self.counters.frames += 1;
+        self.now = Some(captured.time);
         let frame = dissect(captured.link, captured.octets);
         if let Some(protocol) = frame.protocol {
             self.protocols.add(protocol);
@@ -284,6 +296,7 @@ impl Sensor {
         let stations: u64 = self.places.values().map(Shelf::evicted).sum();
         let learnt = self.breaches.evicted() + self.habits.evicted();
         let learnt = learnt + self.servers.evicted() + self.hellos.evicted();
+        let learnt = learnt + self.servings.evicted();
         stations + self.flows.evicted() + self.carriers.evicted() + learnt
     }
 
@@ -316,9 +329,9 @@ impl Sensor {
     }
 
     /// By what a station is remembered: a gateway's frames are those of whoever sent them.
-    fn subject(&mut self, mac: Option<Mac>, address: IpAddr) -> Subject {
+    fn subject(&mut self, at: &Context, mac: Option<Mac>, address: IpAddr) -> Subject {
         match mac {
-            Some(mac) if !self.is_gateway(mac) => Subject::Mac(mac),
+            Some(mac) if !self.speaks_for_others(at, mac) => Subject::Mac(mac),
             Some(_) | None => Subject::Ip(address),
         }
     }

@@ -63,7 +63,7 @@ impl Sensor {
     fn dns(&mut self, at: &Context, ip: &Ip<'_>, to: u16, payload: &[u8]) {
         let Some(message) = Dns::parse(payload) else { return };
         self.protocols.add(Protocol::Dns);
-        let subject = self.subject(at.source, ip.source);
+        let subject = self.subject(at, at.source, ip.source);
         if message.response {
             if to == 5353 {
                 for name in &message.answers {

@@ -92,6 +92,13 @@ impl Breaches {
         self.sightings.evicted() + self.strays.evicted() + self.told.evicted()
     }
 
+    /// Forgets everything: environments have other numbers now.
+    pub(super) fn clear(&mut self) {
+        self.sightings.clear();
+        self.strays.clear();
+        self.told.clear();
+    }
+
     pub(super) fn forget(&mut self, mac: Mac) {
         self.sightings.remove(&mac);
     }

@@ -148,7 +148,7 @@ impl Sensor {
             asked: None,
         };
         self.flows.insert(key, flow);
-        let subject = self.subject(at.source, ip.source);
+        let subject = self.subject(at, at.source, ip.source);
         let phone = phone_row(ip.ttl, syn);
         self.own_stack(at, subject, ip, (class, phone.is_some()));
         if let Some(row) = phone {
@@ -301,7 +301,7 @@ impl Sensor {
         if port >= DRAWN_PORT_MIN || SYSTEM_PORTS.contains(&port) || !own {
             return;
         }
-        if let Subject::Mac(mac) = self.subject(at.source, ip.source) {
+        if let Subject::Mac(mac) = self.subject(at, at.source, ip.source) {
             let draft = || Draft::new(SignKind::ServiceAdded).service(ip.source, port);
             self.used_to(at, mac, (Aspect::Service, u64::from(port)), false, draft);
         }
@@ -310,7 +310,7 @@ impl Sensor {
     /// By what a server is remembered: its own MAC where that is known to be its own.
     fn serving(&mut self, at: &Context, mac: Option<Mac>, address: IpAddr) -> Subject {
         match self.baseline(at.vlan) {
-            Some(_) => self.subject(mac, address),
+            Some(_) => self.subject(at, mac, address),
             None => Subject::Ip(address),
         }
     }
@@ -337,7 +337,7 @@ impl Sensor {
             self.http(at, ip, tcp, &http, (class, proxied));
         } else if let Some(hello) = ClientHello::parse(tcp.payload) {
             self.protocols.add(Protocol::Tls);
-            let subject = self.subject(at.source, ip.source);
+            let subject = self.subject(at, at.source, ip.source);
             if let (Subject::Mac(mac), Some(class)) = (subject, class)
                 && initial_ttl(ip.ttl) == ip.ttl
             {
@@ -393,7 +393,7 @@ impl Sensor {
             let key = FlowKey::of_client(ip, tcp);
             self.flows.get_or(key, || began_before(at, ip, tcp)).asked = Some(form);
         }
-        let subject = self.subject(at.source, ip.source);
+        let subject = self.subject(at, at.source, ip.source);
         if (head.via || head.forwarded) && !self.is_excused(at.source, ip.source) {
             let form = if head.via { "Via" } else { "X-Forwarded-For" };
             let draft = Draft::new(SignKind::ForwardedField).at(ip.source);

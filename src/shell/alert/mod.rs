@@ -24,7 +24,7 @@ use super::log::{Log, Severity};
 use super::metrics::Metrics;
 use super::process::{politely, stand_back};
 use super::told::{Batch, Crowd};
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, service};
 use crate::alert::{Alert, Alerter, End};
 use crate::plan::{AlertSecrets, Plan};
 use crate::vocabulary::AlertSeverity;
@@ -115,7 +115,7 @@ impl Alarm {
         watched: Watched,
         log: Log,
         metrics: Arc<Metrics>,
-        clock: Clock,
+        (clock, service): (Clock, Sender<service::Input>),
     ) -> Result<Self, Failure> {
         let inputs = watched.watcher.inputs.clone();
         let work = Work {
@@ -126,6 +126,7 @@ impl Alarm {
             log,
             metrics,
             clock,
+            service,
             sinks: Vec::new(),
             told: 0,
         };
@@ -157,6 +158,8 @@ struct Work {
     log: Log,
     metrics: Arc<Metrics>,
     clock: Clock,
+    /// Who tells the sensors.
+    service: Sender<service::Input>,
     sinks: Vec<Sink>,
     told: u64,
 }
@@ -195,6 +198,11 @@ impl Work {
             self.metrics.alert_forgotten.set(forgotten);
             for alert in self.alerter.poll_events() {
                 self.tell(&alert);
+            }
+            let hints = self.alerter.poll_hints();
+            if !hints.is_empty() {
+                // OK because a service that is gone tells nobody.
+                let _ = self.service.send(service::Input::Hints(hints));
             }
         }
         for alert in self.alerter.finish() {

@@ -223,6 +223,7 @@ fn observations() -> Value {
     let run = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
     let mut report =
         object(&[("run", &run), ("pulse", &pulse), ("observations", &array(observation))]);
-    allow(&mut report, "taken", array(text));
+    let word = object(&[("change", &text), ("accepted", &json!({ "type": "boolean" }))]);
+    allow(&mut report, "taken", array(word));
     report
 }

@@ -201,6 +201,16 @@ registry! {
             ["{by} が {mac} の変化 {change} を認めませんでした: {what}({reason})", "{by} denied the change {change} of {mac}: {what} ({reason})"]
         SensorRemembers "SENSOR-remembers"
             ["センサー {sensor} は端末 {count} 台のふだんの様子を読み込みました", "the sensor {sensor} knows the habits of {count} stations from before"]
+        SensorFollows "SENSOR-plan-read"
+            ["センサー {sensor} は計画 {plan} に切り替えました({by})", "the sensor {sensor} goes on with the plan {plan}, asked by {by}"]
+        SensorFollowsOn "SENSOR-plan-unchanged"
+            ["センサー {sensor} の計画に変更はありません({by})", "the plan of the sensor {sensor} is unchanged, asked by {by}"]
+        SensorKeeps "SENSOR-plan-refused"
+            ["センサー {sensor} は新しい計画を拒否し、これまでの計画のまま続けます({by}): {cause}", "the sensor {sensor} refused the new plan, asked by {by}, and goes on with the one it has: {cause}"]
+        SensorDiffers "SENSOR-plan-differs"
+            ["センサー {sensor} のファイル({plan})は、サーバーで有効な計画と違います。config/ と topology/ を同じにしてください。これまでの計画のまま続けます", "the files of the sensor {sensor} ({plan}) are not the plan that the service has in force; make config/ and topology/ the same there. It goes on with the plan it has"]
+        SensorRestart "SENSOR-restart-needed"
+            ["センサー {sensor} のインターフェース、報告先、ログの言語の変更は、再起動後に有効になります", "changes of interface, service or log language of the sensor {sensor} take effect after a restart"]
         SensorMemoryBad "SENSOR-memory-bad"
             ["学習した内容のファイルが使えないため {path} に移し、学習し直します: {cause}", "what was learnt cannot be used and was moved to {path}; learning begins anew: {cause}"]
         SensorForgets "SENSOR-memory-unwritten"
@@ -270,6 +280,8 @@ impl Event {
             | Self::SensorNotice
             | Self::SensorBack
             | Self::SensorRemembers
+            | Self::SensorFollows
+            | Self::SensorFollowsOn
             | Self::ChangeAccepted
             | Self::TripwireStarted
             | Self::TripwireRead
@@ -308,6 +320,8 @@ impl Event {
             | Self::SensorGap
             | Self::SensorFrames
             | Self::SensorMemoryBad
+            | Self::SensorDiffers
+            | Self::SensorRestart
             | Self::SensorForgets
             | Self::ChangeDenied
             | Self::ControlRefused => Severity::Warning,
@@ -338,6 +352,7 @@ impl Event {
             | Self::SwitchLost
             | Self::ApplyFailed
             | Self::PlanRefused
+            | Self::SensorKeeps
             | Self::PlanFallback => Severity::Error,
         }
     }

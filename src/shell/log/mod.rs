@@ -23,11 +23,14 @@ use super::process::{politely, stand_back};
 use super::told::{Batch, Crowd, Told};
 use super::{Failure, FailureKind};
 use crate::access::DecisionRecord;
+use crate::plan::{Finding, Severity as Grade};
 use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp};
 
 /// How many lines may wait to be written.
 pub const LINES_WAITING_MAX: usize = 65_536;
+/// Findings of one refusal that are reported.
+const FINDINGS_MAX: usize = 50;
 /// Lines that wait are written together up to about so many octets.
 const PAGE_OCTETS: usize = 65_536;
 /// The event id of a decision about a device.
@@ -115,6 +118,25 @@ impl Log {
     /// Reports something the service did or suffered.
     pub fn event(&self, now: Timestamp, event: Event, facts: &[(&'static str, String)]) {
         self.send(event_line(&self.shared, now, event, facts));
+    }
+
+    /// Reports what was found in a plan's files, the gravest as errors.
+    pub fn findings(&self, now: Timestamp, findings: &[Finding]) {
+        let language = self.language();
+        let grave = findings.iter().filter(|finding| finding.severity() > Grade::Notice);
+        for finding in grave.take(FINDINGS_MAX) {
+            let facts = [
+                ("message", finding.text(language)),
+                ("finding", finding.kind.id().to_owned()),
+                ("file", finding.at.as_ref().map(ToString::to_string).unwrap_or_default()),
+                ("field", finding.field.clone()),
+            ];
+            let event = match finding.severity() {
+                Grade::Error => Event::FindingError,
+                Grade::Warning | Grade::Notice => Event::Finding,
+            };
+            self.event(now, event, &facts);
+        }
     }
 
     /// The same, and is told when it is durable, or that it will not be.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::outbox::Outbox;
 use crate::plan::Report as Destination;
-use crate::sensor::{Observation, Pulse, change_name, change_of};
+use crate::sensor::{Hint, Observation, Pulse, Word, change_name, change_of};
 use crate::shell::clock;
 use crate::shell::log::{self, Log};
 use crate::shell::post::{Peer, post};
@@ -48,8 +48,8 @@ pub struct Shared {
     pulse: Mutex<Pulse>,
     /// How the line is doing.
     line: Mutex<LineState>,
-    /// Changes about which an operator's word was carried out.
-    taken: Mutex<Vec<String>>,
+    /// Operators' words that were carried out.
+    taken: Mutex<Vec<Word>>,
 }
 
 impl Shared {
@@ -68,21 +68,22 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn taken(&self) -> MutexGuard<'_, Vec<String>> {
+    fn taken(&self) -> MutexGuard<'_, Vec<Word>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An operator's word about a change was carried out.
-    pub fn took(&self, change: u64) {
-        let (name, mut taken) = (change_name(change), self.taken());
-        if taken.len() < TAKEN_MAX && !taken.contains(&name) {
-            taken.push(name);
+    pub fn took(&self, change: u64, accepted: bool) {
+        let (change, mut taken) = (change_name(change), self.taken());
+        taken.retain(|word| word.change != change);
+        if taken.len() < TAKEN_MAX {
+            taken.push(Word { change, accepted });
         }
     }
 
     /// The service knows that these were carried out.
-    fn told(&self, changes: &[String]) {
-        self.taken().retain(|name| !changes.contains(name));
+    fn told(&self, words: &[Word]) {
+        self.taken().retain(|word| !words.contains(word));
     }
 }
 
@@ -113,6 +114,10 @@ pub struct Heard {
     pub ended: Vec<Mac>,
     /// Changes about which an operator decided, and whether they are accepted.
     pub words: Vec<(u64, bool)>,
+    /// What it knows of devices.
+    pub hints: Vec<Hint>,
+    /// The plan it has in force, by its hash.
+    pub plan: Option<String>,
 }
 
 /// The service's answer.
@@ -122,13 +127,10 @@ struct Acknowledgement {
     ended: Vec<String>,
     #[serde(default)]
     words: Vec<Word>,
-}
-
-/// What an operator said about a change.
-#[derive(Deserialize)]
-struct Word {
-    change: String,
-    accepted: bool,
+    #[serde(default)]
+    hints: Vec<Hint>,
+    #[serde(default)]
+    plan: Option<String>,
 }
 
 impl Courier {
@@ -216,13 +218,12 @@ impl Courier {
     fn acknowledged(&self, acknowledgement: Acknowledgement, count: usize) {
         let ended: Vec<Mac> =
             acknowledgement.ended.iter().filter_map(|mac| Mac::parse(mac).ok()).collect();
-        let words = acknowledgement.words.iter();
+        let Acknowledgement { words, hints, plan, .. } = acknowledgement;
+        let words = words.iter();
         let words: Vec<_> =
             words.filter_map(|word| Some((change_of(&word.change)?, word.accepted))).collect();
-        if !ended.is_empty() || !words.is_empty() {
-            // OK because a reader that is gone remembers nobody
-            let _ = self.heard.send(Heard { ended, words });
-        }
+        // OK because a reader that is gone remembers nobody
+        let _ = self.heard.send(Heard { ended, words, hints, plan });
         self.line(|line| line.acknowledged += count as u64);
     }
 

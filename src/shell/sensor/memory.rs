@@ -23,7 +23,9 @@ pub const MEMORY_FILE: &str = "sensor.learnt";
 /// What the first line calls it.
 const FORMAT: &str = "sekisho-sensor-memory";
 /// Rises when an older program could no longer read it rightly.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest version that is still read rightly.
+const VERSION_MIN: u32 = 1;
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +75,7 @@ fn parse(octets: &[u8], sensor: &str) -> Result<Memory, String> {
     let (head, rest) = split.and_then(|at| octets.split_at_checked(at)).ok_or("no first line")?;
     let body = rest.get(1..).unwrap_or_default();
     let head: Head = serde_json::from_slice(head).map_err(|cause| cause.to_string())?;
-    if head.format != FORMAT || head.version != VERSION {
+    if head.format != FORMAT || !(VERSION_MIN..=VERSION).contains(&head.version) {
         return Err(format!("{} version {}", head.format, head.version));
     }
     if head.sensor != sensor {
@@ -176,6 +178,7 @@ mod tests {
         Memory {
             ground: u64::MAX,
             gateways: vec!["00-00-5E-00-53-FE".to_owned()],
+            claims: vec![([10, 1, 0, 1].into(), "00-00-5E-00-53-FE".to_owned())],
             hops: vec![(None, 0), (Some(110), 1)],
             habits: Vec::new(),
         }

@@ -5,22 +5,25 @@
 //! service, and what cannot be brought waits on disk.
 
 mod memory;
+mod plan;
 
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::signal::unix::SignalKind;
 
 use super::log::{self, Log};
 use super::mirror::Mirror;
 use super::outpost::{Credentials, Heard, Outpost, Shared};
 use super::{Failure, clock, notify, privileges};
 use crate::plan::{Plan, SensorPlace};
-use crate::sensor::{Event, Knowledge, Observation, Pulse, Sensor};
-use crate::vocabulary::{Timestamp, VlanId};
+use crate::sensor::{Event, Observation, Pulse, Sensor};
+use crate::vocabulary::{Language, Timestamp, hex};
 use memory::{Found, Keeper};
+use plan::{Followed, Outcome, Plans};
 
 /// Signs reported within a minute; verdicts and notices are not counted, being one a cause.
 const SIGNS_A_MINUTE_MAX: u32 = 600;
@@ -42,17 +45,33 @@ pub struct Running {
     kept: (Instant, u64),
     dropped_told: u64,
     place: SensorPlace,
+    language: Language,
+    plans: Plans,
+    /// The plan followed and the last one that could not be, for `status`.
+    shown: Arc<Mutex<Standing>>,
+}
+
+/// Which plan is followed.
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    /// By its hash.
+    plan: String,
+    since: Timestamp,
+    /// Why another one is not.
+    refused: Option<String>,
 }
 
 impl Running {
-    /// Opens the mirror, gives up every capability and starts the threads. `state` keeps what
-    /// waits for the service, and the control socket.
+    /// Opens the mirror, gives up every capability and starts the threads. `config` and `topology`
+    /// are where the plan was read from, and is read again; `state` keeps what waits for the
+    /// service, and the control socket.
     ///
     /// # Errors
     /// The machine refuses the interface, a file or a thread, or the service cannot be proven.
     pub fn start(
         plan: &Plan,
         place: &SensorPlace,
+        (config, topology): (PathBuf, PathBuf),
         credentials: Credentials,
         state: &Path,
         output: impl Write + Send + 'static,
@@ -64,10 +83,11 @@ impl Running {
         let outpost = Outpost::start(&place.id, to, credentials, state, language, output)?;
         let since = clock::now();
         let (own, shared) = (place.clone(), Arc::clone(&outpost.shared));
-        outpost.show(state, move || shown(&own, since, &shared))?;
-        let mut knowledge = Knowledge::of_plan(plan, place.vantage);
-        knowledge.untagged = place.untagged.map(VlanId::get);
-        let mut sensor = Sensor::new(knowledge);
+        let standing = Standing { plan: hex(&plan.content_hash), since, refused: None };
+        let standing = Arc::new(Mutex::new(standing));
+        let look = Arc::clone(&standing);
+        outpost.show(state, move || shown(&own, since, &shared, &look))?;
+        let mut sensor = Sensor::new(plan::knowledge(plan, place));
         remember(&mut sensor, state, place, since, &outpost.log)?;
         let keeper = Keeper::start(state, &place.id, outpost.log.clone())?;
         let kept = (Instant::now(), sensor.revision());
@@ -88,15 +108,19 @@ impl Running {
             kept,
             dropped_told: 0,
             place: place.clone(),
+            language,
+            plans: Plans::new(config, topology, plan, &place.id),
+            shown: standing,
         })
     }
 
-    /// Lets SIGTERM and SIGINT end the sensor.
+    /// Lets SIGTERM and SIGINT end the sensor, and SIGHUP make it read the plan anew.
     ///
     /// # Errors
     /// The machine refuses a handler.
     pub fn obey_signals(&self) -> Result<(), Failure> {
-        self.outpost.obey_signals()
+        self.outpost.obey_signals()?;
+        self.outpost.raise(SignalKind::hangup(), &self.plans.asked)
     }
 
     /// Watches until asked to stop, or until the interface is lost.
@@ -169,15 +193,28 @@ impl Running {
 
     /// Shows the counters, and forgets stations whose session is over.
     fn look(&mut self) {
-        for Heard { ended, words } in self.outpost.heard.try_iter() {
+        let heard: Vec<Heard> = self.outpost.heard.try_iter().collect();
+        for Heard { ended, words, hints, plan } in heard {
+            if let Some(hash) = plan {
+                self.plans.heard(hash);
+            }
             for mac in ended {
                 self.sensor.end_sessions(mac);
+            }
+            for hint in &hints {
+                self.sensor.hear(hint);
+                while let Some(event) = self.sensor.poll_event() {
+                    self.take(&event);
+                }
             }
             for (change, accepted) in words {
                 // One that is not there was forgotten, and is told of anew when it is seen.
                 self.sensor.decide(change, accepted);
-                self.outpost.shared.took(change);
+                self.outpost.shared.took(change, accepted);
             }
+        }
+        if let Some(outcome) = self.plans.poll() {
+            self.follow(outcome);
         }
         let revision = self.sensor.revision();
         if revision != self.kept.1 && self.kept.0.elapsed() >= KEEP_EVERY {
@@ -205,6 +242,53 @@ impl Running {
         };
         self.outpost.shared.count(pulse);
     }
+
+    /// Goes on with another plan, or says why not.
+    fn follow(&mut self, outcome: Outcome) {
+        let (now, log) = (clock::now(), &self.outpost.log);
+        let id = || ("sensor", self.place.id.clone());
+        match outcome {
+            Outcome::Changed(followed, by) => {
+                let Followed { knowledge, place, plan } = *followed;
+                self.sensor.follow(knowledge);
+                let standing =
+                    Standing { plan: hex(&plan.content_hash), since: now, refused: None };
+                let facts = [id(), ("plan", short(&standing.plan)), ("by", by)];
+                log.event(now, log::Event::SensorFollows, &facts);
+                *lock(&self.shown) = standing;
+                let opened = |it: &SensorPlace| (it.interface.clone(), it.server.clone());
+                if opened(&place) != opened(&self.place) || plan.server.language != self.language {
+                    log.event(now, log::Event::SensorRestart, &[id()]);
+                }
+            }
+            Outcome::Unchanged(by) => {
+                lock(&self.shown).refused = None;
+                log.event(now, log::Event::SensorFollowsOn, &[id(), ("by", by)]);
+            }
+            Outcome::Differs(found) => {
+                let facts = [id(), ("plan", short(&found))];
+                log.event(now, log::Event::SensorDiffers, &facts);
+                lock(&self.shown).refused = Some("differs".to_owned());
+            }
+            Outcome::Refused(refused, by) => {
+                let cause = refused.failure.message(self.language);
+                let facts = [id(), ("by", by), ("cause", cause.clone())];
+                log.event(now, log::Event::SensorKeeps, &facts);
+                log.findings(now, &refused.findings);
+                lock(&self.shown).refused = Some(cause);
+            }
+        }
+    }
+}
+
+/// A hash as people compare it.
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
+/// Which plan is followed; nothing that panics holds the lock.
+fn lock(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes back what an earlier run learnt.
@@ -231,8 +315,14 @@ fn remember(
 }
 
 /// What `sekisho sensor status` shows.
-fn shown(place: &SensorPlace, since: Timestamp, shared: &Shared) -> Value {
+fn shown(
+    place: &SensorPlace,
+    since: Timestamp,
+    shared: &Shared,
+    standing: &Mutex<Standing>,
+) -> Value {
     let (pulse, line) = (shared.pulse(), shared.line());
+    let standing = lock(standing).clone();
     json!({
         "sensor": place.id,
         "interface": place.interface,
@@ -246,5 +336,8 @@ fn shown(place: &SensorPlace, since: Timestamp, shared: &Shared) -> Value {
         "waiting": line.waiting,
         "lost": pulse.lost + line.lost,
         "away": line.away,
+        "plan": standing.plan,
+        "plan_since": standing.since.rfc3339(),
+        "plan_refused": standing.refused,
     })
 }

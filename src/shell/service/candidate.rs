@@ -102,29 +102,42 @@ pub(super) struct Start {
     pub(super) findings: Vec<Finding>,
 }
 
+/// Compiles and proves files; with the plan come the findings that do not refuse it.
+///
+/// # Errors
+/// A plan of these files cannot be served.
+pub fn prove(
+    sources: &Sources,
+    fit: impl FnOnce(Plan) -> Plan,
+    now: Timestamp,
+) -> Result<(AcceptedPlan, Vec<Finding>), Refused> {
+    let refused = |findings: Vec<Finding>| {
+        let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
+        let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
+        Refused { failure, findings, changes: Vec::new() }
+    };
+    let compiled = plan::compile(sources, now);
+    let mut findings = compiled.findings;
+    let Some(plan) = compiled.plan else { return Err(refused(findings)) };
+    match AcceptedPlan::new(fit(plan), now) {
+        Ok((plan, proven)) => {
+            findings.extend(proven);
+            Ok((plan, findings))
+        }
+        Err(more) => {
+            findings.extend(more);
+            Err(refused(findings))
+        }
+    }
+}
+
 /// Compiles files and reads the credentials of the plan they make.
 pub(super) fn load(
     material: &dyn Material,
     sources: Sources,
     now: Timestamp,
 ) -> Result<Candidate, Refused> {
-    let compiled = plan::compile(&sources, now);
-    let mut findings = compiled.findings;
-    let Some(plan) = compiled.plan else {
-        let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
-        let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
-        return Err(Refused { failure, findings, changes: Vec::new() });
-    };
-    let (plan, proven) = match AcceptedPlan::new(material.fit(plan), now) {
-        Ok(accepted) => accepted,
-        Err(more) => {
-            findings.extend(more);
-            let errors = findings.iter().filter(|each| each.severity() == Severity::Error).count();
-            let failure = Failure::new(FailureKind::PlanRefused).fact("errors", errors);
-            return Err(Refused { failure, findings, changes: Vec::new() });
-        }
-    };
-    findings.extend(proven);
+    let (plan, mut findings) = prove(&sources, |plan| material.fit(plan), now)?;
     let (credentials, more) = material.credentials(&plan, now)?;
     let count = more.len();
     findings.extend(more);

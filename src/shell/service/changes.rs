@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::operators::check_reason;
-use crate::sensor::Observation;
-use crate::shell::store::{ChangeState, SensorChange};
+use crate::sensor::{Level, Observation, Word};
+use crate::shell::store::{ChangeNews, ChangeState, SensorChange};
 use crate::shell::{Failure, FailureKind, log};
 use crate::vocabulary::{Language, Mac, Timestamp, escape};
 
@@ -17,58 +17,43 @@ use crate::vocabulary::{Language, Mac, Timestamp, escape};
 const TAKEN_BACK_MAX: usize = 512;
 
 impl Service {
-    /// Keeps the change that a sign tells of, or closes those that a notice takes back.
-    pub(super) fn keep_changes(
+    /// Keeps the changes that a report's signs tell of, closes those that its notices take back,
+    /// and notes which words were carried out: all of it, or nothing.
+    pub(super) fn take_changes(
         &mut self,
         now: Timestamp,
         sensor: &str,
-        observation: &Observation,
-        taken_back: bool,
-    ) {
-        if observation.changes.is_empty() {
-            return;
-        }
-        // A sign tells of one change, a notice takes back those of many stations.
-        let most = if taken_back { TAKEN_BACK_MAX } else { 1 };
-        let changes: Vec<String> =
-            observation.changes.iter().take(most).map(|it| escape(it.as_bytes())).collect();
-        let kept = self.store().and_then(|store| {
-            if taken_back {
-                return store.settle_changes(sensor, &changes);
+        taken: &[Word],
+        observations: &[Observation],
+    ) -> Result<(), Failure> {
+        let mut news = Vec::new();
+        for observation in observations {
+            // A sign tells of one change, a notice takes back those of many stations.
+            let named =
+                |most| observation.changes.iter().take(most).map(|it| escape(it.as_bytes()));
+            match observation.level {
+                Level::Sign => {
+                    news.extend(named(1).map(|change| {
+                        ChangeNews::Seen(Box::new(seen(now, sensor, observation, change)))
+                    }));
+                }
+                Level::Notice if !observation.changes.is_empty() => {
+                    news.push(ChangeNews::Update(named(TAKEN_BACK_MAX).collect()));
+                }
+                Level::Notice | Level::Verdict | Level::Breach | Level::Hit => {}
             }
-            changes.iter().try_for_each(|change| {
-                let text = |language| {
-                    let text = observation.text(language).unwrap_or_default();
-                    escape(text.as_bytes())
-                };
-                store.keep_change(&SensorChange {
-                    sensor: sensor.to_owned(),
-                    change: change.clone(),
-                    mac: escape(observation.subject.as_bytes()),
-                    vlan: observation.vlan,
-                    kind: escape(observation.kind.as_bytes()),
-                    ja: text(Language::Japanese),
-                    en: text(Language::English),
-                    first: now,
-                    last: now,
-                    state: ChangeState::Open,
-                    by: String::new(),
-                    reason: String::new(),
-                    decided: None,
-                })
-            })
-        });
-        if let Err(failure) = kept {
-            self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
         }
+        if taken.is_empty() && news.is_empty() {
+            return Ok(());
+        }
+        self.store()?.take_changes(sensor, taken, &news)
     }
 
     /// What goes to a sensor with an answer: it comes with every one until it is taken.
     pub(super) fn words(&mut self, sensor: &str) -> Vec<Value> {
         // OK because a store that cannot be read now is read at the next report.
         let words = self.store().and_then(|store| store.words_for(sensor)).unwrap_or_default();
-        let one = |(change, accepted)| json!({ "change": change, "accepted": accepted });
-        words.into_iter().map(one).collect()
+        words.into_iter().map(|word| json!(word)).collect()
     }
 
     /// The changes, open ones first.
@@ -107,6 +92,25 @@ impl Service {
             self.log.event(now, event, &facts);
         }
         Ok(decided.iter().map(|change| shown(change, language)).collect())
+    }
+}
+
+fn seen(now: Timestamp, sensor: &str, observation: &Observation, change: String) -> SensorChange {
+    let text = |language| escape(observation.text(language).unwrap_or_default().as_bytes());
+    SensorChange {
+        sensor: sensor.to_owned(),
+        change,
+        mac: escape(observation.subject.as_bytes()),
+        vlan: observation.vlan,
+        kind: escape(observation.kind.as_bytes()),
+        ja: text(Language::Japanese),
+        en: text(Language::English),
+        first: now,
+        last: now,
+        state: ChangeState::Open,
+        by: String::new(),
+        reason: String::new(),
+        decided: None,
     }
 }
 

@@ -17,10 +17,11 @@ mod sensors;
 mod sessions;
 mod start;
 mod tripwire;
+mod verdicts;
 mod watched;
 mod weakening;
 
-pub use candidate::{Directories, Material, Refused};
+pub use candidate::{Directories, Material, Refused, prove};
 pub(super) use sessions::Feed;
 
 pub use operators::{changes_json, finding_json, findings_json, mark_subject};
@@ -58,12 +59,11 @@ use super::{Failure, FailureKind, notify};
 use crate::access::Snapshot;
 use crate::enforce::Summary;
 use crate::ledger::Change;
-use crate::plan::{self, Finding, Plan, Severity};
+use crate::plan::{self, Plan};
 use crate::record::Incidents;
+use crate::sensor::Hint;
 use crate::vocabulary::{Language, Marks, Timestamp};
 
-/// Findings of one refusal that are logged; the rest is counted.
-const FINDINGS_LOGGED_MAX: usize = 50;
 /// How often it is looked for sensors that say nothing.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -86,6 +86,8 @@ pub enum Input {
     WorkerGone(usize),
     /// The thread of live sessions ended by a fault.
     SessionsGone,
+    /// What sensors are to be told of devices.
+    Hints(Vec<Hint>),
     /// The lines of a sensor's report are kept as evidence, or are not.
     Observed(Box<Underway>, bool),
 }
@@ -247,6 +249,7 @@ impl Service {
                     }
                 }
                 Input::Attachments(changes) => self.keep(now, &changes),
+                Input::Hints(hints) => self.sensors.hint(&hints),
                 Input::Detected(detection, answer) => {
                     let _ = answer.send(self.detected(moment, &detection)); // OK as above
                 }
@@ -318,7 +321,7 @@ impl Service {
                 let facts = [("generation", self.snapshot.generation.to_string()), ("by", by)];
                 self.log.event(now, log::Event::PlanAccepted, &facts);
             }
-            self.log_findings(now, &candidate.findings);
+            self.log.findings(now, &candidate.findings);
             self.in_force(&candidate);
             Ok(json!({
                 "generation": self.snapshot.generation,
@@ -337,7 +340,7 @@ impl Service {
                 ("cause", refused.failure.message(self.snapshot.plan.server.language)),
             ];
             self.log.event(now, log::Event::PlanRefused, &facts);
-            self.log_findings(now, &refused.findings);
+            self.log.findings(now, &refused.findings);
         }
         outcome
     }
@@ -464,23 +467,5 @@ impl Service {
 
     fn store(&mut self) -> Result<&mut Store, Failure> {
         self.store.as_mut().ok_or(Failure::new(FailureKind::StateAbsent))
-    }
-
-    fn log_findings(&self, now: Timestamp, findings: &[Finding]) {
-        let language = self.snapshot.plan.server.language;
-        let grave = findings.iter().filter(|finding| finding.severity() > Severity::Notice);
-        for finding in grave.take(FINDINGS_LOGGED_MAX) {
-            let facts = [
-                ("message", finding.text(language)),
-                ("finding", finding.kind.id().to_owned()),
-                ("file", finding.at.as_ref().map(ToString::to_string).unwrap_or_default()),
-                ("field", finding.field.clone()),
-            ];
-            let event = match finding.severity() {
-                Severity::Error => log::Event::FindingError,
-                Severity::Warning | Severity::Notice => log::Event::Finding,
-            };
-            self.log.event(now, event, &facts);
-        }
     }
 }

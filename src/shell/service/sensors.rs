@@ -1,5 +1,4 @@
-//! What sensors report: taken once, kept as evidence, and where the configuration says so turned
-//! into a mark, which live sessions then follow like any other.
+//! What sensors report: taken once, and kept as evidence before it is acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,20 +9,21 @@ use tokio::sync::oneshot;
 
 use super::place::Sought;
 use super::{Input, Service, watched};
-use crate::enforce::ladder::Step;
 use crate::ledger::{Change, Key};
 use crate::plan::{Plan, SensorPlace};
-use crate::sensor::{BreachKind, Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
+use crate::sensor::{Hint, Level, Observation, Pulse, Report, TEXT_OCTETS_MAX};
 use crate::shell::control::Reply;
 use crate::shell::evidence::Kept;
 use crate::shell::log::Said;
 use crate::shell::metrics::Metrics;
 use crate::shell::store::RUN_OCTETS_MAX;
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{EnvironmentIndex, Language, Mac, Timestamp, VlanId, escape};
+use crate::vocabulary::{Language, Mac, Timestamp, hex};
 
 /// MACs whose session ended, waiting for one sensor to ask.
 const ENDED_MAX: usize = 4096;
+/// Hints that wait for one sensor to ask; the oldest make room.
+const HINTS_MAX: usize = 1024;
 
 /// Who is where, and how the sensors do.
 #[derive(Debug, Default)]
@@ -50,6 +50,7 @@ pub(super) struct State {
     /// What it counted at its last report.
     pub(super) pulse: Pulse,
     ended: VecDeque<Mac>,
+    hints: VecDeque<Hint>,
 }
 
 /// What was taken of a report, and is acknowledged when its lines are kept.
@@ -81,6 +82,7 @@ impl State {
             gaps: 0,
             pulse: Pulse::default(),
             ended: VecDeque::new(),
+            hints: VecDeque::new(),
         }
     }
 
@@ -105,11 +107,15 @@ impl State {
         watched::grown(self.pulse.dropped, pulse.dropped)
     }
 
-    /// The lines were kept. Gives the addresses that the sensor is to forget, where it hears.
-    fn acknowledge(&mut self, taken: &Taken, hears: bool) -> Vec<Mac> {
+    /// The lines were kept. Gives the addresses that the sensor is to forget and what else it is
+    /// to know, where it hears.
+    fn acknowledge(&mut self, taken: &Taken, hears: bool) -> (Vec<Mac>, Vec<Hint>) {
         self.gaps += taken.gaps;
         self.pulse = taken.pulse;
-        if hears { self.ended.drain(..).collect() } else { Vec::new() }
+        if !hears {
+            return Default::default();
+        }
+        (self.ended.drain(..).collect(), self.hints.drain(..).collect())
     }
 }
 
@@ -135,6 +141,18 @@ impl Sensors {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Every sensor is to hear of this: which of them sees the device is not known here.
+    pub(super) fn hint(&mut self, hints: &[Hint]) {
+        for state in self.states.values_mut() {
+            for hint in hints {
+                if state.hints.len() >= HINTS_MAX {
+                    state.hints.pop_front();
+                }
+                state.hints.push_back(hint.clone());
             }
         }
     }
@@ -207,15 +225,22 @@ impl Service {
     fn acknowledge(&mut self, underway: Underway) {
         let Underway { sensor, taken, answer, .. } = underway;
         let hears = !answer.is_closed();
-        let mut ended = Vec::new();
+        let (mut ended, mut hints) = (Vec::new(), Vec::new());
         if let Some(state) = self.sensors.states.get_mut(&sensor) {
             watched::count(&self.metrics, &sensor, &state.pulse, &taken.pulse, taken.gaps);
             watched::show(&self.metrics, &sensor, state);
-            ended = state.acknowledge(&taken, hears);
+            (ended, hints) = state.acknowledge(&taken, hears);
         }
         let ended: Vec<String> = ended.iter().map(ToString::to_string).collect();
         let words = self.words(&sensor);
-        let result = json!({ "acknowledged": taken.head, "ended": ended, "words": words });
+        let plan = hex(&self.snapshot.plan.content_hash);
+        let result = json!({
+            "acknowledged": taken.head,
+            "ended": ended,
+            "words": words,
+            "hints": hints,
+            "plan": plan,
+        });
         let _ = answer.send(Reply::done(String::new(), result)); // OK because who asked may be gone
     }
 
@@ -236,10 +261,13 @@ impl Service {
         let monotonic = self.clock.now().monotonic;
         self.sensors.expect(&plan, monotonic, &self.metrics);
         let stored = self.store()?.sensor_head(sensor, &report.run)?;
-        self.store()?.words_taken(sensor, &report.taken)?;
         let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
         state.heard = monotonic;
         state.go_on(&report.run, stored)?;
+        let fresh: Vec<Observation> =
+            report.observations.into_iter().filter(|it| it.sequence > stored).collect();
+        self.take_changes(now, sensor, &report.taken, &fresh)?;
+        let state = self.sensors.states.get_mut(sensor).ok_or_else(unknown)?;
         let mut lines = Vec::new();
         let name = || ("sensor", sensor.to_owned());
         if state.silent || state.heard_at.is_none() {
@@ -251,8 +279,6 @@ impl Service {
             lines.push((log::Event::SensorFrames, vec![name(), ("count", dropped.to_string())]));
         }
         let (mut head, mut gaps) = (stored, 0);
-        let fresh: Vec<Observation> =
-            report.observations.into_iter().filter(|it| it.sequence > stored).collect();
         for observation in &fresh {
             let missing = observation.sequence.saturating_sub(head + 1);
             if missing > 0 {
@@ -268,116 +294,6 @@ impl Service {
             lines.push(self.told(now, &plan, sensor, observation));
         }
         Ok((lines, Taken { run: report.run, head, gaps, pulse: report.pulse }))
-    }
-
-    /// An observation as a line; of a verdict also what was done about it.
-    pub(super) fn told(
-        &mut self,
-        now: Timestamp,
-        plan: &Plan,
-        sensor: &str,
-        observation: &Observation,
-    ) -> Said {
-        let language = self.log.language();
-        let mac = observation.mac.as_deref().and_then(|mac| Mac::parse(mac).ok());
-        let mut facts = vec![
-            ("sensor", sensor.to_owned()),
-            ("sequence", observation.sequence.to_string()),
-            ("kind", escape(observation.kind.as_bytes())),
-            ("subject", escape(observation.subject.as_bytes())),
-            ("addresses", escape(observation.addresses.join(",").as_bytes())),
-            ("frame", observation.frame.to_string()),
-            ("frame_time", escape(observation.time.as_bytes())),
-            ("first_sign", escape(observation.first.as_bytes())),
-        ];
-        let known = observation.text(language);
-        let text =
-            known.unwrap_or_else(|| format!("{}: {}", observation.kind, observation.subject));
-        facts.push(("text", escape(text.as_bytes())));
-        facts.extend(mac.map(|mac| ("mac", mac.to_string())));
-        if !observation.changes.is_empty() {
-            facts.push(("changes", escape(observation.changes.join(",").as_bytes())));
-        }
-        facts.extend(observation.vlan.map(|vlan| ("vlan", vlan.to_string())));
-        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
-        facts.extend(device.map(|device| ("asset", device.asset.clone())));
-        let environment = self.environment(plan, mac, observation.vlan);
-        let named = environment.and_then(|index| plan.environment(index));
-        facts.extend(named.map(|environment| ("environment", environment.id.clone())));
-        let event = match observation.level {
-            Level::Sign => {
-                self.keep_changes(now, sensor, observation, false);
-                log::Event::SensorSign
-            }
-            Level::Notice => {
-                self.keep_changes(now, sensor, observation, true);
-                log::Event::SensorNotice
-            }
-            Level::Hit => return self.tripped(now, plan, sensor, observation),
-            Level::Breach => {
-                let named = escape(observation.environments.join(",").as_bytes());
-                facts.push(("environments", named));
-                let frames: Vec<_> = observation
-                    .signs
-                    .iter()
-                    .map(|seen| format!("{} {}", seen.frame, seen.time))
-                    .collect();
-                facts.push(("frames", escape(frames.join("; ").as_bytes())));
-                self.breached(observation)
-            }
-            Level::Verdict => {
-                let (step, place) = self.respond(now, plan, sensor, observation, environment);
-                if step == Step::NowhereKnown {
-                    self.seek(sensor, observation);
-                }
-                self.count_verdict(now, plan, observation, environment, step);
-                facts.push(("action", step.id().to_owned()));
-                facts.push(("place", place));
-                let score = observation.score_tenths;
-                facts.push(("score", format!("{}.{}", score / 10, score % 10)));
-                facts.push(("hard", observation.is_hard().to_string()));
-                let signs: Vec<_> =
-                    observation.signs.iter().map(|sign| sign.text(language)).collect();
-                facts.push(("signs", escape(signs.join("; ").as_bytes())));
-                let frames: Vec<_> = observation
-                    .signs
-                    .iter()
-                    .map(|sign| format!("{} {} {}", sign.id, sign.frame, sign.time))
-                    .collect();
-                facts.push(("sign_frames", escape(frames.join("; ").as_bytes())));
-                log::Event::SensorVerdict
-            }
-        };
-        (event, facts)
-    }
-
-    /// Counts a breach of the separation; gives its event.
-    fn breached(&self, observation: &Observation) -> log::Event {
-        let kind = BreachKind::parse(&observation.kind);
-        let counted = kind.map_or("unknown", BreachKind::id);
-        self.metrics.separation_breaches.with_label_values(&[counted]).inc();
-        match kind {
-            Some(BreachKind::Flow) => log::Event::SeparationFlow,
-            Some(BreachKind::Device) => log::Event::SeparationDevice,
-            Some(BreachKind::Address | BreachKind::Vlan) | None => log::Event::SeparationWire,
-        }
-    }
-
-    /// The environment a verdict concerns: the device's own, else the one its session entered,
-    /// else that of the VLAN.
-    pub(super) fn environment(
-        &self,
-        plan: &Plan,
-        mac: Option<Mac>,
-        vlan: Option<u16>,
-    ) -> Option<EnvironmentIndex> {
-        let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
-        let session = || {
-            let sessions = self.sensors.live.get(&mac?)?;
-            sessions.values().next().and_then(|id| plan.environment_by_id(id))
-        };
-        let network = || plan.vlan_environment(VlanId::new(vlan?)?);
-        device.map(|device| device.environment).or_else(session).or_else(network)
     }
 
     /// Looks for sensors that say nothing.
@@ -508,9 +424,10 @@ mod tests {
         let mut state = State::new(Duration::ZERO);
         state.ended.push_back(ENDED);
         state.unkept("one");
-        assert!(state.acknowledge(&taken(1, Pulse::default()), false).is_empty());
-        assert_eq!(state.acknowledge(&taken(1, Pulse::default()), true), [ENDED]);
-        assert!(state.acknowledge(&taken(1, Pulse::default()), true).is_empty());
+        let mut hears = |hears| state.acknowledge(&taken(1, Pulse::default()), hears).0;
+        assert!(hears(false).is_empty());
+        assert_eq!(hears(true), [ENDED]);
+        assert!(hears(true).is_empty());
     }
 
     #[test]

@@ -91,8 +91,9 @@ impl Service {
             None => (log, None),
         };
         let shared = (Arc::clone(&snapshot.plan), log.clone(), Arc::clone(&metrics));
-        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, clock)?;
         let (sender, inputs) = channel();
+        let own = (clock, sender.clone());
+        let alarm = Alarm::start(state, shared.0, watched, shared.1, shared.2, own)?;
         let (nudge, nudged) = survey::open();
         let (feed, inbox) = sessions::open(&metrics, nudge.clone());
         let mut workers = Vec::new();
@@ -202,7 +203,7 @@ impl Service {
         for (event, facts) in &events {
             service.log.event(now.wall, *event, facts);
         }
-        service.log_findings(now.wall, &findings);
+        service.log.findings(now.wall, &findings);
         service.in_force(&candidate);
         service.metrics.reload_success.set(i64::from(events.is_empty()));
         Ok(service)

@@ -1,8 +1,9 @@
 //! What stations do unlike before, as sensors report it, and what operators say about it.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::Store;
+use super::{Store, failure};
+use crate::sensor::Word;
 use crate::shell::Failure;
 use crate::vocabulary::{Language, Timestamp};
 
@@ -106,6 +107,15 @@ impl SensorChange {
     }
 }
 
+/// What a report says of changes.
+#[derive(Clone, Debug)]
+pub enum ChangeNews {
+    /// A change was seen.
+    Seen(Box<SensorChange>),
+    /// These turned out to be an update.
+    Update(Vec<String>),
+}
+
 const COLUMNS: &str = "sensor, change, mac, vlan, kind, ja, en, first_ms, last_ms, state, decided_by, reason, decided_ms";
 
 fn change(row: &Row<'_>) -> rusqlite::Result<SensorChange> {
@@ -128,54 +138,42 @@ fn change(row: &Row<'_>) -> rusqlite::Result<SensorChange> {
 }
 
 impl Store {
-    /// A sensor reports a change. One that was accepted and is reported all the same is told to
-    /// the sensor again, which has forgotten it; one that was an update's is open again.
+    /// Takes what a report says of changes, in its order and in one transaction: first which words
+    /// were carried out, then what was seen. A word that was not the last to be said about its
+    /// change, or about which nothing was said, is none.
+    ///
+    /// A change that was accepted and is reported all the same is told to the sensor again, which
+    /// has forgotten it; one that was an update's is open again.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn keep_change(&mut self, seen: &SensorChange) -> Result<(), Failure> {
-        self.run(|connection| {
-            connection.execute(
-                "INSERT INTO sensor_change
-                     (sensor, change, mac, vlan, kind, ja, en, first_ms, last_ms, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 'open')
-                 ON CONFLICT (sensor, change) DO UPDATE SET
-                     last_ms = ?8, ja = ?6, en = ?7,
-                     told = CASE state WHEN 'accepted' THEN 0 ELSE told END,
-                     state = CASE state WHEN 'update' THEN 'open' ELSE state END",
-                params![
-                    seen.sensor,
-                    seen.change,
-                    seen.mac,
-                    seen.vlan,
-                    seen.kind,
-                    seen.ja,
-                    seen.en,
-                    seen.last.0
-                ],
-            )?;
-            connection.execute(
+    /// The file cannot be written; nothing is taken.
+    pub fn take_changes(
+        &mut self,
+        sensor: &str,
+        taken: &[Word],
+        news: &[ChangeNews],
+    ) -> Result<(), Failure> {
+        let path = self.path.clone();
+        let mut take = || {
+            let transaction = self.connection.transaction()?;
+            for word in taken {
+                told(&transaction, sensor, word)?;
+            }
+            for news in news {
+                match news {
+                    ChangeNews::Seen(change) => keep(&transaction, change)?,
+                    ChangeNews::Update(changes) => settle(&transaction, sensor, changes)?,
+                }
+            }
+            transaction.execute(
                 "DELETE FROM sensor_change WHERE (sensor, change) IN (
                      SELECT sensor, change FROM sensor_change
                      ORDER BY state = 'open' DESC, last_ms DESC LIMIT -1 OFFSET ?1)",
                 [CHANGES_MAX],
-            )
-        })?;
-        Ok(())
-    }
-
-    /// Changes of a sensor turned out to be an update.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn settle_changes(&mut self, sensor: &str, changes: &[String]) -> Result<(), Failure> {
-        self.run(|connection| {
-            let mut statement = connection.prepare_cached(
-                "UPDATE sensor_change SET state = 'update'
-                 WHERE sensor = ?1 AND change = ?2 AND state = 'open'",
             )?;
-            changes.iter().try_for_each(|it| statement.execute(params![sensor, it]).map(|_| ()))
-        })
+            transaction.commit()
+        };
+        take().map_err(|cause| failure(&path, &cause))
     }
 
     /// The changes, open ones first, then the newest.
@@ -223,7 +221,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn words_for(&self, sensor: &str) -> Result<Vec<(String, bool)>, Failure> {
+    pub fn words_for(&self, sensor: &str) -> Result<Vec<Word>, Failure> {
         self.run(|connection| {
             connection
                 .prepare_cached(
@@ -231,23 +229,54 @@ impl Store {
                      WHERE sensor = ?1 AND told = 0 AND state IN ('accepted', 'denied')
                      ORDER BY decided_ms LIMIT ?2",
                 )?
-                .query_map(params![sensor, WORDS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .query_map(params![sensor, WORDS_MAX], |row| {
+                    Ok(Word { change: row.get(0)?, accepted: row.get(1)? })
+                })?
                 .collect()
         })
     }
+}
 
-    /// A sensor has taken what it was told about these.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn words_taken(&mut self, sensor: &str, changes: &[String]) -> Result<(), Failure> {
-        self.run(|connection| {
-            let mut statement = connection.prepare_cached(
-                "UPDATE sensor_change SET told = 1 WHERE sensor = ?1 AND change = ?2",
-            )?;
-            changes.iter().try_for_each(|it| statement.execute(params![sensor, it]).map(|_| ()))
-        })
-    }
+fn told(connection: &Connection, sensor: &str, word: &Word) -> rusqlite::Result<()> {
+    let state = if word.accepted { ChangeState::Accepted } else { ChangeState::Denied };
+    connection
+        .prepare_cached(
+            "UPDATE sensor_change SET told = 1 WHERE sensor = ?1 AND change = ?2 AND state = ?3",
+        )?
+        .execute(params![sensor, word.change, state.id()])?;
+    Ok(())
+}
+
+fn keep(connection: &Connection, seen: &SensorChange) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO sensor_change
+                 (sensor, change, mac, vlan, kind, ja, en, first_ms, last_ms, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 'open')
+             ON CONFLICT (sensor, change) DO UPDATE SET
+                 last_ms = ?8, ja = ?6, en = ?7,
+                 told = CASE state WHEN 'accepted' THEN 0 ELSE told END,
+                 state = CASE state WHEN 'update' THEN 'open' ELSE state END",
+        )?
+        .execute(params![
+            seen.sensor,
+            seen.change,
+            seen.mac,
+            seen.vlan,
+            seen.kind,
+            seen.ja,
+            seen.en,
+            seen.last.0
+        ])?;
+    Ok(())
+}
+
+fn settle(connection: &Connection, sensor: &str, changes: &[String]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE sensor_change SET state = 'update'
+         WHERE sensor = ?1 AND change = ?2 AND state = 'open'",
+    )?;
+    changes.iter().try_for_each(|it| statement.execute(params![sensor, it]).map(|_| ()))
 }
 
 #[cfg(test)]
@@ -272,12 +301,20 @@ mod tests {
         }
     }
 
+    fn keep(store: &mut Store, seen: SensorChange) {
+        store.take_changes("mirror", &[], &[ChangeNews::Seen(Box::new(seen))]).unwrap();
+    }
+
+    fn word(change: &str, accepted: bool) -> Word {
+        Word { change: change.to_owned(), accepted }
+    }
+
     #[test]
     fn what_an_operator_says_is_told_until_it_is_taken_and_again_when_forgotten() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = Store::open(directory.path()).unwrap();
         for (change, mac) in [("aa", "1"), ("bb", "1"), ("cc", "2")] {
-            store.keep_change(&seen(change, mac, 5)).unwrap();
+            keep(&mut store, seen(change, mac, 5));
         }
         let said = store.decide_changes("1", true, ("sato", "new image"), Timestamp(9)).unwrap();
         assert_eq!(said.len(), 2);
@@ -288,25 +325,30 @@ mod tests {
         );
         assert!(store.decide_changes("1", true, ("sato", "x"), Timestamp(11)).unwrap().is_empty());
         let words = |store: &Store| store.words_for("mirror").unwrap();
-        let all = [("aa".to_owned(), true), ("bb".to_owned(), true), ("cc".to_owned(), false)];
+        let all = [word("aa", true), word("bb", true), word("cc", false)];
         assert_eq!(words(&store), all);
         assert!(store.words_for("other").unwrap().is_empty());
-        store.words_taken("mirror", &["aa".to_owned(), "bb".to_owned(), "cc".to_owned()]).unwrap();
+        // What the operator has said since is another word, and one about nothing is none.
+        keep(&mut store, seen("dd", "3", 5));
+        store.take_changes("mirror", &[word("cc", true), word("dd", true)], &[]).unwrap();
+        assert_eq!(words(&store), all);
+        store.take_changes("mirror", &all, &[]).unwrap();
         assert!(words(&store).is_empty());
-        store.keep_change(&seen("aa", "1", 20)).unwrap();
-        store.keep_change(&seen("cc", "2", 20)).unwrap();
-        assert_eq!(
-            words(&store),
-            [("aa".to_owned(), true)],
-            "a denied change is reported by right"
-        );
+        store.decide_changes("dd", true, ("sato", "x"), Timestamp(12)).unwrap();
+        store.decide_changes("dd", false, ("sato", "no"), Timestamp(13)).unwrap();
+        store.take_changes("mirror", &[word("dd", true)], &[]).unwrap();
+        assert_eq!(words(&store), [word("dd", false)]);
+        store.take_changes("mirror", &[word("dd", false)], &[]).unwrap();
+        keep(&mut store, seen("aa", "1", 20));
+        keep(&mut store, seen("cc", "2", 20));
+        assert_eq!(words(&store), [word("aa", true)], "a denied change is reported by right");
         drop(store);
         let store = Store::open(directory.path()).unwrap();
         assert_eq!(words(&store).len(), 1, "also after a restart");
         let changes = store.changes().unwrap();
         assert_eq!(
             (changes.len(), changes[0].first, changes[0].last),
-            (3, Timestamp(5), Timestamp(20))
+            (4, Timestamp(5), Timestamp(20))
         );
     }
 
@@ -314,16 +356,17 @@ mod tests {
     fn an_update_closes_what_is_open_and_nothing_that_was_decided() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = Store::open(directory.path()).unwrap();
-        store.keep_change(&seen("aa", "1", 5)).unwrap();
-        store.keep_change(&seen("bb", "2", 5)).unwrap();
+        keep(&mut store, seen("aa", "1", 5));
+        keep(&mut store, seen("bb", "2", 5));
         store.decide_changes("bb", false, ("sato", "no"), Timestamp(9)).unwrap();
-        store.settle_changes("mirror", &["aa".to_owned(), "bb".to_owned()]).unwrap();
+        let both = ChangeNews::Update(vec!["aa".to_owned(), "bb".to_owned()]);
+        store.take_changes("mirror", &[], &[both]).unwrap();
         let state = |store: &Store, name: &str| {
             store.changes().unwrap().into_iter().find(|it| it.change == name).unwrap().state
         };
         assert_eq!(state(&store, "aa"), ChangeState::Update);
         assert_eq!(state(&store, "bb"), ChangeState::Denied);
-        store.keep_change(&seen("aa", "1", 6)).unwrap();
+        keep(&mut store, seen("aa", "1", 6));
         assert_eq!(state(&store, "aa"), ChangeState::Open);
     }
 }
