@@ -45,12 +45,7 @@ def android(floor, host, server):
     options = ["subnet-mask", "routers", "domain-name-servers", "domain-name", "interface-mtu", "broadcast-address",
                "dhcp-lease-time", "dhcp-renewal-time", "dhcp-rebinding-time", "vendor-encapsulated-options"]
     floor.phone_client(host, "android-dhcp-14", options, "Pixel-8")
-    chatter(floor, host, server, ANDROID)
-
-
-def chatter(floor, host, server, names):
-    floor.wait(f"address of {host}", lambda: floor.addressed(host))
-    floor.start(host, f"phone-{host}", "python3", "-c", PHONE, server, *names)
+    floor.start(host, f"phone-{host}", "python3", "-c", PHONE, server, *ANDROID)
 
 
 def hotspot(floor):
@@ -101,7 +96,7 @@ def wired_iphone(floor):
     floor.plug("port9", "iphone")
     options = ["subnet-mask", "rfc3442", "routers", "domain-name-servers", "domain-name", "v6only", "captive", "search", "wpad"]
     floor.phone_client("iphone", "", options, "iPhone")
-    chatter(floor, "iphone", "10.2.0.10", IPHONE)
+    floor.start("iphone", "phone-iphone", "python3", "-c", PHONE, "10.2.0.10", *IPHONE)
 
 
 def sharing(floor):
