@@ -21,7 +21,7 @@ HOSTS = {
 }
 PORTS = ["port1", "port2", "port3", "port4"]
 SWITCH, SERVER, API = "10.250.1.11", "10.250.0.10", "10.251.0.10"
-NAMESPACES = ["sw", "srv", "rt", "mirror", "spare", "behind", *ENVIRONMENTS, *HOSTS]
+MACHINES = ["sw", "srv", "rt", "mirror", "spare", "behind", *ENVIRONMENTS]
 DEVICE = "pc0001.example.test"
 # Python's own server asks for its name at the start, and there is nobody to answer.
 WEB = """import functools, http.server, socketserver, sys
@@ -42,8 +42,11 @@ def ip(arguments):
 
 
 class Lab:
+    hosts, ports = HOSTS, PORTS
+
     def __init__(self, name):
         self.name = name
+        self.namespaces = [*MACHINES, *self.hosts]
         self.at = pathlib.Path(f"/tmp/sekisho-lab-{name}")
         self.site = self.at / "site"
 
@@ -85,7 +88,7 @@ class Lab:
 
     def up(self, server, authenticator, sensor=False, tables=False):
         self.at.mkdir(mode=0o700)
-        for role in NAMESPACES:
+        for role in self.namespaces:
             ip(f"netns add {self.ns(role)}")
             ip(f"-n {self.ns(role)} link set lo up")
         self.switch()
@@ -123,14 +126,14 @@ class Lab:
         """The switch's bridges, ports and mirror."""
         self.cable("uplink", "sw", "downlink", "sw")
         self.cable("mirror", "sw", "eth0", "mirror")
-        for port in PORTS:
+        for port in self.ports:
             self.cable(port, "sw", port, "spare")
             ip(f"-n {self.ns('spare')} link set {port} down")
         vlans = ",".join(str(vlan) for vlan, _, _ in ENVIRONMENTS.values())
         orders = ["add-br", "access", "--", "set", "bridge", "access", "datapath_type=netdev", "fail_mode=secure"]
         orders += ["--", "add-br", "core", "--", "set", "bridge", "core", "datapath_type=netdev"]
         orders += ["--", "add-port", "access", "uplink", f"trunks={vlans}", "--", "add-port", "core", "downlink", f"trunks={vlans}"]
-        for port in PORTS:
+        for port in self.ports:
             orders += ["--", "add-port", "access", port, "tag=4094"]
         orders += ["--", "--id=@out", "create", "port", "name=mirror", "interfaces=@mi", "--", "--id=@mi", "create", "interface", "name=mirror"]
         orders += ["--", "add", "bridge", "access", "ports", "@out"]
@@ -157,7 +160,8 @@ class Lab:
             self.start(env, f"web-{env}", "python3", "-c", WEB, f"{net}.10", www)
             # Quarantine has no router to name.
             router = f"--dhcp-option=3,{net}.1" if env != "q" else "--dhcp-option=3"
-            self.start(env, f"dhcp-{env}", "dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--user=root", "--port=0",
+            self.start(env, f"dhcp-{env}", "dnsmasq", "--conf-file=/dev/null", "--keep-in-foreground", "--user=root",
+                       "--no-resolv", f"--address=/city.example/{net}.10",
                        "--interface=eth0", "--bind-interfaces", "--no-ping", "--log-facility=-", "--pid-file=",
                        f"--dhcp-range={net}.100,{net}.200,1h", router, f"--dhcp-leasefile={self.at}/leases-{env}")
         rules = self.at / "router.nft"
@@ -259,12 +263,20 @@ class Lab:
         self.start("sw", "snmpd", "snmpd", "-f", "-Lo", "-C", "-I", "-ifTable,-ifXTable,-interfaces,-at",
                    "-c", configuration, "-p", self.at / "snmpd.number", env=env)
 
+    def forwarding(self):
+        """The access bridge's forwarding table: port number, VLAN, address and age of each."""
+        env = dict(os.environ, OVS_RUNDIR=str(self.at / "ovs"))
+        return run("ovs-appctl", "--timeout=10", "fdb/show", "access", env=env).splitlines()[1:]
+
+    def learned(self):
+        """At which port number each address is."""
+        return {address: port for port, _, address, _ in (line.split() for line in self.forwarding())}
+
     def tables(self):
         """What the access bridge has learned, as rows of a switch's tables."""
-        env = dict(os.environ, OVS_RUNDIR=str(self.at / "ovs"))
-        learned = run("ovs-appctl", "--timeout=10", "fdb/show", "access", env=env).splitlines()[1:]
+        learned = self.forwarding()
         rows = []
-        for port in (*PORTS, "uplink"):
+        for port in (*self.ports, "uplink"):
             number = int(self.vsctl("get", "interface", port, "ofport"))
             rows += [f"1.3.6.1.2.1.31.1.1.1.1.{100 + number} string {port}", f"1.3.6.1.2.1.2.2.1.7.{100 + number} integer 1",
                      f"1.3.6.1.2.1.2.2.1.8.{100 + number} integer 1", f"1.3.6.1.2.1.17.1.4.1.2.{number} integer {100 + number}"]
@@ -406,7 +418,7 @@ server lab {{
         return said[0]["addr_info"][0]["local"]
 
     def unplug(self, port):
-        for host in HOSTS:
+        for host in self.hosts:
             if self.holds(host) == port:
                 ip(f"-n {self.ns(host)} link set eth0 down")
                 ip(f"-n {self.ns(host)} link set eth0 name {port} netns {self.ns('spare')}")
@@ -423,17 +435,21 @@ server lab {{
             self.unplug(held)
         ip(f"-n {self.ns('spare')} link set {port} name eth0 netns {self.ns(host)}")
         (self.at / f"{host}.port").write_text(port)
-        ip(f"-n {self.ns(host)} link set eth0 address {HOSTS[host][0]}")
+        ip(f"-n {self.ns(host)} link set eth0 address {self.hosts[host][0]}")
         ip(f"-n {self.ns(host)} link set eth0 up")
         self.inside(host, "ethtool", "-K", "eth0", "tx", "off")
 
+    def certificate(self, host):
+        """The name in a host's certificate."""
+        return DEVICE
+
     def join(self, host):
         self.end(f"supplicant-{host}")
-        at = self.at / "pc"
+        at, name = self.at / "pc", self.certificate(host)
         configuration = self.at / f"{host}.conf"
         configuration.write_text(
-            f'ctrl_interface={self.at}/wpa-{host}\nap_scan=0\nnetwork={{\nkey_mgmt=IEEE8021X\neap=TLS\neapol_flags=0\nidentity="{DEVICE}"\n'
-            f'ca_cert="{self.site}/secrets/authority/city.pem"\nclient_cert="{at}/{DEVICE}.pem"\nprivate_key="{at}/{DEVICE}.key"\n'
+            f'ctrl_interface={self.at}/wpa-{host}\nap_scan=0\nnetwork={{\nkey_mgmt=IEEE8021X\neap=TLS\neapol_flags=0\nidentity="{name}"\n'
+            f'ca_cert="{self.site}/secrets/authority/city.pem"\nclient_cert="{at}/{name}.pem"\nprivate_key="{at}/{name}.key"\n'
             'domain_match="radius.example.test"\n}\n')
         self.start(host, f"supplicant-{host}", "wpa_supplicant", "-D", "wired", "-i", "eth0", "-c", configuration)
 
@@ -447,7 +463,7 @@ server lab {{
 
     # Status and down.
 
-    def ports(self):
+    def states(self):
         said = run(SEKISHO, "authenticator", "status", "--json", "--state", self.at / "authenticator")
         return {port["port"]: port for port in json.loads(said)["ports"]}
 
@@ -474,7 +490,7 @@ server lab {{
 
     def down(self):
         """Ends what runs inside the lab's own namespaces, then removes them and the directory."""
-        names = [name for name in (self.ns(role) for role in NAMESPACES) if pathlib.Path(f"/run/netns/{name}").exists()]
+        names = [name for name in (self.ns(role) for role in self.namespaces) if pathlib.Path(f"/run/netns/{name}").exists()]
         for how in (signal.SIGTERM, signal.SIGKILL):
             for process in self.processes(names):
                 try:
@@ -494,4 +510,4 @@ server lab {{
         return [int(process) for name in names for process in run("ip", "netns", "pids", name, check=False).split()]
 
     def settled(self, port, state):
-        self.wait(f"{port} {state}", lambda: self.ports()[port]["state"] == state)
+        self.wait(f"{port} {state}", lambda: self.states()[port]["state"] == state)

@@ -124,7 +124,7 @@ fn the_lab_is_watched_by_prometheus_and_its_ports_move_when_the_page_says_so() {
 
     // The sensor finds what is brought in behind the PC, and its port moves by itself.
     std::thread::sleep(Duration::from_secs(2));
-    lab.tell("attack", &["1"]);
+    lab.tell("attack", &["dhcp"]);
     lab.wait_for("port1", "authorised", 900);
     let metrics = run(lab.inside("srv", "curl").args(["-s", "http://127.0.0.1:9812/metrics"]));
     let served = as_documented(&String::from_utf8(metrics.stdout).unwrap());

@@ -218,7 +218,7 @@ impl Alerter {
             self.decision(now, told);
         } else if let Some(status) = Status::ALL.iter().find(|status| status.id() == event) {
             self.session(now, *status, told);
-        } else if event == "SENSOR-verdict" {
+        } else if event == "SENSOR-verdict" || event == "SENSOR-located" {
             let line = told.line();
             let subject = text(&line, "subject").unwrap_or_default();
             let facts = ["text", "sensor", "action", "signs", "kind"];

@@ -107,6 +107,9 @@ impl Alert {
         put("subject", json!(self.subject));
         put("environments", json!(self.environments));
         put("more", json!(self.more));
+        if self.more > 0 {
+            put("happened", json!(self.time.rfc3339()));
+        }
         put("text", json!(self.text(language)));
         fields
     }
@@ -123,7 +126,9 @@ impl Alert {
         Some(Self {
             kind,
             severity: graded.1,
-            time: crate::record::time_of(line),
+            time: text("happened")
+                .and_then(|time| Timestamp::parse(time).ok())
+                .unwrap_or_else(|| crate::record::time_of(line)),
             subject: text("subject").unwrap_or_default().to_owned(),
             environments: environments.map(str::to_owned).collect(),
             more: line.get("more").and_then(Value::as_u64).unwrap_or(0),

@@ -348,6 +348,13 @@ fn an_alert_comes_back_from_its_line() {
     line.insert("severity".into(), json!(alert.severity.id()));
     let back = Alert::of(&line).unwrap();
     assert_eq!((back.kind, back.time, &back.subject), (alert.kind, alert.time, &alert.subject));
+    // A summary is told later than the last of it happened.
+    let summary = Alert { more: 2, ..alert.clone() };
+    let mut late = summary.to_fields("n-1-2", Language::Japanese);
+    late.insert("time".into(), json!("2030-01-01T00:00:00.000Z"));
+    late.insert("event".into(), json!(summary.kind.id()));
+    late.insert("severity".into(), json!(summary.severity.id()));
+    assert_eq!(Alert::of(&late).unwrap().time, alert.time);
     assert_eq!(back.environments, alert.environments);
     for language in [Language::Japanese, Language::English] {
         assert_eq!(back.text(language), alert.text(language));

@@ -101,13 +101,14 @@ pub fn judge(station: &Station, now: CaptureTime) -> Judgement {
     if score_tenths >= SCORE_TENTHS_MIN && families >= FAMILIES_MIN && strong {
         if let Some(kind) = kind_of(&signs, station) {
             use VerdictKind as K;
-            if matches!(kind, K::Relay | K::Nat | K::StackMix) && is_local_nat(station, &fresh) {
+            if matches!(kind, K::Relay | K::Nat | K::StackMix) && is_local_nat(station, &fresh, now)
+            {
                 return Judgement::LocalNat;
             }
             let signs = signs.into_iter().cloned().collect();
             return Judgement::Verdict { kind, score_tenths, signs };
         }
-    } else if is_local_nat(station, &fresh) {
+    } else if is_local_nat(station, &fresh, now) {
         return Judgement::LocalNat;
     }
     Judgement::Watch { score_tenths }
@@ -178,8 +179,13 @@ fn is_desktop(station: &Station) -> bool {
 }
 
 /// Whether hops and stacks are those of a virtual machine on a desktop: a desktop's stack goes on
-/// without hops, from the same address, and nothing of a phone or a router is there.
-fn is_local_nat(station: &Station, fresh: &[&Sign]) -> bool {
+/// without hops, from the same address, and nothing of a phone or a router is there. A guest's
+/// own stack is always behind a hop; a Unix without one is a box before the desktop, whose stack
+/// was seen before the box came.
+fn is_local_nat(station: &Station, fresh: &[&Sign], now: CaptureTime) -> bool {
+    let boxed = station.stacks.iter().any(|stack| {
+        !stack.forwarded && stack.class == StackClass::Unix && stack.time.within(now, WINDOW_S)
+    });
     let hop = fresh.iter().any(|sign| sign.kind == SignKind::HopDistance);
     let phone = station.stacks.iter().any(|stack| phone_row(64, stack.syn).is_some());
     let explained = fresh.iter().all(|sign| match sign.kind {
@@ -200,5 +206,5 @@ fn is_local_nat(station: &Station, fresh: &[&Sign]) -> bool {
         SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,
         _ => false,
     });
-    hop && is_desktop(station) && !phone && explained
+    hop && is_desktop(station) && !boxed && !phone && explained
 }

@@ -194,6 +194,14 @@ impl Judge {
         })
     }
 
+    /// The edge port, of all switches, at which an address is, by switch and port; `None` where it
+    /// is at none or at several.
+    #[must_use]
+    pub fn place_of(&self, mac: Mac) -> Option<&(String, String)> {
+        let mut spots = self.places.get(&mac)?.keys();
+        spots.next().filter(|_| spots.next().is_none())
+    }
+
     /// Forgets switches that are not asked any more.
     pub fn keep(&mut self, switch: impl Fn(&str) -> bool) -> Vec<Change> {
         self.views.retain(|id, _| switch(id));

@@ -42,6 +42,18 @@ fn a_virtual_machine_behind_a_desktop_is_a_notice() {
 }
 
 #[test]
+fn a_unix_that_takes_a_desktops_place_is_no_virtual_machine() {
+    let own = |ttl| (PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl);
+    let mut frames = vec![arp(PC, "10.1.1.5"), syn(own(128), (1, 80), WINDOWS)];
+    // What is no TCP goes through the box, connections are made anew by it.
+    for port in 0..4 {
+        frames.push(query(own(127), "files.city.example"));
+        frames.push(syn(own(64), (100 + port, 80), LINUX));
+    }
+    assert_eq!(run(edge(), &frames).kinds(), [VerdictKind::Nat]);
+}
+
+#[test]
 fn a_device_that_leaks_the_address_of_its_factory_is_only_watched() {
     let mut knowledge = edge();
     knowledge.prefixes.insert(7, vec!["10.1.1.0/24".parse().unwrap()]);

@@ -183,6 +183,8 @@ registry! {
             ["サーバーが報告 {count} 件を受け取りません: {cause}", "the service takes {count} observations under no circumstances: {cause}"]
         SensorVerdict "SENSOR-verdict"
             ["[{kind}] {text}(場所 {place}、センサー {sensor}、対応 {action}): {signs}", "[{kind}] {text} (at {place}, sensor {sensor}, done: {action}): {signs}"]
+        SensorLocated "SENSOR-located"
+            ["[{kind}] {text}(スイッチの表によると場所は {place}、センサー {sensor}、対応 {action})", "[{kind}] {text} (by a switch's table at {place}, sensor {sensor}, done: {action})"]
         SensorSign "SENSOR-sign"
             ["兆候 {kind}: {text}({subject}、センサー {sensor})", "sign {kind}: {text} ({subject}, sensor {sensor})"]
         SensorNotice "SENSOR-notice"
@@ -335,6 +337,7 @@ impl Event {
             | Self::SurveyTwoPlaces
             | Self::SurveyNeighbour
             | Self::SensorVerdict
+            | Self::SensorLocated
             | Self::SeparationWire
             | Self::SeparationFlow
             | Self::SeparationDevice

@@ -12,6 +12,7 @@ mod enforce;
 mod incidents;
 mod operators;
 mod outlook;
+mod place;
 mod sensors;
 mod sessions;
 mod start;
@@ -220,6 +221,7 @@ impl Service {
             if moment.monotonic.saturating_sub(looked) >= LOOK_EVERY {
                 looked = moment.monotonic;
                 self.watch_sensors();
+                self.look_for_sought();
             }
             let (Some(input), now) = (input, moment.wall) else { continue };
             match input {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::place::Sought;
 use super::{Input, Service, watched};
 use crate::ledger::{Change, Key};
 use crate::plan::{Plan, SensorPlace};
@@ -30,6 +31,8 @@ pub(super) struct Sensors {
     /// The sessions of each address, with the environment entered.
     pub(super) live: BTreeMap<Mac, BTreeMap<Key, String>>,
     pub(super) states: BTreeMap<String, State>,
+    /// Verdicts on devices of which nobody knows yet where they are.
+    pub(super) sought: VecDeque<Sought>,
 }
 
 /// How one sensor does.

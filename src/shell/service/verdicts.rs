@@ -2,15 +2,12 @@
 //! so a mark, which live sessions then follow like any other.
 
 use super::Service;
-use crate::enforce::ladder::{Case, Step, Where, step};
-use crate::ledger::{Key, Point};
-use crate::plan::{Plan, PortRole, Rung};
+use crate::enforce::ladder::Step;
+use crate::plan::Plan;
 use crate::sensor::{BreachKind, Level, Observation};
 use crate::shell::log;
 use crate::shell::log::Said;
-use crate::vocabulary::{
-    EnvironmentIndex, Mac, Mark, MarkKind, MarkSubject, Timestamp, VlanId, escape,
-};
+use crate::vocabulary::{EnvironmentIndex, Mac, Timestamp, VlanId, escape};
 
 impl Service {
     /// An observation as a line; of a verdict also what was done about it.
@@ -64,6 +61,9 @@ impl Service {
             }
             Level::Verdict => {
                 let (step, place) = self.respond(now, plan, sensor, observation, environment);
+                if step == Step::NowhereKnown {
+                    self.seek(sensor, observation);
+                }
                 self.count_verdict(now, plan, observation, environment, step);
                 facts.push(("action", step.id().to_owned()));
                 facts.push(("place", place));
@@ -99,7 +99,7 @@ impl Service {
 
     /// The environment a verdict concerns: the device's own, else the one its session entered,
     /// else that of the VLAN.
-    fn environment(
+    pub(super) fn environment(
         &self,
         plan: &Plan,
         mac: Option<Mac>,
@@ -113,95 +113,4 @@ impl Service {
         let network = || plan.vlan_environment(VlanId::new(vlan?)?);
         device.map(|device| device.environment).or_else(session).or_else(network)
     }
-
-    /// Does what the ladder says; gives what that was, and where the device is.
-    fn respond(
-        &mut self,
-        now: Timestamp,
-        plan: &Plan,
-        sensor: &str,
-        observation: &Observation,
-        environment: Option<EnvironmentIndex>,
-    ) -> (Step, String) {
-        // What is known by its address alone stands behind a gateway, whose port is not its own.
-        let mac = Mac::parse(&observation.subject).ok();
-        let key = mac.and_then(|mac| self.sensors.live.get(&mac)?.keys().next().cloned());
-        let place = key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-        let (Some(mac), limit) = (mac, plan.sensors.limit) else {
-            return (Step::NowhereKnown, place);
-        };
-        let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
-        let since = Timestamp(now.0.saturating_sub(window));
-        let known =
-            self.store().and_then(|store| Ok((store.marks_by_sensors(since)?, store.marks(now)?)));
-        let (recent, marks) = match known {
-            Ok(known) => known,
-            Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                return (Step::OverLimit, place);
-            }
-        };
-        let asset = plan.device_by_mac(mac).and_then(|it| plan.device(it));
-        let device = asset.map_or(MarkSubject::Mac(mac), |it| MarkSubject::Asset(it.asset.clone()));
-        let port = key.as_ref().and_then(|key| match &key.point {
-            Point::Port(port) => Some(MarkSubject::Port(key.switch.clone(), port.clone())),
-            Point::Network(_) => None,
-        });
-        let first_sign = Timestamp::parse(&observation.first).unwrap_or(now);
-        let case = Case {
-            response: environment.and_then(|index| plan.sensors.response(index)),
-            limit,
-            hard: observation.is_hard(),
-            first_sign,
-            place: key.as_ref().map_or(Where::Unknown, |key| kind_of(plan, key)),
-            standing: standing(&marks, mac, &device, port.as_ref()),
-            recent,
-        };
-        let step = step(&case);
-        let (subject, kind) = match (step, port) {
-            (Step::Quarantine, _) => (device, MarkKind::Quarantine),
-            (Step::PortDown, Some(port)) => (port, MarkKind::Refuse),
-            _ => return (step, place),
-        };
-        let what = escape(observation.kind.as_bytes());
-        let reason = format!("{what} ({sensor} {})", observation.sequence);
-        match self.mark(now, subject, kind, &reason, None, &format!("sensor {sensor}")) {
-            Ok(_) => (step, place),
-            Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
-                (Step::OverLimit, place)
-            }
-        }
-    }
-}
-
-/// On what kind of place a session is.
-fn kind_of(plan: &Plan, key: &Key) -> Where {
-    let Point::Port(name) = &key.point else { return Where::Wireless };
-    let port = plan
-        .switch_by_id(&key.switch)
-        .and_then(|switch| plan.port(switch, plan.port_by_name(switch, name)?));
-    match port.map(|port| &port.role) {
-        Some(PortRole::Auth { .. }) => Where::Access,
-        Some(_) | None => Where::Uplink,
-    }
-}
-
-/// The gravest thing that stands against a device or its port, and since when.
-fn standing(
-    marks: &[Mark],
-    mac: Mac,
-    device: &MarkSubject,
-    port: Option<&MarkSubject>,
-) -> Option<(Rung, Timestamp)> {
-    let concerned = |mark: &&Mark| {
-        mark.subject == MarkSubject::Mac(mac)
-            || mark.subject == *device
-            || Some(&mark.subject) == port
-    };
-    let rung = |mark: &Mark| match mark.kind {
-        MarkKind::Quarantine => Rung::Quarantine,
-        MarkKind::Refuse => Rung::PortDown,
-    };
-    marks.iter().filter(concerned).map(|mark| (rung(mark), mark.since)).max_by_key(|it| it.0)
 }

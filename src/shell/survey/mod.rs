@@ -28,7 +28,7 @@ use super::service::Feed;
 use super::{Failure, FailureKind, random};
 use crate::plan::{Plan, ProfileIndex, SnmpSecrets};
 use crate::survey::{Change, Fault, Judge, Listener, Notification, TrapFault, View};
-use crate::vocabulary::{Mac, Moment, Random};
+use crate::vocabulary::{Mac, Moment, Random, SiteIndex};
 use crate::wire::snmp::MESSAGE_OCTETS_MAX;
 use bounce::Order;
 use left::Left;
@@ -40,6 +40,8 @@ const QUEUE_MAX: usize = 16_384;
 const IDLE: Duration = Duration::from_millis(200);
 /// How long an operator waits for an answer of the thread.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the service waits to hear where an address is; it asks again.
+const LOCATE_TIMEOUT: Duration = Duration::from_millis(250);
 /// Switches asked at once; the others wait a moment.
 const AT_ONCE_MAX: usize = 128;
 const MOMENT: Duration = Duration::from_millis(50);
@@ -69,6 +71,7 @@ enum Message {
     Bounce(Order),
     Status(Option<String>, Sender<Option<Value>>),
     Sweep(String, Sender<bool>),
+    Locate(Mac, SiteIndex, Sender<Option<(String, String)>>),
     Stop,
 }
 
@@ -217,6 +220,19 @@ impl Survey {
         self.ask(|reply| Message::Status(switch.map(str::to_owned), reply))
     }
 
+    /// At which switch and edge port an address is. Where none shows it, those of the site are
+    /// swept soon.
+    ///
+    /// # Errors
+    /// The thread does not answer.
+    pub(in crate::shell) fn locate(
+        &self,
+        mac: Mac,
+        site: SiteIndex,
+    ) -> Result<Option<(String, String)>, Failure> {
+        self.ask_within(LOCATE_TIMEOUT, |reply| Message::Locate(mac, site, reply))
+    }
+
     /// Sweeps one switch now. Says whether it is one that is asked.
     ///
     /// # Errors
@@ -226,10 +242,18 @@ impl Survey {
     }
 
     fn ask<T>(&self, message: impl FnOnce(Sender<T>) -> Message) -> Result<T, Failure> {
+        self.ask_within(ANSWER_TIMEOUT, message)
+    }
+
+    fn ask_within<T>(
+        &self,
+        timeout: Duration,
+        message: impl FnOnce(Sender<T>) -> Message,
+    ) -> Result<T, Failure> {
         let gone = || Failure::new(FailureKind::StopFailed).fact("cause", "survey");
         let (reply, answer) = channel();
         self.queue.send(message(reply)).map_err(|_| gone())?;
-        answer.recv_timeout(ANSWER_TIMEOUT).map_err(|_| gone())
+        answer.recv_timeout(timeout).map_err(|_| gone())
     }
 
     /// Ends the threads.
@@ -355,6 +379,13 @@ impl Running {
             }
             Message::Sweep(switch, reply) => {
                 reply.send(self.hasten(now, &switch, Cause::Operator)).is_ok()
+            }
+            Message::Locate(mac, site, reply) => {
+                let found = self.judge.place_of(mac).cloned();
+                if found.is_none() {
+                    self.hasten_site(now, site);
+                }
+                reply.send(found).is_ok()
             }
             Message::Stop => {
                 self.finish(now);
@@ -510,6 +541,16 @@ impl Running {
         }
         self.schedule(place);
         true
+    }
+
+    fn hasten_site(&mut self, now: Moment, site: SiteIndex) {
+        let here = |target: &&Target| {
+            self.plan.switch(target.index).is_some_and(|switch| switch.site == site)
+        };
+        let ids: Vec<String> = self.targets.iter().filter(here).map(|it| it.id.clone()).collect();
+        for id in ids {
+            self.hasten(now, &id, Cause::Session);
+        }
     }
 
     fn tell(&self, now: Moment, changes: &[Change]) {

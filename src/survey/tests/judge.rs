@@ -191,6 +191,7 @@ fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
     let (old, new) =
         (stations(&[station("0/1", 1)]), stations(&[station("0/1", 1), station("0/2", 1)]));
     scene.sweep(0, &old);
+    assert_eq!(scene.judge.place_of(mac(1)), Some(&(SWITCH.to_owned(), "0/1".to_owned())));
     // Both are in the table until the old entry must have aged.
     for seconds in [10, 150, 10 + AGEING_S - 1] {
         assert_eq!(scene.sweep(seconds, &new), [], "{seconds}");
@@ -207,6 +208,7 @@ fn r18_a_device_that_moved_is_in_one_place_and_one_that_stays_in_both_is_not() {
     let both =
         |port: &str, other: &str| (Rule::TwoPlaces, port.to_owned(), format!("{SWITCH}:{other}"));
     assert_eq!(places, [both("0/1", "0/2"), both("0/2", "0/1")]);
+    assert_eq!(scene.judge.place_of(mac(1)), None, "who is in two places is at neither");
 }
 
 #[test]
