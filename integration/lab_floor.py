@@ -66,6 +66,31 @@ def mac(last):
     return f"00:00:5e:00:53:{last:02x}"
 
 
+# What a DHCP client runs when it has a lease: busybox's, and ISC's.
+BOUND = """#!/bin/sh
+case "$1" in bound|renew)
+  ip addr replace $ip/$mask dev $interface
+  [ -z "$router" ] || ip route replace default via $router
+esac
+"""
+LEASED = """#!/bin/sh
+[ -n "$new_ip_address" ] || exit 0
+ip addr replace $new_ip_address/$new_subnet_mask dev $interface
+[ -z "$new_routers" ] || ip route replace default via ${new_routers%% *}
+"""
+# Windows' option 55.
+ASKED = (1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 121, 249, 252)
+# Options that ISC's client does not know by itself.
+UNKNOWN = """option rfc3442 code 121 = array of unsigned integer 8;
+option captive code 114 = text;
+option v6only code 108 = unsigned integer 32;
+option wpad code 252 = text;
+option search code 119 = text;
+initial-interval 1;
+timeout 30;
+"""
+
+
 class Floor(Lab):
     hosts = {host: (mac(last), port) for host, (port, last) in SEATS.items()}
     hosts |= {host: (mac(last), None) for host, last in LATER.items()}
@@ -95,7 +120,8 @@ class Floor(Lab):
             lines.append(f"{self.assets[host]},PC{number:04},example.test,DeskMate 3100,SN{number:04},{dashed(own)},"
                          f"{self.certificate(host)},情報系端末,住民課,{environment},honcho,\n")
         for number, (host, port) in enumerate(EQUIPMENT.items(), 201):
-            lines.append(f"S-{number:04},PR{number:04},,LaserPrint 200,SN{number:04},{dashed(self.hosts[host][0])},,プリンター,住民課,B,honcho/sw01/{port},\n")
+            lines.append(f"S-{number:04},PR{number:04},,LaserPrint 200,SN{number:04},{dashed(self.hosts[host][0])},,"
+                         f"プリンター,住民課,B,honcho/sw01/{port},\n")
         lines.append(f"T-0301,TEL0301,,DeskPhone 8,SN0301,{dashed(self.hosts['telephone'][0])},,プリンター,住民課,B,honcho/sw01/port11,\n")
         self.append("config/inventory.csv", "".join(lines))
         self.append("topology/network.toml", f'\n[[relay]]\nid = "proxy"\nclass = "proxy"\naddresses = ["{PROXY[0]}"]\n'
@@ -143,15 +169,15 @@ class Floor(Lab):
     def script(self, name, text):
         path = self.at / name
         if not path.exists():  # One that runs cannot be written.
-            path.write_text("#!/bin/sh\n" + text)
+            path.write_text(text)
             path.chmod(0o755)
         return path
 
     def ask(self, host, *options, wait=True):
         """A DHCP client that stays, as Windows or as the options say."""
         self.end(f"client-{host}")
-        script = self.script("bound.sh", 'case "$1" in bound|renew) ip addr replace $ip/$mask dev $interface; [ -z "$router" ] || ip route replace default via $router ;; esac\n')
-        options = options or ("-V", "MSFT 5.0", "-x", f"hostname:PC-{host}", "-o", *(f"-O{code}" for code in (1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 121, 249, 252)))
+        script = self.script("bound.sh", BOUND)
+        options = options or ("-V", "MSFT 5.0", "-x", f"hostname:PC-{host}", "-o", *(f"-O{code}" for code in ASKED))
         self.start(host, f"client-{host}", "busybox", "udhcpc", "-f", "-i", "eth0", "-t", "3", "-T", "1", "-A", "2", "-s", script, *options)
         if wait:
             self.wait(f"address of {host}", lambda: self.addressed(host))
@@ -163,10 +189,9 @@ class Floor(Lab):
     def phone_client(self, host, vendor, options, name):
         """ISC's client, which asks in the very order that it is told."""
         configuration = self.at / f"{host}.dhclient"
-        configuration.write_text((f'send vendor-class-identifier "{vendor}";\n' if vendor else "") + f'send host-name "{name}";\n'
-                                 "option rfc3442 code 121 = array of unsigned integer 8;\noption captive code 114 = text;\noption v6only code 108 = unsigned integer 32;\n"
-                                 f"option wpad code 252 = text;\noption search code 119 = text;\nrequest {', '.join(options)};\ninitial-interval 1;\ntimeout 30;\n")
-        script = self.script("leased.sh", '[ -z "$new_ip_address" ] || { ip addr replace $new_ip_address/$new_subnet_mask dev $interface; [ -z "$new_routers" ] || ip route replace default via ${new_routers%% *}; }\n')
+        vendor = f'send vendor-class-identifier "{vendor}";\n' if vendor else ""
+        configuration.write_text(f'{vendor}send host-name "{name}";\n{UNKNOWN}request {", ".join(options)};\n')
+        script = self.script("leased.sh", LEASED)
         self.start(host, f"client-{host}", "dhclient", "-d", "-cf", configuration, "-lf", self.at / f"{host}.leases",
                    "-pf", self.at / f"{host}.number", "-sf", script, "eth0")
 
@@ -185,9 +210,12 @@ class Floor(Lab):
         ip(f"-n {self.ns(behind)} addr add {net}.2/24 dev eth0")
         ip(f"-n {self.ns(behind)} route add default via {net}.1")
         self.inside(behind, "sysctl", "-qw", f"net.ipv4.ip_default_ttl={ttl}")
+        self.masquerade(host, outer, f"ip saddr {net}.0/24")
+
+    def masquerade(self, host, outer, *which):
         self.inside(host, "sysctl", "-qw", "net.ipv4.ip_forward=1")
         self.inside(host, "nft", "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }; "
-                    f"add rule ip hide out oifname {outer} ip saddr {net}.0/24 masquerade")
+                    f"add rule ip hide out oifname {outer} {' '.join(which)} masquerade")
 
     # The day.
 

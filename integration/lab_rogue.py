@@ -16,18 +16,18 @@ from lab_network import SEKISHO, ip, run
 
 # Within how long what is brought in begins, and how long everything is watched.
 BEGIN_S, WATCH_S = 30, 60
-# What the design allows at most, and what it wants of hard signs.
-ISOLATION_S = 60
+# What the design allows at most from the first frame to quarantine, and from a hard sign to its verdict.
+ISOLATION_S, HARD_S = 60, 1
 JOINER = "06:3a:9c:00:53:51"
 
 
 class Attack:
     """What is brought in: its sub-variant, the kinds that name it, the port, whose address the
-    verdict names, and which frames are the first that offend."""
+    verdict names, which frames are the first that offend, and whether one sign of it is enough."""
 
-    def __init__(self, variant, kinds, port, address, frames, bring):
+    def __init__(self, variant, kinds, port, address, frames, bring, hard=False):
         self.variant, self.kinds, self.port, self.address, self.frames, self.bring = variant, kinds, port, address, frames, bring
-        self.first = None
+        self.first, self.named_s = None, HARD_S if hard else ISOLATION_S
 
 
 # Attacks.
@@ -78,8 +78,7 @@ def router(floor):
     ip(f"-n {floor.ns('router')} addr add 192.168.8.1/24 dev inner")
     ip(f"-n {floor.ns('routed')} addr add 192.168.8.2/24 dev eth0")
     ip(f"-n {floor.ns('routed')} route replace default via 192.168.8.1")
-    floor.inside("router", "sysctl", "-qw", "net.ipv4.ip_forward=1")
-    floor.inside("router", "nft", "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }; add rule ip hide out oifname eth0 masquerade")
+    floor.masquerade("router", "eth0")
     admit(floor, "routed")
     floor.ask("router", "-V", "udhcp 1.30.1")
     floor.office("routed", "10.1.0.10")
@@ -106,8 +105,7 @@ def sharing(floor):
     ip(f"-n {floor.ns('sharing')} addr add 192.168.42.2/24 dev usb0")
     ip(f"-n {floor.ns('sharing')} link set usb0 up")
     ip(f"-n {floor.ns('sharing')} addr add 192.168.137.1/24 dev eth0")
-    floor.inside("sharing", "sysctl", "-qw", "net.ipv4.ip_forward=1")
-    floor.inside("sharing", "nft", "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }; add rule ip hide out oifname usb0 masquerade")
+    floor.masquerade("sharing", "usb0")
     serve_dhcp(floor, "sharing", "192.168.137")
 
 
@@ -158,9 +156,9 @@ ATTACKS = {
     "router": Attack("2b", {"nat", "relay", "stack-mix"}, "port16", mac(0x20), f"ether src {mac(0x20)} and ip[8] = 127", router),
     "android": Attack("3b", {"phone"}, "port8", mac(0x18), f"ether src {mac(0x18)} and udp src port 68", wired_android),
     "iphone": Attack("3b", {"phone"}, "port9", mac(0x19), f"ether src {mac(0x19)} and udp src port 68", wired_iphone),
-    "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway", "tether-subnet"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing),
+    "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing, hard=True),
     "inline proxy": Attack("4a", {"nat", "proxy", "stack-mix"}, "port7", mac(0x17), f"ether src {mac(0x17)} and ip[8] < 128 and not udp port 68", proxied),
-    "web server": Attack("5a", {"http-server"}, "port4", mac(0x14), f"ether src {mac(0x14)} and tcp src port 80", web),
+    "web server": Attack("5a", {"http-server"}, "port4", mac(0x14), f"ether src {mac(0x14)} and tcp src port 80", web, hard=True),
 }
 
 
@@ -346,7 +344,7 @@ def judge(floor, before):
         places = {line["place"] for line in lines if line["place"] != "-"}
         ends = [moment(lines[0]) if lines else None, moves(floor, attack, (None, 900)), moves(floor, attack, (900,))]
         spans = [None if first is None or end is None else end - first for end in ends]
-        good = None not in spans and spans[2] < ISOLATION_S and kind in attack.kinds and places == {f"sw01:{attack.port}"}
+        good = None not in spans and spans[0] < attack.named_s and spans[2] < ISOLATION_S and kind in attack.kinds and places == {f"sw01:{attack.port}"}
         figures = ["-" if span is None else f"{span:.1f}" for span in spans]
         print(f"{'ok   ' if good else 'WRONG'} {attack.variant:<4}{name:<14}{kind:<14}{' '.join(sorted(places)) or '-':<13}"
               f"{figures[0]:>6}{figures[1]:>9}{figures[2]:>12}", flush=True)

@@ -162,7 +162,10 @@ impl Service {
             let environment = self.environment(&plan, mac, observation.vlan);
             let (step, place) = self.respond(now.wall, &plan, sensor, observation, environment);
             if step != Step::NowhereKnown {
-                self.tell_located(now.wall, sensor, observation, (step, place));
+                self.time_action(now.wall, observation, step);
+                let named = environment.and_then(|index| plan.environment(index));
+                let environment = named.map_or_else(|| "-".to_owned(), |it| it.id.clone());
+                self.tell_located(now.wall, sensor, observation, (step, place, environment));
             } else if now.monotonic.saturating_sub(*since) < SOUGHT_FOR {
                 self.sensors.sought.push_back(sought);
             }
@@ -174,10 +177,11 @@ impl Service {
         now: Timestamp,
         sensor: &str,
         observation: &Observation,
-        (step, place): (Step, String),
+        (step, place, environment): (Step, String, String),
     ) {
-        let text = observation.text(self.log.language());
-        let text = text.unwrap_or_else(|| observation.kind.clone());
+        let language = self.log.language();
+        let text = observation.text(language).unwrap_or_else(|| observation.kind.clone());
+        let signs: Vec<_> = observation.signs.iter().map(|sign| sign.text(language)).collect();
         let facts = [
             ("kind", escape(observation.kind.as_bytes())),
             ("text", escape(text.as_bytes())),
@@ -185,6 +189,8 @@ impl Service {
             ("mac", escape(observation.subject.as_bytes())),
             ("sensor", sensor.to_owned()),
             ("sequence", observation.sequence.to_string()),
+            ("signs", escape(signs.join("; ").as_bytes())),
+            ("environment", environment),
             ("place", place),
             ("action", step.id().to_owned()),
         ];

@@ -63,6 +63,11 @@ impl Service {
         let environment = environment.and_then(|index| plan.environment(index));
         let environment = environment.map_or("", |environment| environment.id.as_str());
         self.metrics.rogue_verdicts.with_label_values(&[kind, environment, step.id()]).inc();
+        self.time_action(now, observation, step);
+    }
+
+    /// How long it took from the first sign until something was done.
+    pub(super) fn time_action(&self, now: Timestamp, observation: &Observation, step: Step) {
         let acted = matches!(step, Step::Quarantine | Step::PortDown);
         if let (true, Ok(first)) = (acted, Timestamp::parse(&observation.first)) {
             // The clocks are those of two machines.
