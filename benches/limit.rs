@@ -22,7 +22,6 @@ use nix::sys::socket::{
 };
 use nix::time::{ClockId, clock_gettime};
 use rustls::client::Resumption;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
@@ -31,6 +30,7 @@ use rustls::{
     SupportedProtocolVersion,
 };
 use sekisho::authority::{Authority, Credential, Identity};
+use sekisho::eap::tls::provider;
 use sekisho::shell::clock;
 
 /// Datagrams for one system call.
@@ -132,7 +132,7 @@ impl Ends {
     ) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(authority.certificate_der().to_vec())).unwrap();
-        let provider = Arc::new(default_provider());
+        let provider = Arc::new(provider());
         let verifier =
             WebPkiClientVerifier::builder_with_provider(roots.clone().into(), provider.clone());
         let (chain, key) = papers(server);

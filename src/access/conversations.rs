@@ -8,14 +8,29 @@ use subtle::ConstantTimeEq as _;
 
 use crate::vocabulary::{Place, Random};
 
-/// The State attribute (RFC 2865 §5.24): which node, worker and conversation, and a number that
-/// changes with every challenge, so that each State is used once (RFC 3579 §2.6.1).
+/// The State attribute (RFC 2865 §5.24): which node, worker and conversation, how many answers it
+/// has taken, and a number that changes with every challenge, so that each State is used once
+/// (RFC 3579 §2.6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) node: u8,
     pub(super) worker: u8,
     pub(super) conversation: u64,
-    pub(super) step: [u8; 6],
+    pub(super) step: Step,
+}
+
+/// Where a conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// Answers taken since the first challenge; it stays at the last number.
+    pub(super) taken: u8,
+    nonce: [u8; 5],
+}
+
+impl Step {
+    fn next(taken: u8, random: &mut Random) -> Self {
+        Self { taken, nonce: random.octets() }
+    }
 }
 
 impl State {
@@ -24,16 +39,16 @@ impl State {
 
     pub(super) fn encode(&self) -> [u8; Self::OCTETS] {
         let [a, b, c, d, e, f, g, h] = self.conversation.to_be_bytes();
-        let [i, j, k, l, m, n] = self.step;
-        [self.node, self.worker, a, b, c, d, e, f, g, h, i, j, k, l, m, n]
+        let [i, j, k, l, m] = self.step.nonce;
+        [self.node, self.worker, a, b, c, d, e, f, g, h, self.step.taken, i, j, k, l, m]
     }
 
     /// `None` when the octets cannot be a State of any of our nodes.
     pub(super) fn decode(octets: &[u8]) -> Option<Self> {
         let octets: [u8; Self::OCTETS] = octets.try_into().ok()?;
-        let [node, worker, a, b, c, d, e, f, g, h, step @ ..] = octets;
+        let [node, worker, a, b, c, d, e, f, g, h, taken, nonce @ ..] = octets;
         let conversation = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        Some(Self { node, worker, conversation, step })
+        Some(Self { node, worker, conversation, step: Step { taken, nonce } })
     }
 }
 
@@ -43,7 +58,7 @@ pub(super) struct Held<T> {
     pub(super) value: T,
     pub(super) client: IpAddr,
     pub(super) place: Place,
-    step: [u8; 6],
+    step: Step,
     started: Duration,
     arrival: u64,
     proven: bool,
@@ -118,7 +133,7 @@ impl<T> Conversations<T> {
             id = u64::from_be_bytes(random.octets());
         }
         self.arrivals += 1;
-        let step = random.octets();
+        let step = Step::next(0, random);
         let arrival = self.arrivals;
         self.unproven.insert(arrival, id);
         self.by_place.entry(place.clone()).or_default().push(id);
@@ -138,7 +153,8 @@ impl<T> Conversations<T> {
     /// that was sent last.
     pub(super) fn find(&mut self, client: IpAddr, state: &State) -> Option<&mut Held<T>> {
         let held = self.held.get_mut(&state.conversation)?;
-        let same = held.step.ct_eq(&state.step);
+        let same =
+            held.step.nonce.ct_eq(&state.step.nonce) & held.step.taken.ct_eq(&state.step.taken);
         (state.node == self.node
             && state.worker == self.worker
             && held.client == client
@@ -150,7 +166,7 @@ impl<T> Conversations<T> {
     /// shown possession of its key.
     pub(super) fn advance(&mut self, random: &mut Random, id: u64, proven: bool) -> Option<State> {
         let held = self.held.get_mut(&id)?;
-        held.step = random.octets();
+        held.step = Step::next(held.step.taken.saturating_add(1), random);
         if proven && !held.proven {
             held.proven = true;
             self.unproven.remove(&held.arrival);
@@ -198,7 +214,7 @@ impl<T> Conversations<T> {
         }
     }
 
-    fn state(&self, conversation: u64, step: [u8; 6]) -> State {
+    fn state(&self, conversation: u64, step: Step) -> State {
         State { node: self.node, worker: self.worker, conversation, step }
     }
 }

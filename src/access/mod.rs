@@ -81,12 +81,22 @@ pub struct Gauges {
     pub events_lost: u64,
 }
 
-/// The worker that the State of a request names, if it has one of ours; a dispatcher sends the
-/// datagram there whatever socket it came to.
+/// What the State of a request says of the conversation it goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Continuation {
+    /// The worker that has it: a dispatcher sends the datagram there whatever socket it came to.
+    pub worker: u8,
+    /// Whether it has taken an answer before, so that work was spent on it that would be lost.
+    pub begun: bool,
+}
+
+/// Reads it off a datagram that nobody has authenticated yet; `None` where it has no State that
+/// could be ours.
 #[must_use]
-pub fn worker_of(datagram: &[u8]) -> Option<u8> {
+pub fn continuation(datagram: &[u8]) -> Option<Continuation> {
     let packet = Packet::parse(datagram).ok()?;
-    State::decode(packet.first(attribute::STATE)?).map(|state| state.worker)
+    let state = State::decode(packet.first(attribute::STATE)?)?;
+    Some(Continuation { worker: state.worker, begun: state.step.taken > 0 })
 }
 
 impl Access {

@@ -288,7 +288,7 @@ fn facts(
             "asset": device.asset,
             "computer": device.computer,
             "class": plan.class(device.class).map(|class| class.name.get(language).to_owned()),
-            "section": device.section,
+            "section": &*device.section,
             "environment": plan.environment(device.environment).map(|found| found.id.clone()),
             "certificate": device.certificate,
             "macs": device.macs.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -264,7 +264,7 @@ fn the_redacted_edition_names_nobody_and_nothing() {
     let mut secret: Vec<String> =
         ["himitsu", "ひみつ", "00-12-E2", "市民課", "sw01"].map(str::to_owned).into();
     for device in &plan.devices {
-        secret.extend([device.asset.clone(), device.computer.clone(), device.section.clone()]);
+        secret.extend([device.asset.clone(), device.computer.clone(), device.section.to_string()]);
         secret.extend(device.macs.iter().map(ToString::to_string));
         secret.extend(
             device

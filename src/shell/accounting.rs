@@ -81,7 +81,7 @@ impl Accountant {
         put("site", site.map(|site| site.id.as_str()));
         put("asset", device.map(|device| device.asset.as_str()));
         put("host", device.map(|device| device.computer.as_str()));
-        put("section", device.map(|device| device.section.as_str()));
+        put("section", device.map(|device| &*device.section));
         put("raw_user", Some(&pending.raw_user));
         put("raw_calling", Some(&pending.raw_calling));
         put("cause_name", account.cause_name().as_deref());

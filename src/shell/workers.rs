@@ -3,7 +3,9 @@
 //!
 //! A datagram that goes on with a conversation may cost a hundred times as much. It waits in its
 //! worker's queue, and a worker spends only so long on its queue before it looks at its sockets
-//! again. A full queue lets the oldest go, and counts it.
+//! again. Conversations that work was spent on go first: when everybody comes at once, many are
+//! through early and few are open, instead of all being half-way until all give up. A full queue
+//! lets the oldest go that nothing was spent on, and counts it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,6 +24,7 @@ use super::clock::Clock;
 pub use super::datagrams::Sockets;
 use super::datagrams::{Incoming, Outgoing};
 use super::{Failure, FailureKind};
+use crate::access::Continuation;
 use crate::vocabulary::Moment;
 
 /// Datagrams waiting for their conversations at one worker: those of a city that comes back at
@@ -32,6 +35,9 @@ pub const QUEUE_OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// How long a worker works on its queue before it looks at its sockets again; a step that has
 /// begun is finished.
 const SLICE: Duration = Duration::from_micros(500);
+/// Of so many datagrams one begins with a conversation, where both wait: whoever keeps
+/// conversations going for ever delays the others and does not shut them out.
+const TURNS: u8 = 8;
 /// How long a worker sleeps when nothing is due.
 const IDLE: Duration = Duration::from_millis(200);
 /// How long what was received and replies that were put off may take after the end was asked for.
@@ -106,9 +112,9 @@ pub enum Trouble {
 /// Takes trouble; must not block.
 pub type Report = Arc<dyn Fn(Trouble) + Send + Sync>;
 
-/// Names the worker whose conversation a datagram goes on with; `None` for all that is answered
-/// at once, wherever it came in.
-pub type Route = fn(&[u8]) -> Option<u8>;
+/// Names the conversation a datagram goes on with; `None` for all that is answered at once,
+/// wherever it came in.
+pub type Route = fn(&[u8]) -> Option<Continuation>;
 
 /// The running threads.
 #[derive(Debug)]
@@ -132,8 +138,11 @@ struct Waiting {
 
 #[derive(Debug, Default)]
 struct Queue {
-    datagrams: VecDeque<Datagram>,
+    /// What goes on with conversations that work was spent on, and what would begin with others.
+    begun: VecDeque<Datagram>,
+    fresh: VecDeque<Datagram>,
     octets: usize,
+    turn: u8,
 }
 
 #[derive(Debug)]
@@ -155,18 +164,22 @@ impl Waiting {
         let _ = self.bell.send(&[0]);
     }
 
-    /// Puts a datagram behind the others, and wakes a worker that is another; says how many of
-    /// the oldest had to go.
-    fn push(&self, datagram: Datagram, wake: bool) -> usize {
+    /// Puts a datagram behind its like, and wakes a worker that is another; says how many of the
+    /// oldest had to go.
+    fn push(&self, datagram: Datagram, begun: bool, wake: bool) -> usize {
         let mut queue = self.queue();
-        if wake && queue.datagrams.is_empty() {
+        if wake && queue.len() == 0 {
             self.ring();
         }
         queue.octets += datagram.octets.len();
-        queue.datagrams.push_back(datagram);
+        if begun {
+            queue.begun.push_back(datagram)
+        } else {
+            queue.fresh.push_back(datagram)
+        }
         let mut gone = 0;
-        while queue.datagrams.len() > QUEUE_DATAGRAMS_MAX || queue.octets > QUEUE_OCTETS_MAX {
-            if queue.pop().is_none() {
+        while queue.len() > QUEUE_DATAGRAMS_MAX || queue.octets > QUEUE_OCTETS_MAX {
+            if queue.shed().is_none() {
                 break;
             }
             gone += 1;
@@ -176,10 +189,29 @@ impl Waiting {
 }
 
 impl Queue {
+    fn len(&self) -> usize {
+        self.begun.len() + self.fresh.len()
+    }
+
     fn pop(&mut self) -> Option<Datagram> {
-        let datagram = self.datagrams.pop_front()?;
-        self.octets -= datagram.octets.len();
-        Some(datagram)
+        self.turn = (self.turn + 1) % TURNS;
+        let (first, second) = match self.turn {
+            0 => (&mut self.fresh, &mut self.begun),
+            _ => (&mut self.begun, &mut self.fresh),
+        };
+        let datagram = first.pop_front().or_else(|| second.pop_front());
+        self.without(datagram)
+    }
+
+    /// Lets the oldest go that nothing was spent on, else the oldest.
+    fn shed(&mut self) -> Option<Datagram> {
+        let datagram = self.fresh.pop_front().or_else(|| self.begun.pop_front());
+        self.without(datagram)
+    }
+
+    fn without(&mut self, datagram: Option<Datagram>) -> Option<Datagram> {
+        self.octets -= datagram.as_ref()?.octets.len();
+        datagram
     }
 }
 
@@ -344,12 +376,15 @@ impl<A: Answerer> Worker<A> {
             }
             let now = self.clock.now();
             for (octets, source) in incoming.datagrams() {
-                let owner = (self.route)(octets).map(usize::from);
-                match owner.and_then(|owner| Some((owner, self.lobby.get(owner)?))) {
+                let going_on = (self.route)(octets);
+                let found =
+                    going_on.and_then(|it| Some((it, self.lobby.get(usize::from(it.worker))?)));
+                match found {
                     None => self.answer(now, octets, source, at, outgoing),
-                    Some((owner, waiting)) => {
+                    Some((Continuation { worker, begun }, waiting)) => {
                         let datagram = Datagram { octets: octets.to_vec(), source, at };
-                        let gone = waiting.push(datagram, owner != self.number);
+                        let gone =
+                            waiting.push(datagram, begun, usize::from(worker) != self.number);
                         (0..gone).for_each(|_| (self.report)(Trouble::QueueFull));
                     }
                 }

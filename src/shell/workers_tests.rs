@@ -79,10 +79,12 @@ struct Scene {
     gate: Arc<Mutex<()>>,
 }
 
-/// The second octet of `#n` names the worker.
-fn route(datagram: &[u8]) -> Option<u8> {
+/// The second octet of `#n` names the worker; `+n` goes on with what was begun.
+fn route(datagram: &[u8]) -> Option<Continuation> {
     match datagram {
-        [b'#', number, ..] => Some(number - b'0'),
+        [kind @ (b'#' | b'+'), number, ..] => {
+            Some(Continuation { worker: number - b'0', begun: *kind == b'+' })
+        }
         _ => None,
     }
 }
@@ -214,6 +216,42 @@ fn what_costs_much_does_not_hold_up_the_rest() {
     let before = (0..51).position(|_| receive(&socket)[2..] == *b"x").unwrap();
     assert!(before < 10, "{before} others came first");
     scene.workers.stop().unwrap();
+}
+
+#[test]
+fn what_was_begun_goes_first_and_shuts_nobody_out() {
+    let scene = scene(1, &["127.0.0.1:0"]);
+    let socket = switch(scene.addresses[0]);
+    let held = scene.gate.lock().unwrap();
+    for begun in [false, true] {
+        (0..40).for_each(|_| drop(socket.send(if begun { b"+0" } else { b"#0" })));
+    }
+    drop(held);
+    let order: Vec<bool> = (0..80).map(|_| receive(&socket)[2] == b'+').collect();
+    // The first may have been taken before the others had come.
+    let early = order[1..41].iter().filter(|begun| **begun).count();
+    assert!((34..=36).contains(&early), "{order:?}");
+    assert!(order[1..17].contains(&false), "{order:?}");
+    scene.workers.stop().unwrap();
+}
+
+#[test]
+fn a_full_queue_keeps_what_work_was_spent_on() {
+    let datagram = |octets: &[u8]| Datagram {
+        octets: octets.to_vec(),
+        source: "127.0.0.1:1".parse().unwrap(),
+        at: 0,
+    };
+    let (bell, _ear) = UnixDatagram::pair().unwrap();
+    let waiting = Waiting { queue: Mutex::default(), bell };
+    assert_eq!(waiting.push(datagram(b"begun"), true, false), 0);
+    let gone: usize =
+        (0..QUEUE_DATAGRAMS_MAX).map(|_| waiting.push(datagram(b"fresh"), false, false)).sum();
+    assert_eq!(gone, 1);
+    let mut queue = waiting.queue();
+    assert_eq!(queue.pop().unwrap().octets, b"begun");
+    assert_eq!(queue.len(), QUEUE_DATAGRAMS_MAX - 1);
+    assert_eq!(queue.octets, b"fresh".len() * queue.len());
 }
 
 #[test]

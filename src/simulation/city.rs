@@ -157,6 +157,8 @@ impl Spot {
 pub(super) struct Spots<'a> {
     plan: &'a Plan,
     pub(super) all: Vec<Spot>,
+    /// Where those of a switch stand among all.
+    of_switch: HashMap<SwitchIndex, Vec<usize>>,
     turns: HashMap<Wish, (Vec<usize>, usize)>,
 }
 
@@ -196,7 +198,11 @@ impl<'a> Spots<'a> {
             Point::Port(port) => (port.0, spot.place.switch),
             Point::Wireless { .. } | Point::Unknown(_) => (0, spot.place.switch),
         });
-        Self { plan, all, turns: HashMap::new() }
+        let mut of_switch = HashMap::<_, Vec<_>>::new();
+        for (position, spot) in all.iter().enumerate() {
+            of_switch.entry(spot.place.switch).or_default().push(position);
+        }
+        Self { plan, all, of_switch, turns: HashMap::new() }
     }
 
     /// What a device would honestly do.
@@ -237,10 +243,17 @@ impl<'a> Spots<'a> {
 
     /// The next spot that grants a wish.
     fn turn(&mut self, wish: Wish) -> Option<usize> {
-        let (plan, all) = (self.plan, &self.all);
+        let (plan, all, of_switch) = (self.plan, &self.all, &self.of_switch);
         let list = |wish: &Wish| {
-            let fitting = all.iter().enumerate().filter(|(_, spot)| grants(plan, spot, wish));
-            (fitting.map(|(position, _)| position).collect::<Vec<_>>(), 0)
+            let fits =
+                |position: &usize| all.get(*position).is_some_and(|it| grants(plan, it, wish));
+            let fitting: Vec<_> = match &wish.0 {
+                Some(Area::Port(switch, _) | Area::Switch(switch) | Area::Network(switch, _)) => {
+                    of_switch.get(switch).into_iter().flatten().copied().filter(fits).collect()
+                }
+                Some(Area::Site(_)) | None => (0..all.len()).filter(fits).collect(),
+            };
+            (fitting, 0)
         };
         let (fitting, next) = self.turns.entry(wish).or_insert_with_key(list);
         let position = fitting.get(next.checked_rem(fitting.len())?).copied();

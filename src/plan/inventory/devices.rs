@@ -1,7 +1,10 @@
 //! The rows of `config/inventory.csv` as devices.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::cells::{self, Column, Row};
 use super::{Device, area, decode, mac};
@@ -32,7 +35,8 @@ pub(in crate::plan) fn read(
     let Some(text) = octets.and_then(|octets| decode::decode(octets, sink)) else {
         return devices;
     };
-    let mut register = Register { sink, environments, classes, topology, taken: Taken::default() };
+    let (taken, words) = (Taken::default(), HashSet::new());
+    let mut register = Register { sink, environments, classes, topology, taken, words };
     cells::rows(&text, PATH, cells::REQUIRED, sink, |row| {
         if !row.sound {
             return;
@@ -48,10 +52,10 @@ pub(in crate::plan) fn read(
 /// What only one device may have, and the line of the one that has it.
 #[derive(Default)]
 struct Taken {
-    assets: HashMap<String, Origin>,
-    computers: HashMap<String, Origin>,
-    certificates: HashMap<String, Origin>,
-    macs: HashMap<Mac, Origin>,
+    assets: HashMap<String, u32>,
+    computers: HashMap<String, u32>,
+    certificates: HashMap<String, u32>,
+    macs: HashMap<Mac, u32>,
 }
 
 struct Register<'a> {
@@ -60,6 +64,8 @@ struct Register<'a> {
     classes: &'a [Class],
     topology: &'a Topology,
     taken: Taken,
+    /// What many rows say, kept once.
+    words: HashSet<Arc<str>>,
 }
 
 impl Register<'_> {
@@ -96,17 +102,27 @@ impl Register<'_> {
             asset,
             computer: row.text(Column::Computer),
             domain: row.text(Column::Domain),
-            model: row.text(Column::Model),
+            model: self.word(row, Column::Model),
             serial: row.text(Column::Serial),
-            macs: macs?,
+            macs: SmallVec::from_vec(macs?),
             certificate,
             class,
-            section: row.text(Column::Section),
+            section: self.word(row, Column::Section),
             environment: environment?,
             place: place?,
             note: row.text(Column::Note),
             at: row.at.clone(),
         })
+    }
+
+    fn word(&mut self, row: &Row<'_>, column: Column) -> Arc<str> {
+        let text = row.text(column);
+        if let Some(known) = self.words.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        let word: Arc<str> = text.into();
+        self.words.insert(Arc::clone(&word));
+        word
     }
 
     fn need(&self, row: &Row<'_>, column: Column) -> Option<Located<String>> {
@@ -191,14 +207,10 @@ impl Register<'_> {
 }
 
 /// Takes what only one may have; gives the line of the one that has it already.
-fn take<K: Clone + Eq + Hash>(
-    taken: &mut HashMap<K, Origin>,
-    key: &K,
-    at: &Origin,
-) -> Option<Origin> {
-    let other = taken.get(key).cloned();
+fn take<K: Clone + Eq + Hash>(taken: &mut HashMap<K, u32>, key: &K, at: &Origin) -> Option<Origin> {
+    let other = taken.get(key).map(|line| Origin { file: Arc::clone(&at.file), line: *line });
     if other.is_none() {
-        taken.insert(key.clone(), at.clone());
+        taken.insert(key.clone(), at.line);
     }
     other
 }

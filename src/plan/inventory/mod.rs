@@ -12,6 +12,10 @@ pub(super) use area::area;
 pub use decode::Charset;
 pub(super) use devices::read;
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use super::Origin;
 use crate::vocabulary::{ClassIndex, EnvironmentIndex, Mac, PortIndex, SiteIndex, SwitchIndex};
 
@@ -24,18 +28,18 @@ pub struct Device {
     pub computer: String,
     /// Windows domain or workgroup.
     pub domain: String,
-    /// Model.
-    pub model: String,
+    /// Model; equal ones are kept once, as are sections.
+    pub model: Arc<str>,
     /// Serial number.
     pub serial: String,
     /// Its addresses, each unique over all devices.
-    pub macs: Vec<Mac>,
+    pub macs: SmallVec<[Mac; 2]>,
     /// The name in its certificate, lower-cased, unique.
     pub certificate: Option<String>,
     /// Its class.
     pub class: ClassIndex,
     /// The section that owns it.
-    pub section: String,
+    pub section: Arc<str>,
     /// The one environment it belongs to.
     pub environment: EnvironmentIndex,
     /// Where it is registered to be, when it is.

@@ -139,7 +139,7 @@ fn unseen(basis: &Basis<'_>, language: Language) -> Table {
     found.sort_by_key(|device| (&device.section, &device.asset));
     for device in found {
         table.row(vec![
-            Cell::text(&device.section),
+            Cell::text(&*device.section),
             Cell::text(&device.asset),
             Cell::text(&device.computer),
             Cell::text(class_name(basis, device, language)),
@@ -266,7 +266,7 @@ fn certificates(basis: &Basis<'_>, language: Language) -> Table {
         let place = index.and_then(|index| usize::try_from(index.0).ok());
         let seen = place.and_then(|place| basis.tally.devices.get(place));
         table.row(vec![
-            Cell::text(&device.section),
+            Cell::text(&*device.section),
             Cell::text(&device.asset),
             Cell::text(&device.computer),
             Cell::Day(end),

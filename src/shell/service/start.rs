@@ -14,7 +14,7 @@ use super::candidate::{Material, Refused, Start, choose, snapshot};
 use super::outlook::{self, pages, report};
 use super::sessions::{self, Sessions};
 use super::{Input, Service, detections, sensors, tripwire};
-use crate::access::{Access, Accounting, worker_of};
+use crate::access::{Access, Accounting, continuation};
 use crate::enforce::Summary;
 use crate::ledger::{Attachment, Change};
 use crate::plan::{self, Credentials};
@@ -104,7 +104,7 @@ impl Service {
             workers.push(Admission::new(number, access, log, metrics, sender, feed));
         }
         let report = report(&log, &metrics, &sender);
-        let workers = Workers::start(&sockets, workers, worker_of, clock, &report)?;
+        let workers = Workers::start(&sockets, workers, continuation, clock, &report)?;
         let window = Window::new(Arc::clone(&snapshot));
         let surroundings = sessions::Surroundings {
             clock,

@@ -149,10 +149,9 @@ impl Wanted {
 
     fn fits(&self, device: &Device) -> bool {
         let certificate = device.certificate.as_deref().unwrap_or_default();
-        let texts =
-            [&device.asset, &device.computer, &device.section, &device.serial, &device.note];
-        self.within(&texts.map(String::as_str))
-            || self.within(&[certificate, &device.model])
+        let names = [&*device.asset, &device.computer, &device.serial, certificate];
+        self.within(&names)
+            || self.within(&[&*device.section, &device.model, &device.note])
             || device.macs.iter().any(|mac| self.fits_mac(*mac))
     }
 }
@@ -190,7 +189,7 @@ pub(super) async fn story(visit: &Visit<'_>, refusal: Option<&Refusal>) -> Optio
     let subject = match (device, mac) {
         (Some(device), _) => Subject {
             device: Some(device),
-            macs: device.macs.clone(),
+            macs: device.macs.to_vec(),
             name: device.asset.clone(),
             path: href(&device.asset),
         },
@@ -348,12 +347,12 @@ fn facts(visit: &Visit<'_>, device: &Device) -> Markup {
     let rows = [
         (visit.say("資産番号", "asset"), device.asset.clone()),
         (visit.say("名前", "name"), device.computer.clone()),
-        (visit.say("所属", "section"), device.section.clone()),
+        (visit.say("所属", "section"), device.section.to_string()),
         (visit.say("区分", "class"), class.to_owned()),
         (visit.say("登録場所", "registered at"), place),
         ("MAC", macs(device)),
         (visit.say("証明書", "certificate"), device.certificate.clone().unwrap_or_default()),
-        (visit.say("機種", "model"), device.model.clone()),
+        (visit.say("機種", "model"), device.model.to_string()),
         (visit.say("備考", "remark"), device.note.clone()),
         (visit.say("記載", "written at"), device.at.to_string()),
     ];
