@@ -4,10 +4,12 @@
 //! A datagram that goes on with a conversation may cost a hundred times as much. It waits in its
 //! worker's queue, and a worker spends only so long on its queue before it looks at its sockets
 //! again. Conversations that work was spent on go first: when everybody comes at once, many are
-//! through early and few are open, instead of all being half-way until all give up. A full queue
-//! lets the oldest go that nothing was spent on, and counts it.
+//! through early and few are open, instead of all being half-way until all give up. What is sent
+//! again while it still waits is left out. A full queue lets the oldest go that nothing was spent
+//! on, and counts it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd as _;
@@ -141,6 +143,9 @@ struct Queue {
     /// What goes on with conversations that work was spent on, and what would begin with others.
     begun: VecDeque<Datagram>,
     fresh: VecDeque<Datagram>,
+    /// The tickets of both.
+    waiting: HashSet<u64>,
+    tickets: RandomState,
     octets: usize,
     turn: u8,
 }
@@ -151,6 +156,8 @@ struct Datagram {
     source: SocketAddr,
     /// The address it came to, by number.
     at: usize,
+    /// Equal for equal octets of one source, under a key nobody knows.
+    ticket: u64,
 }
 
 impl Waiting {
@@ -164,14 +171,19 @@ impl Waiting {
         let _ = self.bell.send(&[0]);
     }
 
-    /// Puts a datagram behind its like, and wakes a worker that is another; says how many of the
-    /// oldest had to go.
-    fn push(&self, datagram: Datagram, begun: bool, wake: bool) -> usize {
+    /// Puts a datagram behind its like, unless the same waits already, and wakes a worker that is
+    /// another; says how many of the oldest had to go.
+    fn push(&self, octets: &[u8], source: SocketAddr, at: usize, begun: bool, wake: bool) -> usize {
         let mut queue = self.queue();
+        let ticket = queue.tickets.hash_one((octets, source, at));
+        if !queue.waiting.insert(ticket) {
+            return 0;
+        }
         if wake && queue.len() == 0 {
             self.ring();
         }
-        queue.octets += datagram.octets.len();
+        queue.octets += octets.len();
+        let datagram = Datagram { octets: octets.to_vec(), source, at, ticket };
         if begun {
             queue.begun.push_back(datagram)
         } else {
@@ -210,8 +222,10 @@ impl Queue {
     }
 
     fn without(&mut self, datagram: Option<Datagram>) -> Option<Datagram> {
-        self.octets -= datagram.as_ref()?.octets.len();
-        datagram
+        let datagram = datagram?;
+        self.octets -= datagram.octets.len();
+        self.waiting.remove(&datagram.ticket);
+        Some(datagram)
     }
 }
 
@@ -382,9 +396,8 @@ impl<A: Answerer> Worker<A> {
                 match found {
                     None => self.answer(now, octets, source, at, outgoing),
                     Some((Continuation { worker, begun }, waiting)) => {
-                        let datagram = Datagram { octets: octets.to_vec(), source, at };
-                        let gone =
-                            waiting.push(datagram, begun, usize::from(worker) != self.number);
+                        let other = usize::from(worker) != self.number;
+                        let gone = waiting.push(octets, source, at, begun, other);
                         (0..gone).for_each(|_| (self.report)(Trouble::QueueFull));
                     }
                 }
