@@ -3,10 +3,10 @@
 //!
 //! A datagram that goes on with a conversation may cost a hundred times as much. It waits in its
 //! worker's queue, and a worker spends only so long on its queue before it looks at its sockets
-//! again. Conversations that work was spent on go first: when everybody comes at once, many are
-//! through early and few are open, instead of all being half-way until all give up. What is sent
-//! again while it still waits is left out. A full queue lets the oldest go that nothing was spent
-//! on, and counts it.
+//! again. Conversations that work was spent on go first, so that many are through early and few
+//! are open at a time; what has waited long goes in order of arrival, so that nobody gives up for
+//! others' sake. What is sent again while it still waits is left out. A full queue lets the oldest
+//! go that nothing was spent on, and counts it.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -37,9 +37,9 @@ pub const QUEUE_OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// How long a worker works on its queue before it looks at its sockets again; a step that has
 /// begun is finished.
 const SLICE: Duration = Duration::from_micros(500);
-/// Of so many datagrams one begins with a conversation, where both wait: whoever keeps
-/// conversations going for ever delays the others and does not shut them out.
-const TURNS: u8 = 8;
+/// How long a conversation to begin with lets others go first: well below the time after which
+/// switches ask again, and about what a city that comes back at once takes.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a worker sleeps when nothing is due.
 const IDLE: Duration = Duration::from_millis(200);
 /// How long what was received and replies that were put off may take after the end was asked for.
@@ -147,7 +147,6 @@ struct Queue {
     waiting: HashSet<u64>,
     tickets: RandomState,
     octets: usize,
-    turn: u8,
 }
 
 #[derive(Debug)]
@@ -156,6 +155,8 @@ struct Datagram {
     source: SocketAddr,
     /// The address it came to, by number.
     at: usize,
+    /// The monotonic time of its arrival.
+    since: Duration,
     /// Equal for equal octets of one source, under a key nobody knows.
     ticket: u64,
 }
@@ -173,7 +174,15 @@ impl Waiting {
 
     /// Puts a datagram behind its like, unless the same waits already, and wakes a worker that is
     /// another; says how many of the oldest had to go.
-    fn push(&self, octets: &[u8], source: SocketAddr, at: usize, begun: bool, wake: bool) -> usize {
+    fn push(
+        &self,
+        octets: &[u8],
+        source: SocketAddr,
+        at: usize,
+        since: Duration,
+        begun: bool,
+        wake: bool,
+    ) -> usize {
         let mut queue = self.queue();
         let ticket = queue.tickets.hash_one((octets, source, at));
         if !queue.waiting.insert(ticket) {
@@ -183,7 +192,7 @@ impl Waiting {
             self.ring();
         }
         queue.octets += octets.len();
-        let datagram = Datagram { octets: octets.to_vec(), source, at, ticket };
+        let datagram = Datagram { octets: octets.to_vec(), source, at, since, ticket };
         if begun {
             queue.begun.push_back(datagram)
         } else {
@@ -205,13 +214,15 @@ impl Queue {
         self.begun.len() + self.fresh.len()
     }
 
-    fn pop(&mut self) -> Option<Datagram> {
-        self.turn = (self.turn + 1) % TURNS;
-        let (first, second) = match self.turn {
-            0 => (&mut self.fresh, &mut self.begun),
-            _ => (&mut self.begun, &mut self.fresh),
+    fn pop(&mut self, now: Duration) -> Option<Datagram> {
+        let begin = match (self.fresh.front(), self.begun.front()) {
+            (Some(fresh), Some(begun)) => {
+                fresh.since <= begun.since && now.saturating_sub(fresh.since) >= PATIENCE
+            }
+            (fresh, _) => fresh.is_some(),
         };
-        let datagram = first.pop_front().or_else(|| second.pop_front());
+        let from = if begin { &mut self.fresh } else { &mut self.begun };
+        let datagram = from.pop_front();
         self.without(datagram)
     }
 
@@ -397,7 +408,7 @@ impl<A: Answerer> Worker<A> {
                     None => self.answer(now, octets, source, at, outgoing),
                     Some((Continuation { worker, begun }, waiting)) => {
                         let other = usize::from(worker) != self.number;
-                        let gone = waiting.push(octets, source, at, begun, other);
+                        let gone = waiting.push(octets, source, at, now.monotonic, begun, other);
                         (0..gone).for_each(|_| (self.report)(Trouble::QueueFull));
                     }
                 }
@@ -409,13 +420,14 @@ impl<A: Answerer> Worker<A> {
 
     /// Goes on with the conversations whose datagrams wait, for a while.
     fn go_on(&mut self, outgoing: &mut Outgoing) -> bool {
-        let begun = self.clock.now().monotonic;
         let mut any = false;
-        while let Some(datagram) = self.next() {
+        let mut now = self.clock.now();
+        let until = now.monotonic + SLICE;
+        while let Some(datagram) = self.next(now.monotonic) {
             any = true;
-            let now = self.clock.now();
             self.answer(now, &datagram.octets, datagram.source, datagram.at, outgoing);
-            if self.clock.now().monotonic.saturating_sub(begun) >= SLICE {
+            now = self.clock.now();
+            if now.monotonic >= until {
                 break;
             }
         }
@@ -423,8 +435,8 @@ impl<A: Answerer> Worker<A> {
         any
     }
 
-    fn next(&self) -> Option<Datagram> {
-        self.lobby.get(self.number)?.queue().pop()
+    fn next(&self, now: Duration) -> Option<Datagram> {
+        self.lobby.get(self.number)?.queue().pop(now)
     }
 
     fn answer(

@@ -219,7 +219,7 @@ fn what_costs_much_does_not_hold_up_the_rest() {
 }
 
 #[test]
-fn what_was_begun_goes_first_and_shuts_nobody_out() {
+fn what_was_begun_goes_first() {
     let scene = scene(1, &["127.0.0.1:0"]);
     let socket = switch(scene.addresses[0]);
     let held = scene.gate.lock().unwrap();
@@ -229,26 +229,43 @@ fn what_was_begun_goes_first_and_shuts_nobody_out() {
     drop(held);
     let order: Vec<bool> = (0..48).map(|_| receive(&socket)[2] == b'+').collect();
     // Some may have been taken before the others had come.
-    let all = order.iter().skip_while(|begun| !**begun);
-    let early = all.clone().take(24).filter(|begun| **begun).count();
-    assert!((20..=22).contains(&early) && all.take(8).any(|begun| !*begun), "{order:?}");
+    assert!(order.iter().skip_while(|begun| !**begun).take(24).all(|begun| *begun), "{order:?}");
     scene.workers.stop().unwrap();
+}
+
+fn lobby() -> Waiting {
+    Waiting { queue: Mutex::default(), bell: UnixDatagram::pair().unwrap().0 }
+}
+
+#[test]
+fn what_has_waited_long_goes_in_order_of_arrival() {
+    let (waiting, source) = (lobby(), "127.0.0.1:1".parse().unwrap());
+    let at = Duration::from_millis;
+    for (octets, since, begun) in
+        [(b"a", 0, false), (b"b", 400, true), (b"c", 500, false), (b"d", 600, true)]
+    {
+        waiting.push(octets, source, 0, at(since), begun, false);
+    }
+    let next = |now| waiting.queue().pop(at(now)).unwrap().octets;
+    assert_eq!(next(999), b"b");
+    assert_eq!(next(1_000), b"a");
+    assert_eq!(next(1_499), b"d");
+    waiting.push(b"e", source, 0, at(1_400), true, false);
+    assert_eq!([next(1_500), next(1_500)], [b"c", b"e"]);
 }
 
 #[test]
 fn a_full_queue_keeps_what_work_was_spent_on() {
-    let source = "127.0.0.1:1".parse().unwrap();
-    let (bell, _ear) = UnixDatagram::pair().unwrap();
-    let waiting = Waiting { queue: Mutex::default(), bell };
-    let push = |octets: &[u8], begun| waiting.push(octets, source, 0, begun, false);
+    let (waiting, source) = (lobby(), "127.0.0.1:1".parse().unwrap());
+    let push = |octets: &[u8], begun| waiting.push(octets, source, 0, Duration::ZERO, begun, false);
     assert_eq!(push(b"begun", true), 0);
     let gone: usize =
         (0..QUEUE_DATAGRAMS_MAX).map(|number| push(format!("{number:05}").as_bytes(), false)).sum();
     assert_eq!(gone, 1);
     assert_eq!(push(b"00001", false) + push(b"begun", false), 0, "they wait already");
     let mut queue = waiting.queue();
-    assert_eq!(queue.pop().unwrap().octets, b"begun");
-    assert_eq!(queue.pop().unwrap().octets, b"00001", "the oldest went");
+    assert_eq!(queue.pop(Duration::ZERO).unwrap().octets, b"begun");
+    assert_eq!(queue.pop(Duration::ZERO).unwrap().octets, b"00001", "the oldest went");
     assert_eq!(queue.len(), QUEUE_DATAGRAMS_MAX - 2);
     assert_eq!((queue.octets, queue.waiting.len()), (5 * queue.len(), queue.len()));
 }
