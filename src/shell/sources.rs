@@ -76,7 +76,8 @@ fn is_private(path: &str) -> bool {
 /// The file is unreadable or too large.
 pub fn read_file(path: &Path, octets_max: u64) -> Result<Vec<u8>, Failure> {
     let file = File::open(path).map_err(|cause| unreadable(path, &cause))?;
-    let mut content = Vec::new();
+    let length = file.metadata().map_or(0, |about| about.len()).min(octets_max);
+    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(octets_max + 1)
         .read_to_end(&mut content)
         .map_err(|cause| unreadable(path, &cause))?;

@@ -7,7 +7,7 @@ use crate::plan::read::{File, Located};
 use crate::plan::{Finding, FindingKind, Origin};
 
 /// Devices of one inventory.
-const ROWS_MAX: usize = 200_000;
+pub(in crate::plan) const ROWS_MAX: usize = 200_000;
 /// Characters of one cell.
 const CELL_CHARACTERS_MAX: usize = 1_000;
 /// Columns of one inventory.

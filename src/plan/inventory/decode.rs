@@ -62,7 +62,8 @@ pub(super) fn decode(octets: &[u8], sink: &Sink) -> Option<String> {
         let finding = Finding::new(FindingKind::InventoryEncoding, at(PATH, 1), "");
         sink.push(finding.fact("encoding", charset.name()));
     }
-    Some(line_feeds(&text))
+    // A large file is not copied for nothing.
+    Some(if text.contains('\r') { line_feeds(&text) } else { text })
 }
 
 /// A text with every line ending as a line feed.

@@ -30,11 +30,11 @@ pub(in crate::plan) fn read(
     classes: &[Class],
     topology: &Topology,
 ) -> Vec<Device> {
-    let mut devices = Vec::new();
     let octets = required(&sources.config, "config", "inventory.csv", sink);
     let Some(text) = octets.and_then(|octets| decode::decode(octets, sink)) else {
-        return devices;
+        return Vec::new();
     };
+    let mut devices = Vec::with_capacity(text.lines().count().min(cells::ROWS_MAX));
     let (taken, words) = (Taken::default(), HashSet::new());
     let mut register = Register { sink, environments, classes, topology, taken, words };
     cells::rows(&text, PATH, cells::REQUIRED, sink, |row| {
@@ -104,7 +104,7 @@ impl Register<'_> {
             domain: row.text(Column::Domain),
             model: self.word(row, Column::Model),
             serial: row.text(Column::Serial),
-            macs: SmallVec::from_vec(macs?),
+            macs: SmallVec::from_slice(&macs?),
             certificate,
             class,
             section: self.word(row, Column::Section),

@@ -75,6 +75,7 @@ pub(super) fn read(around: &Surroundings<'_>, table: &Table<'_>) -> Vec<Port> {
             }
         }
     }
+    ports.shrink_to_fit();
     ports
 }
 
