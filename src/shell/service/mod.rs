@@ -51,6 +51,7 @@ use super::detection::{Detection, Intake};
 use super::evidence::Keeper;
 use super::log::{self, Log};
 use super::metrics::{Metrics, epoch};
+use super::process::stand_back;
 use super::store::Store;
 use super::survey::{self, Survey};
 use super::timekeeper::Timekeeper;
@@ -206,6 +207,7 @@ impl Service {
     /// # Errors
     /// A worker ended by a fault, or shutdown did not finish.
     pub fn run(mut self) -> Result<(), Failure> {
+        stand_back();
         // Not before signals are obeyed: who has read it may ask for the end.
         self.tell_started();
         notify::ready();
