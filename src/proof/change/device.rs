@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::landing::{Landing, landings};
+use super::landing::{Alike, Landing, landings, same_ground};
 use super::{Change, ChangeKind, SHOWN_MAX};
 use crate::plan::{Device, Plan, some_of};
 use crate::vocabulary::Timestamp;
@@ -15,12 +15,16 @@ pub(super) fn devices(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<
     let (mut was, mut is) = (HashMap::new(), HashMap::new());
     let mut told: BTreeMap<(Landing, Landing, bool), Vec<String>> = BTreeMap::new();
     let mut renamed = Vec::new();
+    let same_ground = same_ground(old, new);
     for after in &new.devices {
         let Some(before) = old.device_by_asset(&after.asset).and_then(|at| old.device(at)) else {
             continue;
         };
-        if (&before.macs, &before.certificate) != (&after.macs, &after.certificate) {
+        let same_names = (&before.macs, &before.certificate) == (&after.macs, &after.certificate);
+        if !same_names {
             renamed.push(after.asset.clone());
+        } else if same_ground && Alike::of(old, before, now) == Alike::of(new, after, now) {
+            continue;
         }
         let loosened = loosened(before, after);
         let before = landings(old, before, now, &mut was);

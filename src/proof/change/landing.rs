@@ -59,6 +59,19 @@ pub(super) struct Alike {
     excepted: bool,
 }
 
+impl Alike {
+    pub(super) fn of(plan: &Plan, device: &Device, now: Timestamp) -> Self {
+        let index = plan.device_by_asset(&device.asset).unwrap_or(DeviceIndex(0));
+        Self {
+            class: device.class.0,
+            environment: device.environment.0,
+            certificate: device.certificate.is_some(),
+            place: device.place.clone(),
+            excepted: plan.mac_exception(index, now).is_some(),
+        }
+    }
+}
+
 /// What is known already of devices that are alike.
 pub(super) type Known = HashMap<Alike, Rc<BTreeMap<Where, Landing>>>;
 
@@ -69,14 +82,7 @@ pub(super) fn landings(
     now: Timestamp,
     known: &mut Known,
 ) -> Rc<BTreeMap<Where, Landing>> {
-    let index = plan.device_by_asset(&device.asset).unwrap_or(DeviceIndex(0));
-    let alike = Alike {
-        class: device.class.0,
-        environment: device.environment.0,
-        certificate: device.certificate.is_some(),
-        place: device.place.clone(),
-        excepted: plan.mac_exception(index, now).is_some(),
-    };
+    let alike = Alike::of(plan, device, now);
     if let Some(found) = known.get(&alike) {
         return Rc::clone(found);
     }
@@ -103,8 +109,26 @@ pub(super) fn landings(
         }
     }
     let found = Rc::new(found);
-    known.insert(alike, Rc::clone(&found));
+    // Nobody else is registered for the same port, and a large city has many.
+    if !matches!(alike.place, Some(Area::Port(..))) {
+        known.insert(alike, Rc::clone(&found));
+    }
     found
+}
+
+/// Whether all that decides about devices, but the devices themselves, is the same in both.
+pub(super) fn same_ground(old: &Plan, new: &Plan) -> bool {
+    (old.edition, old.quarantine) == (new.edition, new.quarantine)
+        && old.environments == new.environments
+        && old.pairs == new.pairs
+        && old.authorities == new.authorities
+        && old.classes == new.classes
+        && old.rules == new.rules
+        && old.exceptions == new.exceptions
+        && old.grants == new.grants
+        && old.profiles == new.profiles
+        && old.sites == new.sites
+        && old.switches == new.switches
 }
 
 fn evidence(device: &Device, method: &str, now: Timestamp) -> Option<Evidence> {
@@ -128,30 +152,32 @@ fn evidence(device: &Device, method: &str, now: Timestamp) -> Option<Evidence> {
 /// device bound to a site, switch or port is asked about there only.
 fn places(plan: &Plan, bound: Option<&Area>) -> Vec<(String, Place, String)> {
     let mut places = Vec::new();
-    for (index, switch) in (0_u16..).map(SwitchIndex).zip(&plan.switches) {
-        let here = match bound {
-            None => true,
-            Some(Area::Site(site)) => !switch.networks.is_empty() || switch.site == *site,
-            Some(Area::Switch(at) | Area::Port(at, _) | Area::Network(at, _)) => *at == index,
-        };
-        if !here {
+    // Nearly every device of a large city is bound to a port: only its own switch is looked at.
+    let (first, switches) = match bound {
+        None | Some(Area::Site(_)) => (0, plan.switches.as_slice()),
+        Some(Area::Switch(at) | Area::Port(at, _) | Area::Network(at, _)) => {
+            (at.0, plan.switch(*at).map(std::slice::from_ref).unwrap_or_default())
+        }
+    };
+    for (index, switch) in (first..).map(SwitchIndex).zip(switches) {
+        if let Some(Area::Site(site)) = bound
+            && switch.networks.is_empty()
+            && switch.site != *site
+        {
             continue;
         }
-        let mut kinds: Vec<String> = Vec::new();
+        let mut kinds = Vec::new();
         for (port, entry) in (0_u16..).map(PortIndex).zip(&switch.ports) {
             let PortRole::Auth { environments, fixed_vlan, .. } = &entry.role else { continue };
             let point = Point::Port(port);
             let place = Place { switch: index, point };
             let own = matches!(bound, Some(Area::Port(at, on)) if *at == index && *on == port);
-            let kind = if own {
-                format!("port {}", entry.name)
-            } else {
+            if own {
+                places.push((switch.id.clone(), place, format!("port {}", entry.name)));
+            } else if !kinds.contains(&(environments, fixed_vlan)) {
+                kinds.push((environments, fixed_vlan));
                 let ids = plan.environment_ids(environments);
-                format!("ports of {ids} {fixed_vlan:?}")
-            };
-            if !kinds.contains(&kind) {
-                kinds.push(kind.clone());
-                places.push((switch.id.clone(), place, kind));
+                places.push((switch.id.clone(), place, format!("ports of {ids} {fixed_vlan:?}")));
             }
         }
         for network in &switch.networks {
