@@ -95,7 +95,8 @@ mod tests {
             let sources = Sources { config, topology };
             let mut plain = Vec::new();
             write(&sources, &mut plain).unwrap();
-            prop_assert_eq!(unpack(&plain).as_ref(), Some(&sources), "as older ones are");
+            let unpacked = unpack(&plain);
+            prop_assert_eq!(unpacked.as_ref(), Some(&sources), "as older ones are");
             prop_assert_eq!(unpack(&pack(&sources)), Some(sources));
         }
 
