@@ -214,6 +214,7 @@ impl Queue {
         self.begun.len() + self.fresh.len()
     }
 
+    /// The next: of what was begun, unless something fresh came earlier and has waited long.
     fn pop(&mut self, now: Duration) -> Option<Datagram> {
         let begin = match (self.fresh.front(), self.begun.front()) {
             (Some(fresh), Some(begun)) => {
