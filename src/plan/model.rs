@@ -129,8 +129,8 @@ pub(super) struct Lookup {
     networks: Vec<(IpNetwork, SwitchIndex)>,
 }
 
-/// The index of that name in a list that is in the order of names: a hundredth of a table's
-/// memory, which at 200,000 devices is worth a microsecond.
+/// The index of that name in a list that is in the order of names: a table would hold a copy of
+/// each.
 fn among<'a, I: Copy>(
     sorted: &[I],
     name: &str,

@@ -143,9 +143,9 @@ struct Queue {
     /// What goes on with conversations that work was spent on, and what would begin with others.
     begun: VecDeque<Datagram>,
     fresh: VecDeque<Datagram>,
-    /// The tickets of both.
-    waiting: HashSet<u64>,
-    tickets: RandomState,
+    /// Those of both, under `key`.
+    tickets: HashSet<u64>,
+    key: RandomState,
     octets: usize,
 }
 
@@ -184,8 +184,8 @@ impl Waiting {
         wake: bool,
     ) -> usize {
         let mut queue = self.queue();
-        let ticket = queue.tickets.hash_one((octets, source, at));
-        if !queue.waiting.insert(ticket) {
+        let ticket = queue.key.hash_one((octets, source, at));
+        if !queue.tickets.insert(ticket) {
             return 0;
         }
         if wake && queue.len() == 0 {
@@ -236,7 +236,7 @@ impl Queue {
     fn without(&mut self, datagram: Option<Datagram>) -> Option<Datagram> {
         let datagram = datagram?;
         self.octets -= datagram.octets.len();
-        self.waiting.remove(&datagram.ticket);
+        self.tickets.remove(&datagram.ticket);
         Some(datagram)
     }
 }

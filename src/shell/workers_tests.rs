@@ -267,7 +267,7 @@ fn a_full_queue_keeps_what_work_was_spent_on() {
     assert_eq!(queue.pop(Duration::ZERO).unwrap().octets, b"begun");
     assert_eq!(queue.pop(Duration::ZERO).unwrap().octets, b"00001", "the oldest went");
     assert_eq!(queue.len(), QUEUE_DATAGRAMS_MAX - 2);
-    assert_eq!((queue.octets, queue.waiting.len()), (5 * queue.len(), queue.len()));
+    assert_eq!((queue.octets, queue.tickets.len()), (5 * queue.len(), queue.len()));
 }
 
 #[test]
