@@ -291,9 +291,9 @@ class Lab:
         fresh.rename(self.at / "tables")
 
     def events(self, name):
-        """The lines of a log, the newest last."""
-        lines = (self.at / f"{name}.log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        """The lines of a log, the newest last; one that is still being written is not there yet."""
+        whole = (self.at / f"{name}.log").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def freeradius(self):
         """The same answers from FreeRADIUS: certificates of the site's authority into B, one
