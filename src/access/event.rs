@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use smallvec::SmallVec;
 
 use super::attachment::Attached;
 use crate::plan::{Device, Plan};
 use crate::vocabulary::{
     Because, Certificate, EnvironmentIndex, Language, Mac, Outcome, Place, Timestamp, VlanId,
-    escape,
+    escape_to, members, words,
 };
 
 /// What an attribute held, as received; a text of usual length is kept in place.
@@ -124,40 +123,39 @@ impl DecisionRecord {
         self.certificate.as_ref().map(|found| found.identities.join(","))
     }
 
-    /// The fields of its JSON object; the keys are stable.
-    #[must_use]
-    pub fn fields(&self, language: Language) -> impl Serialize + use<'_> {
+    /// Appends its fields to a JSON object that was begun; the keys are stable.
+    pub fn push_fields(&self, language: Language, text: &mut String) {
         let (plan, because, device) = (&self.plan, &self.because, self.device());
         let certificate = self.certificate.as_deref();
         let rule = because.rule.and_then(|index| plan.rule(index));
         let grant = because.grant.and_then(|index| plan.grant(index));
-        Fields {
-            asset: device.map(|device| device.asset.as_str()),
-            certificate_end: certificate.map(|found| found.not_after.rfc3339()),
-            elapsed_us: u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
-            environment: self.environment(),
-            generation: self.generation,
-            grant: grant.map(|grant| grant.id.as_str()),
-            host: self.host(),
-            identity: self.identity(),
-            mac: self.mac.map(|mac| mac.to_string()),
-            method: self.method,
-            outcome: self.outcome.id(),
-            place: self.place_name(),
-            raw_calling: escape(&self.calling),
-            raw_user: escape(&self.user),
-            reason: because.reason.id(),
-            resumed: self.resumed,
-            rounds: self.rounds,
-            rule: rule.map(|rule| rule.id.as_str()),
-            section: device.map(|device| &*device.section),
-            serial: certificate.map(|found| found.serial.as_str()),
-            site: self.site(),
-            switch: self.switch(),
-            text: because.text(language),
-            tls: self.tls,
-            vlan: self.vlan(),
-        }
+        members!(text, {
+            "asset": device.map(|device| device.asset.as_str()),
+            "certificate_end": certificate.map(|found| found.not_after),
+            "elapsed_us": u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX),
+            "environment": self.environment(),
+            "generation": self.generation,
+            "grant": grant.map(|grant| grant.id.as_str()),
+            "host": self.host(),
+            "identity": self.identity().as_deref(),
+            "mac": self.mac,
+            "method": self.method,
+            "outcome": self.outcome.id(),
+            "place": words(|text| plan.push_place(&self.place, text)),
+            "raw_calling": words(|text| escape_to(&self.calling, text)),
+            "raw_user": words(|text| escape_to(&self.user, text)),
+            "reason": because.reason.id(),
+            "resumed": self.resumed,
+            "rounds": u64::from(self.rounds),
+            "rule": rule.map(|rule| rule.id.as_str()),
+            "section": device.map(|device| &*device.section),
+            "serial": certificate.map(|found| found.serial.as_str()),
+            "site": self.site(),
+            "switch": self.switch(),
+            "text": words(|text| because.tell_to(language, text)),
+            "tls": self.tls,
+            "vlan": self.vlan().map(u64::from),
+        });
     }
 
     /// One of those fields that are texts; `None` where it has no value or is no such field.
@@ -180,33 +178,4 @@ impl DecisionRecord {
         };
         text.map(Cow::Borrowed)
     }
-}
-
-#[derive(Serialize)]
-struct Fields<'a> {
-    asset: Option<&'a str>,
-    certificate_end: Option<String>,
-    elapsed_us: u64,
-    environment: Option<&'a str>,
-    generation: u64,
-    grant: Option<&'a str>,
-    host: Option<&'a str>,
-    identity: Option<String>,
-    mac: Option<String>,
-    method: &'static str,
-    outcome: &'static str,
-    place: String,
-    raw_calling: String,
-    raw_user: String,
-    reason: &'static str,
-    resumed: bool,
-    rounds: u32,
-    rule: Option<&'a str>,
-    section: Option<&'a str>,
-    serial: Option<&'a str>,
-    site: &'a str,
-    switch: &'a str,
-    text: String,
-    tls: Option<&'static str>,
-    vlan: Option<u16>,
 }

@@ -15,7 +15,7 @@ use super::{Alert, PREFIX};
 use crate::plan::{Plan, PortRole};
 use crate::record::{Line, Status};
 use crate::sensor::{Hint, SignKind};
-use crate::vocabulary::{AlertKind, AlertSeverity, Moment, Outcome, Reason, Timestamp};
+use crate::vocabulary::{AlertKind, AlertSeverity, Mac, Moment, Outcome, Reason, Timestamp};
 
 /// Devices remembered: where they were, and how often they were refused.
 const DEVICES_MAX: usize = 32_768;
@@ -26,6 +26,8 @@ const GOES_ON: Duration = Duration::from_secs(90 * 60);
 /// that is told until then.
 const LEARNING: Duration = Duration::from_secs(24 * 3600);
 const LEARNING_FLOOR: Duration = Duration::from_secs(6 * 3600);
+/// Intervals shorter than this are no news.
+const PACE_STEP: Duration = Duration::from_secs(1);
 /// In this time half of a switch's longest interval is forgotten.
 const HALF_LIFE_S: f64 = 7.0 * 86_400.0;
 /// A step of the clock worth telling, and one that spoils evidence and certificates.
@@ -111,6 +113,10 @@ const CONTEXT: &[&str] = &[
 pub trait Facts {
     /// A field that is a text.
     fn fact(&self, name: &str) -> Option<Cow<'_, str>>;
+    /// The device's address.
+    fn mac(&self) -> Option<Mac> {
+        Mac::parse(&self.fact("mac")?).ok()
+    }
     /// The whole line.
     fn line(&self) -> Cow<'_, Line>;
 }
@@ -165,8 +171,8 @@ pub struct Alerter {
     ends: Vec<End>,
     limiter: Limiter,
     hints: Hints,
-    seen: Recent<Seen>,
-    refused: Recent<VecDeque<Duration>>,
+    seen: Recent<Mac, Seen>,
+    refused: Recent<String, VecDeque<Duration>>,
     switches: HashMap<String, Pace>,
     /// Wall clock minus monotonic clock, in milliseconds.
     offset: Option<i64>,
@@ -231,7 +237,9 @@ impl Alerter {
             let subject = text(&line, subject).unwrap_or_default().to_owned();
             if let Some((_, kind)) = TABLES.iter().find(|(id, _)| *id == event) {
                 let of = |name| text(&line, name).unwrap_or_default();
-                self.hints.add(now, of("mac"), *kind, (of("place"), of("other")));
+                if let Some(mac) = told.mac() {
+                    self.hints.add(now, mac, *kind, (of("place"), of("other")));
+                }
             }
             let mut alert = Alert::new(*kind, now.wall, subject).fact("what", &*event);
             for (name, value) in line.iter().filter(|(name, _)| !is_head(name)) {
@@ -293,8 +301,8 @@ impl Alerter {
 
     fn decision(&mut self, now: Moment, told: &dyn Facts) {
         let fact = |name| told.fact(name).unwrap_or_default();
-        let (mac, place, reason) = (fact("mac"), fact("place"), fact("reason"));
-        let (mac, place) = (&*mac, &*place);
+        let (mac, place, reason) = (told.mac(), fact("place"), fact("reason"));
+        let (place, name) = (&*place, || mac.map(|mac| mac.to_string()).unwrap_or_default());
         let is = |reasons: &[Reason]| reasons.iter().any(|each| each.id() == reason);
         let refused = fact("outcome") == Outcome::Refuse.id();
         if is(&[Reason::DeviceUnknown, Reason::DeviceUnknownRandom]) {
@@ -307,31 +315,34 @@ impl Alerter {
             Reason::MabMacMismatch,
         ]) {
             let identity = fact("identity");
-            let subject = if identity.is_empty() { mac } else { &identity };
-            self.raise(now, AlertKind::CertificateConflict, subject, told, &[]);
+            let subject = if identity.is_empty() { name() } else { identity.into_owned() };
+            self.raise(now, AlertKind::CertificateConflict, &subject, told, &[]);
         } else if refused {
-            self.count_refusal(now, if mac.is_empty() { place } else { mac }, told);
+            let subject = if mac.is_some() { name() } else { place.to_owned() };
+            self.count_refusal(now, subject, told);
         }
-        if !mac.is_empty() && is_wired(place) {
-            let seen = self.seen.entry(mac, Seen::default);
-            self.hints.decided(now, (mac, place), seen, told);
-        }
-        let went_on = self.came(now, mac, place, told);
+        let went_on = mac.is_some_and(|mac| {
+            if is_wired(place) {
+                let seen = self.seen.entry(mac, Seen::default);
+                self.hints.decided(now, (mac, place), seen, told);
+            }
+            self.came(now, mac, place, told)
+        });
         if fact("outcome") == Outcome::Admit.id() && fact("method") == "eap-tls" && !went_on {
             // Devices without a certificate, such as printers, are nobody's use of a computer.
             let section = fact("section");
             if let Some(hours) = closed(now.wall, &self.plan.calendar, &section) {
                 let asset = fact("asset");
-                let subject = if asset.is_empty() { mac } else { &asset };
+                let subject = if asset.is_empty() { name() } else { asset.into_owned() };
                 let facts = [("hours", json!(hours)), ("local", json!(now.wall.local()))];
-                self.raise(now, AlertKind::AfterHours, subject, told, &facts);
+                self.raise(now, AlertKind::AfterHours, &subject, told, &facts);
             }
         }
     }
 
-    fn count_refusal(&mut self, now: Moment, subject: &str, told: &dyn Facts) {
+    fn count_refusal(&mut self, now: Moment, subject: String, told: &dyn Facts) {
         let watch = self.plan.alerts.watch;
-        let times = self.refused.entry(subject, VecDeque::new);
+        let times = self.refused.entry(subject.clone(), VecDeque::new);
         let since = now.monotonic.saturating_sub(watch.refusals_within);
         times.push_back(now.monotonic);
         while times.front().is_some_and(|at| *at < since)
@@ -344,26 +355,26 @@ impl Alerter {
             times.clear();
             let minutes = watch.refusals_within.as_secs() / 60;
             let facts = [("count", json!(watch.refusals)), ("minutes", json!(minutes))];
-            self.raise(now, AlertKind::Refusals, subject, told, &facts);
+            self.raise(now, AlertKind::Refusals, &subject, told, &facts);
         }
     }
 
     /// A device showed itself at a place; whether it was in use there already.
-    fn came(&mut self, now: Moment, mac: &str, place: &str, told: &dyn Facts) -> bool {
-        if mac.is_empty() || place.is_empty() {
+    fn came(&mut self, now: Moment, mac: Mac, place: &str, told: &dyn Facts) -> bool {
+        if place.is_empty() {
             return false;
         }
         let within = self.plan.alerts.watch.two_places_within;
         let seen = self.seen.entry(mac, Seen::default);
         let elapsed = now.monotonic.saturating_sub(seen.at);
-        let before = std::mem::replace(&mut seen.place, place.to_owned());
         let ended = std::mem::take(&mut seen.ended);
         seen.at = now.monotonic;
+        if seen.place == place {
+            return !ended && elapsed <= GOES_ON;
+        }
+        let before = std::mem::replace(&mut seen.place, place.to_owned());
         if before.is_empty() || ended {
             return false;
-        }
-        if before == place {
-            return elapsed <= GOES_ON;
         }
         // Between the networks of one controller people walk freely.
         let roamed = match (before.split_once("/ssid:"), place.split_once("/ssid:")) {
@@ -372,26 +383,27 @@ impl Alerter {
         };
         if elapsed <= within && !roamed {
             let facts = [("before", json!(before)), ("seconds", json!(elapsed.as_secs()))];
-            self.raise(now, AlertKind::TwoPlaces, mac, told, &facts);
+            self.raise(now, AlertKind::TwoPlaces, &mac.to_string(), told, &facts);
         }
         false
     }
 
     fn session(&mut self, now: Moment, status: Status, told: &dyn Facts) {
         let fact = |name| told.fact(name).unwrap_or_default();
-        let (mac, place) = (&*fact("mac"), &*fact("place"));
+        let Some(mac) = told.mac() else { return };
+        let place = &*fact("place");
         match status {
             Status::Start | Status::Interim => {
-                if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place != place) {
+                if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place != place) {
                     seen.forget_session();
                 }
                 self.came(now, mac, place, told);
-                if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place == place) {
+                if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place == place) {
                     seen.accounted = true;
                 }
             }
             Status::Stop => {
-                if let Some(seen) = self.seen.get_mut(mac).filter(|seen| seen.place == place) {
+                if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place == place) {
                     seen.ended = true;
                     Hints::left(now, seen);
                 }
@@ -474,17 +486,19 @@ impl Alerter {
     }
 
     fn heard(&mut self, now: Duration, switch: &str) {
-        if self.plan.switch_by_id(switch).is_none() {
-            return;
-        }
         let pace = match self.switches.get_mut(switch) {
             Some(pace) => pace,
+            None if self.plan.switch_by_id(switch).is_none() => return,
             None => {
                 let new = Pace { first: now, last: now, usual_s: 0.0, told: false };
                 self.switches.entry(switch.to_owned()).or_insert(new)
             }
         };
-        let gap = now.saturating_sub(pace.last).as_secs_f64();
+        let gap = now.saturating_sub(pace.last);
+        if gap < PACE_STEP && !pace.told {
+            return;
+        }
+        let gap = gap.as_secs_f64();
         pace.usual_s = gap.max(pace.usual_s * 0.5_f64.powf(gap / HALF_LIFE_S));
         (pace.last, pace.told) = (now, false);
     }

@@ -25,8 +25,7 @@ impl Hints {
         std::mem::take(&mut self.0)
     }
 
-    pub(super) fn add(&mut self, now: Moment, mac: &str, kind: SignKind, places: (&str, &str)) {
-        let Ok(mac) = Mac::parse(mac) else { return };
+    pub(super) fn add(&mut self, now: Moment, mac: Mac, kind: SignKind, places: (&str, &str)) {
         if self.0.len() >= WAITING_MAX {
             self.0.remove(0);
         }
@@ -37,7 +36,7 @@ impl Hints {
     pub(super) fn decided(
         &mut self,
         now: Moment,
-        (mac, place): (&str, &str),
+        (mac, place): (Mac, &str),
         seen: &mut Seen,
         told: &dyn Facts,
     ) {

@@ -11,7 +11,7 @@ mod attachment;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,16 +65,19 @@ pub type Change = (Key, Option<Arc<Attachment>>);
 /// The table of attachments.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    held: BTreeMap<Key, Held>,
+    held: HashMap<Arc<Key>, Held>,
+    /// The same by switch and place.
+    places: BTreeSet<Arc<Key>>,
     /// When each is looked at to be forgotten, on the monotonic clock: never after it ends. One
     /// that is told of again keeps its entry until then.
-    ends: BTreeSet<(Duration, Key)>,
-    changed: BTreeSet<Key>,
+    ends: BTreeSet<(Duration, Arc<Key>)>,
+    changed: BTreeSet<Arc<Key>>,
     evicted: u64,
 }
 
 #[derive(Debug)]
 struct Held {
+    key: Arc<Key>,
     attachment: Arc<Attachment>,
     until: Duration,
     /// Its time in `ends`.
@@ -92,7 +95,7 @@ impl Ledger {
             match lasts(&attachment).checked_sub(age) {
                 Some(left) => self.hold(now.monotonic + left, attachment),
                 None => {
-                    self.changed.insert(attachment.key);
+                    self.changed.insert(Arc::new(attachment.key));
                 }
             }
         }
@@ -124,7 +127,7 @@ impl Ledger {
             attachment.session.id = Some(session.to_vec());
             held.attachment = Arc::new(attachment);
             held.changed = true;
-            self.changed.insert(key.clone());
+            self.changed.insert(Arc::clone(&held.key));
         }
     }
 
@@ -144,8 +147,8 @@ impl Ledger {
     fn switch_restarted(&mut self, switch: &str, at: Timestamp) {
         let before =
             |held: &&Held| held.attachment.key.switch == switch && held.attachment.since <= at;
-        let keys: Vec<Key> =
-            self.held.values().filter(before).map(|held| held.attachment.key.clone()).collect();
+        let keys: Vec<_> =
+            self.held.values().filter(before).map(|held| Arc::clone(&held.key)).collect();
         for key in keys {
             self.forget(&key);
         }
@@ -161,13 +164,13 @@ impl Ledger {
     }
 
     /// Who ends first, and when.
-    fn first(&mut self) -> Option<(Duration, Key)> {
+    fn first(&mut self) -> Option<(Duration, Arc<Key>)> {
         loop {
             let (listed, key) = self.ends.pop_first()?;
             let Some(held) = self.held.get_mut(&key) else { continue };
             let until = held.until;
             held.listed = until;
-            self.ends.insert((until, key.clone()));
+            self.ends.insert((until, Arc::clone(&key)));
             if until == listed {
                 return Some((until, key));
             }
@@ -193,7 +196,7 @@ impl Ledger {
             held.changed = false;
             Arc::clone(&held.attachment)
         });
-        Some((key, attachment))
+        Some((Key::clone(&key), attachment))
     }
 
     /// One attachment.
@@ -207,17 +210,17 @@ impl Ledger {
     pub fn is_alone(&self, key: &Key) -> bool {
         let here = |other: &Key| other.switch == key.switch && other.point == key.point;
         let after = (Bound::Excluded(key), Bound::Unbounded);
-        let before = self.held.range::<Key, _>(..key).next_back();
-        let after = self.held.range::<Key, _>(after).next();
-        !before.into_iter().chain(after).any(|(other, _)| here(other))
+        let before = self.places.range::<Key, _>(..key).next_back();
+        let after = self.places.range::<Key, _>(after).next();
+        !before.into_iter().chain(after).any(|other| here(other))
     }
 
     /// The wired sessions at one switch, by port and address.
     pub fn wired(&self, switch: &str) -> impl Iterator<Item = (&str, Mac)> {
         let first =
             Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
-        let here = self.held.range(first..).take_while(move |(key, _)| key.switch == switch);
-        here.filter_map(|(key, _)| match &key.point {
+        let here = self.places.range(first..).take_while(move |key| key.switch == switch);
+        here.filter_map(|key| match &key.point {
             Point::Port(port) => Some((port.as_str(), key.mac)),
             Point::Network(_) => None,
         })
@@ -225,7 +228,7 @@ impl Ledger {
 
     /// Every attachment, in the order of switch, place and address.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Attachment>> {
-        self.held.values().map(|held| &held.attachment)
+        self.places.iter().filter_map(|key| self.get(key))
     }
 
     /// How many are held.
@@ -250,11 +253,11 @@ impl Ledger {
         if let Some(held) = self.held.get_mut(&attachment.key) {
             if !held.changed {
                 held.changed = true;
-                self.changed.insert(attachment.key.clone());
+                self.changed.insert(Arc::clone(&held.key));
             }
             if until < held.listed {
-                self.ends.remove(&(held.listed, attachment.key.clone()));
-                self.ends.insert((until, attachment.key.clone()));
+                self.ends.remove(&(held.listed, Arc::clone(&held.key)));
+                self.ends.insert((until, Arc::clone(&held.key)));
                 held.listed = until;
             }
             held.until = until;
@@ -267,17 +270,20 @@ impl Ledger {
             self.forget(&first);
             self.evicted += 1;
         }
-        let key = attachment.key.clone();
-        self.ends.insert((until, key.clone()));
-        self.changed.insert(key.clone());
+        let key = Arc::new(attachment.key.clone());
+        self.places.insert(Arc::clone(&key));
+        self.ends.insert((until, Arc::clone(&key)));
+        self.changed.insert(Arc::clone(&key));
         let attachment = Arc::new(attachment);
-        self.held.insert(key, Held { attachment, until, listed: until, changed: true });
+        let held = Held { key: Arc::clone(&key), attachment, until, listed: until, changed: true };
+        self.held.insert(key, held);
     }
 
     fn forget(&mut self, key: &Key) -> bool {
         let Some(old) = self.held.remove(key) else { return false };
-        self.ends.remove(&(old.listed, key.clone()));
-        self.changed.insert(key.clone());
+        self.places.remove(key);
+        self.ends.remove(&(old.listed, Arc::clone(&old.key)));
+        self.changed.insert(old.key);
         true
     }
 }

@@ -368,15 +368,29 @@ impl Plan {
     /// The name of a place: `honcho/hon-sw01/0/3`, `honcho/hon-wlc/ssid:city-b`.
     #[must_use]
     pub fn place_name(&self, place: &Place) -> String {
-        let point = match &place.point {
-            Point::Port(port) => self
-                .port(place.switch, *port)
-                .map_or_else(|| "?".to_owned(), |port| port.name.clone()),
-            Point::Wireless { ssid, .. } => format!("ssid:{ssid}"),
-            Point::Unknown(text) => format!("?{text}"),
+        let mut name = String::with_capacity(32);
+        self.push_place(place, &mut name);
+        name
+    }
+
+    /// The same, appended to a text.
+    pub fn push_place(&self, place: &Place, text: &mut String) {
+        if let Some(switch) = self.switch(place.switch) {
+            text.push_str(self.site(switch.site).map_or("?", |site| site.id.as_str()));
+            text.push('/');
+            text.push_str(&switch.id);
+        } else {
+            text.push('?');
+        }
+        let (before, name) = match &place.point {
+            Point::Port(port) => {
+                ("/", self.port(place.switch, *port).map_or("?", |port| port.name.as_str()))
+            }
+            Point::Wireless { ssid, .. } => ("/ssid:", ssid.as_str()),
+            Point::Unknown(name) => ("/?", name.as_str()),
         };
-        let switch = self.area_name(&Area::Switch(place.switch));
-        format!("{switch}/{point}")
+        text.push_str(before);
+        text.push_str(name);
     }
 
     /// The name of an area, as files write it.

@@ -12,7 +12,7 @@ use prometheus::{Gauge, Histogram, IntCounter};
 use super::log::{self, Log};
 use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
 use super::service::{Feed, Input};
-use super::told::Told;
+use super::told::Content;
 use super::workers::{Answer, Answerer};
 use crate::access::{
     Access, Action, Attached, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot,
@@ -40,7 +40,7 @@ pub(super) struct Admission {
     sessions: Feed,
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
     swept: Duration,
-    decisions: Vec<Told>,
+    decisions: Vec<Content>,
     attachments: Vec<Attached>,
     /// Counters found once for each generation.
     decided: HashMap<Decided, DecidedCounters>,
@@ -296,7 +296,7 @@ impl Answerer for Admission {
             match event {
                 Event::Decision(record) => {
                     self.decided(&record);
-                    self.decisions.push(self.log.decision(record));
+                    self.decisions.push(Content::Decision(record));
                 }
                 Event::Learned { switch } => {
                     let facts = [("switch", switch.clone())];

@@ -22,14 +22,34 @@ pub(super) fn stand_back() {
 const STRETCH: Duration = Duration::from_micros(200);
 const REST: Duration = Duration::from_micros(20);
 
-/// The same, with a rest after each stretch of work on them, in which a worker can go first.
-pub(super) fn politely<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-    let mut began = Instant::now();
-    items.into_iter().inspect(move |_| {
-        if began.elapsed() >= STRETCH {
+/// Items between two looks at the clock.
+const ITEMS: usize = 8;
+
+/// Work at a stretch.
+pub(super) struct Stretch(Instant);
+
+impl Stretch {
+    pub(super) fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// A rest when it was long enough, in which a worker can go first.
+    pub(super) fn pause(&mut self) {
+        if self.0.elapsed() >= STRETCH {
             std::thread::sleep(REST);
-            began = Instant::now();
+            *self = Self::begin();
         }
+    }
+}
+
+/// The same, with such rests between them.
+pub(super) fn politely<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
+    let mut stretch = Stretch::begin();
+    items.into_iter().enumerate().map(move |(number, item)| {
+        if number % ITEMS == ITEMS - 1 {
+            stretch.pause();
+        }
+        item
     })
 }
 

@@ -5,19 +5,14 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
-
 use super::log::{DECISION, SCHEMA, Severity};
 use crate::access::DecisionRecord;
 use crate::alert::Facts;
 use crate::record::{Account, Field, Line, Written, time_of};
-use crate::vocabulary::{Language, Outcome, Timestamp};
+use crate::vocabulary::{Json as _, Language, Mac, Outcome, Timestamp, members};
 
 /// Room for a line of usual length.
 const LINE_OCTETS: usize = 1024;
-
-/// What is handed on together.
-pub(super) type Batch = Arc<Vec<Told>>;
 
 /// How many of something wait between two threads that hand it over in batches.
 #[derive(Debug, Default)]
@@ -41,111 +36,156 @@ impl Crowd {
 
 /// One thing logged.
 #[derive(Debug)]
-pub struct Told {
-    content: Content,
-    text: OnceLock<String>,
-}
-
-#[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "a batch of decisions is one allocation, and decisions are what there is much of"
 )]
-enum Content {
+pub(super) enum Content {
     Line(Arc<Line>),
-    Decision { record: DecisionRecord, node: Arc<str>, language: Language },
+    Decision(DecisionRecord),
 }
 
-#[derive(Serialize)]
-struct DecisionLine<'a, F> {
-    time: String,
-    event: &'static str,
-    severity: &'static str,
-    node: &'a str,
-    schema: u32,
-    #[serde(flatten)]
-    fields: F,
+/// What is handed on together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    contents: Vec<Content>,
+    node: Arc<str>,
+    language: Language,
+    text: OnceLock<Text>,
 }
 
-impl Told {
-    pub(super) const fn line(line: Arc<Line>) -> Self {
-        Self { content: Content::Line(line), text: OnceLock::new() }
+/// All lines of a batch, each with its end of line, and where each one ends.
+#[derive(Debug, Default)]
+struct Text {
+    lines: String,
+    ends: Vec<usize>,
+}
+
+/// One thing logged, and where it stands in its batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    batch: &'a Batch,
+    number: usize,
+    content: &'a Content,
+}
+
+impl Batch {
+    pub(super) const fn new(contents: Vec<Content>, node: Arc<str>, language: Language) -> Self {
+        Self { contents, node, language, text: OnceLock::new() }
     }
 
-    pub(super) const fn decision(
-        record: DecisionRecord,
-        node: Arc<str>,
-        language: Language,
-    ) -> Self {
-        Self { content: Content::Decision { record, node, language }, text: OnceLock::new() }
+    pub(super) fn len(&self) -> usize {
+        self.contents.len()
     }
 
-    /// The line as one JSON object.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Told<'_>> {
+        let contents = self.contents.iter().enumerate();
+        contents.map(|(number, content)| Told { batch: self, number, content })
+    }
+
+    /// All of it as lines, one JSON object each.
     pub(super) fn text(&self) -> &str {
+        &self.written().lines
+    }
+
+    fn written(&self) -> &Text {
         self.text.get_or_init(|| {
-            let mut octets = Vec::with_capacity(LINE_OCTETS);
-            let written = match &self.content {
-                Content::Line(line) => serde_json::to_writer(&mut octets, &**line),
-                Content::Decision { record, node, language } => {
-                    let severity = match record.outcome {
-                        Outcome::Admit => Severity::Info,
-                        Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
-                    };
-                    let line = DecisionLine {
-                        time: record.time.rfc3339(),
-                        event: DECISION,
-                        severity: severity.id(),
-                        node,
-                        schema: SCHEMA,
-                        fields: record.fields(*language),
-                    };
-                    serde_json::to_writer(&mut octets, &line)
-                }
-            };
-            // OK because such values always have a JSON form, which is UTF-8.
-            written.ok().and_then(|()| String::from_utf8(octets).ok()).unwrap_or_default()
+            let mut lines = String::with_capacity(self.len() * LINE_OCTETS);
+            let ends = self.contents.iter().map(|content| {
+                self.write(content, &mut lines);
+                lines.push('\n');
+                lines.len()
+            });
+            let ends = ends.collect();
+            Text { lines, ends }
         })
     }
 
-    pub(super) fn time(&self) -> Timestamp {
-        match &self.content {
+    fn write(&self, content: &Content, text: &mut String) {
+        match content {
+            // OK because such values always have a JSON form.
+            Content::Line(line) => {
+                text.push_str(&serde_json::to_string(&**line).unwrap_or_default())
+            }
+            Content::Decision(record) => {
+                let severity = match record.outcome {
+                    Outcome::Admit => Severity::Info,
+                    Outcome::Quarantine | Outcome::Refuse => Severity::Warning,
+                };
+                text.push_str("{\"time\":");
+                record.time.push_json(text);
+                members!(text, {
+                    "event": DECISION,
+                    "severity": severity.id(),
+                    "node": &*self.node,
+                    "schema": SCHEMA,
+                });
+                record.push_fields(self.language, text);
+                text.push('}');
+            }
+        }
+    }
+}
+
+impl<'a> Told<'a> {
+    /// The line as one JSON object.
+    pub(super) fn text(self) -> &'a str {
+        let Text { lines, ends } = self.batch.written();
+        let before = self.number.checked_sub(1).and_then(|number| ends.get(number));
+        let end = ends.get(self.number).map_or(0, |end| end.saturating_sub(1));
+        lines.get(before.copied().unwrap_or(0)..end).unwrap_or_default()
+    }
+
+    pub(super) fn time(self) -> Timestamp {
+        match self.content {
             Content::Line(line) => time_of(line),
-            Content::Decision { record, .. } => record.time,
+            Content::Decision(record) => record.time,
         }
     }
 
-    pub(super) fn is_account(&self) -> bool {
-        match &self.content {
+    pub(super) fn is_account(self) -> bool {
+        match self.content {
             Content::Line(line) => line.contains_key("copy"),
-            Content::Decision { .. } => false,
+            Content::Decision(_) => false,
         }
     }
 
     /// What is kept of it.
-    pub(super) fn written(&self) -> Written<'_> {
-        let account = match &self.content {
+    pub(super) fn written(self) -> Written<'a> {
+        let account = match self.content {
             Content::Line(line) => Account::of(line),
-            Content::Decision { .. } => None,
+            Content::Decision(_) => None,
         };
         let words = Field::ALL.into_iter();
-        let words = words.filter_map(|field| Some((field, self.fact(field.key())?))).collect();
+        let words = words.filter_map(|field| Some((field, self.find(field.key())?))).collect();
         Written { text: Cow::Borrowed(self.text()), time: self.time(), account, words }
+    }
+
+    fn find(self, name: &str) -> Option<Cow<'a, str>> {
+        match self.content {
+            Content::Line(line) => line.fact(name),
+            Content::Decision(_) if name == "event" => Some(DECISION.into()),
+            Content::Decision(record) => record.text(name),
+        }
     }
 }
 
-impl Facts for Told {
+impl Facts for Told<'_> {
     fn fact(&self, name: &str) -> Option<Cow<'_, str>> {
-        match &self.content {
-            Content::Line(line) => line.fact(name),
-            Content::Decision { .. } if name == "event" => Some(DECISION.into()),
-            Content::Decision { record, .. } => record.text(name),
+        self.find(name)
+    }
+
+    fn mac(&self) -> Option<Mac> {
+        match self.content {
+            Content::Line(line) => line.mac(),
+            Content::Decision(record) => record.mac,
         }
     }
 
     fn line(&self) -> Cow<'_, Line> {
-        match &self.content {
+        match self.content {
             Content::Line(line) => Cow::Borrowed(line),
-            Content::Decision { .. } => {
+            Content::Decision(_) => {
                 Cow::Owned(serde_json::from_str(self.text()).unwrap_or_default())
             }
         }

@@ -93,6 +93,30 @@ impl Text {
     #[must_use]
     pub fn fill(self, language: Language, facts: &[(&'static str, String)]) -> String {
         let mut filled = String::new();
+        self.fill_to(language, facts, |value, filled| filled.push_str(value), &mut filled);
+        filled
+    }
+
+    /// The same with facts that may read differently in each language.
+    #[must_use]
+    pub fn tell(self, language: Language, facts: &[(&'static str, Fact)]) -> String {
+        let mut text = String::new();
+        self.tell_to(language, facts, &mut text);
+        text
+    }
+
+    /// The same, appended to a text.
+    pub fn tell_to(self, language: Language, facts: &[(&'static str, Fact)], text: &mut String) {
+        self.fill_to(language, facts, |fact, text| fact.tell_to(language, text), text);
+    }
+
+    fn fill_to<F>(
+        self,
+        language: Language,
+        facts: &[(&'static str, F)],
+        push: impl Fn(&F, &mut String),
+        filled: &mut String,
+    ) {
         let mut rest = self.get(language);
         while let Some((before, after)) = rest.split_once('{') {
             filled.push_str(before);
@@ -100,19 +124,13 @@ impl Text {
                 rest = after;
                 break;
             };
-            let value = facts.iter().find(|(key, _)| *key == name);
-            filled.push_str(value.map_or("-", |(_, value)| value));
+            match facts.iter().find(|(key, _)| *key == name) {
+                Some((_, value)) => push(value, filled),
+                None => filled.push('-'),
+            }
             rest = tail;
         }
         filled.push_str(rest);
-        filled
-    }
-
-    /// The same with facts that may read differently in each language.
-    #[must_use]
-    pub fn tell(self, language: Language, facts: &[(&'static str, Fact)]) -> String {
-        let facts: Vec<_> = facts.iter().map(|(name, fact)| (*name, fact.get(language))).collect();
-        self.fill(language, &facts)
     }
 
     /// The names of the facts this text wants, in order of appearance.
@@ -166,11 +184,18 @@ impl Fact {
     /// The fact as people write it.
     #[must_use]
     pub fn get(&self, language: Language) -> String {
+        let mut text = String::new();
+        self.tell_to(language, &mut text);
+        text
+    }
+
+    /// The same, appended to a text.
+    fn tell_to(&self, language: Language, text: &mut String) {
         match (self, language) {
-            (Self::Word(word), _) => word.clone(),
-            (Self::Both(text), _) => text.get(language).to_owned(),
-            (Self::Day(time), Language::Japanese) => time.wareki(),
-            (Self::Day(time), Language::English) => time.day(),
+            (Self::Word(word), _) => text.push_str(word),
+            (Self::Both(both), _) => text.push_str(both.get(language)),
+            (Self::Day(time), Language::Japanese) => text.push_str(&time.wareki()),
+            (Self::Day(time), Language::English) => text.push_str(&time.day()),
         }
     }
 }
@@ -180,22 +205,36 @@ impl Fact {
 #[must_use]
 pub fn escape(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len());
+    escape_to(octets, &mut text);
+    text
+}
+
+/// The same, appended to a text.
+pub fn escape_to(octets: &[u8], text: &mut String) {
     for chunk in octets.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if character.is_control() || matches!(character, '\\' | '"' | '\u{2028}' | '\u{2029}') {
-                let mut buffer = [0; 4];
-                for octet in character.encode_utf8(&mut buffer).bytes() {
-                    let _ = write!(text, "\\x{octet:02x}"); // OK because a String takes every write
-                }
-            } else {
-                text.push(character);
+        let plain = |octet: u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'\\' | b'"');
+        if chunk.valid().bytes().all(plain) {
+            text.push_str(chunk.valid());
+        } else {
+            for character in chunk.valid().chars() {
+                escape_one(character, text);
             }
         }
         for octet in chunk.invalid() {
             let _ = write!(text, "\\x{octet:02x}"); // OK because a String takes every write
         }
     }
-    text
+}
+
+fn escape_one(character: char, text: &mut String) {
+    if character.is_control() || matches!(character, '\\' | '"' | '\u{2028}' | '\u{2029}') {
+        let mut buffer = [0; 4];
+        for octet in character.encode_utf8(&mut buffer).bytes() {
+            let _ = write!(text, "\\x{octet:02x}"); // OK because a String takes every write
+        }
+    } else {
+        text.push(character);
+    }
 }
 
 #[cfg(test)]

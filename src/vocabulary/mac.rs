@@ -131,6 +131,12 @@ impl MacSpelling {
     #[must_use]
     pub fn format(self, mac: Mac) -> String {
         let mut text = String::with_capacity(17);
+        self.format_to(mac, &mut text);
+        text
+    }
+
+    /// The same, appended to a text.
+    pub fn format_to(self, mac: Mac, text: &mut String) {
         for (index, octet) in mac.0.iter().enumerate() {
             if let Some(separator) = self.separator
                 && index > 0
@@ -143,7 +149,6 @@ impl MacSpelling {
                 text.push(if self.upper { digit.to_ascii_uppercase() } else { digit });
             }
         }
-        text
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod fiscal;
 mod alert;
+mod json;
 mod language;
 mod mac;
 mod mark;
@@ -18,8 +19,10 @@ mod trust;
 
 pub use alert::{AlertKind, AlertSeverity};
 pub use fiscal::{FiscalError, FiscalPeriod};
+pub(crate) use json::members;
+pub use json::{Json, words};
 pub(crate) use language::registry;
-pub use language::{Fact, Language, Text, escape, hex, unhex};
+pub use language::{Fact, Language, Text, escape, escape_to, hex, unhex};
 pub use mac::{Mac, MacError, MacSpelling};
 pub use mark::{Mark, MarkKind, MarkSubject, Marks};
 pub use network::{

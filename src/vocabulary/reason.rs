@@ -70,6 +70,11 @@ impl Because {
         self.reason.text().tell(language, &self.facts)
     }
 
+    /// The same, appended to a text.
+    pub fn tell_to(&self, language: Language, text: &mut String) {
+        self.reason.text().tell_to(language, &self.facts, text);
+    }
+
     /// What would have to change, for an operator.
     #[must_use]
     pub fn remedy(&self, language: Language) -> String {

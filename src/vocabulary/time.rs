@@ -64,17 +64,37 @@ impl Timestamp {
     /// RFC 3339 in UTC with milliseconds, for machines.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        let Some(time) = self.civil(UtcOffset::UTC) else { return self.0.to_string() };
-        format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-            time.year(),
-            u8::from(time.month()),
-            time.day(),
-            time.hour(),
-            time.minute(),
-            time.second(),
-            time.millisecond()
-        )
+        let mut text = String::with_capacity(24);
+        self.push_rfc3339(&mut text);
+        text
+    }
+
+    /// The same, appended to a text.
+    pub fn push_rfc3339(self, text: &mut String) {
+        let Some(time) = self.civil(UtcOffset::UTC) else {
+            text.push_str(&self.0.to_string());
+            return;
+        };
+        let parts: [(u32, u32, char); 7] = [
+            (time.year().unsigned_abs(), 1000, '-'),
+            (u8::from(time.month()).into(), 10, '-'),
+            (time.day().into(), 10, 'T'),
+            (time.hour().into(), 10, ':'),
+            (time.minute().into(), 10, ':'),
+            (time.second().into(), 10, '.'),
+            (time.millisecond().into(), 100, 'Z'),
+        ];
+        if time.year() < 0 {
+            text.push('-');
+        }
+        for (number, highest, after) in parts {
+            let mut unit = highest;
+            while unit > 0 {
+                text.push(char::from_digit(number / unit % 10, 10).unwrap_or('0'));
+                unit /= 10;
+            }
+            text.push(after);
+        }
     }
 
     /// The day in Japan in the era of the day: `令和8年11月23日`; the Western form before 平成.
@@ -159,9 +179,9 @@ impl Timestamp {
     }
 
     fn civil(self, offset: UtcOffset) -> Option<OffsetDateTime> {
-        let nanoseconds = i128::from(self.0) * 1_000_000;
-        let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
-        time.checked_to_offset(offset)
+        let time = OffsetDateTime::from_unix_timestamp(self.seconds()).ok()?;
+        let milliseconds = u16::try_from(self.0.rem_euclid(1000)).ok()?;
+        time.replace_millisecond(milliseconds).ok()?.checked_to_offset(offset)
     }
 
     pub(super) fn of(time: OffsetDateTime) -> Self {

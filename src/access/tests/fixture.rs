@@ -256,7 +256,10 @@ impl Desk {
         let mut last = None;
         while let Some(event) = self.access.poll_event() {
             if let Event::Decision(record) = event {
-                let line = serde_json::to_value(record.fields(Language::Japanese)).unwrap();
+                let mut line = String::from("{\"event\":\"AUTH\"");
+                record.push_fields(Language::Japanese, &mut line);
+                line.push('}');
+                let line: serde_json::Value = serde_json::from_str(&line).unwrap();
                 for field in Field::ALL {
                     let (text, key) = (record.text(field.key()), field.key());
                     assert_eq!(text.as_deref(), line[key].as_str(), "{key} is found as it is kept");

@@ -22,7 +22,7 @@ use serde_json::Value;
 use super::clock::Clock;
 use super::log::{Log, Severity};
 use super::metrics::Metrics;
-use super::process::{politely, stand_back};
+use super::process::{Stretch, stand_back};
 use super::told::{Batch, Crowd};
 use super::{Failure, FailureKind, service};
 use crate::alert::{Alert, Alerter, End};
@@ -60,7 +60,7 @@ pub struct Watched {
 
 #[derive(Debug)]
 enum Input {
-    Lines(Batch),
+    Lines(Arc<Batch>),
     Replace(Box<Settings>),
     Stop,
 }
@@ -86,7 +86,7 @@ pub fn channel() -> (Watcher, Watched) {
 
 impl Watcher {
     /// Hands in lines.
-    pub(super) fn see(&self, batch: &Batch) {
+    pub(super) fn see(&self, batch: &Arc<Batch>) {
         let lines = batch.len();
         if !self.counts.waiting.enter(lines, LINES_WAITING_MAX)
             || self.inputs.send(Input::Lines(Arc::clone(batch))).is_err()
@@ -167,6 +167,7 @@ struct Work {
 impl Work {
     fn run(mut self) {
         stand_back();
+        let mut stretch = Stretch::begin();
         let mut stop = false;
         while !stop {
             let mut next = match self.watched.receiver.recv_timeout(TICK) {
@@ -180,7 +181,8 @@ impl Work {
                     Input::Lines(batch) => {
                         self.watched.watcher.counts.waiting.leave(batch.len());
                         let now = self.clock.now();
-                        politely(batch.iter()).for_each(|told| self.alerter.handle(now, told));
+                        batch.iter().for_each(|told| self.alerter.handle(now, &told));
+                        stretch.pause();
                     }
                     Input::Replace(settings) => self.replace(*settings),
                     Input::Stop => stop = true,

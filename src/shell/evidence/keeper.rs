@@ -21,7 +21,7 @@ use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
 use crate::shell::process::{politely, stand_back};
-use crate::shell::told::{Batch, Told};
+use crate::shell::told::{Batch, Content, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
 
@@ -146,7 +146,7 @@ impl Pace {
 /// What was handed in and is to be kept together.
 #[derive(Default)]
 struct Taken {
-    batches: Vec<Batch>,
+    batches: Vec<Arc<Batch>>,
     lines: usize,
     /// Who wants to know of the line at a place.
     told: Vec<(usize, Kept)>,
@@ -154,14 +154,14 @@ struct Taken {
 }
 
 impl Taken {
-    fn add(&mut self, batch: Batch, kept: Option<Kept>) {
+    fn add(&mut self, batch: Arc<Batch>, kept: Option<Kept>) {
         self.lines += batch.len();
         // Its last line speaks for all of it: lines are kept in order.
         self.told.extend(kept.map(|kept| (self.lines.saturating_sub(1), kept)));
         self.batches.push(batch);
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Told> {
+    fn iter(&self) -> impl Iterator<Item = Told<'_>> {
         self.batches.iter().flat_map(|batch| batch.iter())
     }
 }
@@ -491,7 +491,7 @@ impl Work {
         if let Some((step, latest)) = back {
             let facts = [("seconds", (step / 1000).to_string()), ("latest", latest.rfc3339())];
             let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
-            taken.add(Arc::new(vec![Told::line(line)]), None);
+            taken.add(self.log.batch(vec![Content::Line(line)]), None);
         }
     }
 

@@ -52,7 +52,7 @@ struct Counts {
 }
 
 pub(super) enum Input {
-    Lines(Batch, Option<Kept>),
+    Lines(Arc<Batch>, Option<Kept>),
     Stop,
 }
 
@@ -66,7 +66,7 @@ impl Evidence {
     }
 
     /// Hands in lines.
-    pub(super) fn keep(&self, batch: Batch) {
+    pub(super) fn keep(&self, batch: Arc<Batch>) {
         let lines = batch.len();
         if self.put(batch, None).is_err() {
             self.counts.lost.fetch_add(lines as u64, Ordering::Relaxed);
@@ -75,13 +75,13 @@ impl Evidence {
 
     /// Hands in lines and is told when they are durable, or that they will not be. What does not
     /// fit is told at once and counts as lost nowhere: whoever asked will come again.
-    pub(super) fn keep_and_tell(&self, batch: Batch, kept: Kept) {
+    pub(super) fn keep_and_tell(&self, batch: Arc<Batch>, kept: Kept) {
         if let Err(Some(kept)) = self.put(batch, Some(kept)) {
             kept(false);
         }
     }
 
-    fn put(&self, batch: Batch, kept: Option<Kept>) -> Result<(), Option<Kept>> {
+    fn put(&self, batch: Arc<Batch>, kept: Option<Kept>) -> Result<(), Option<Kept>> {
         if !self.counts.waiting.enter(batch.len(), LINES_WAITING_MAX) {
             return Err(kept);
         }

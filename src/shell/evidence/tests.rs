@@ -13,7 +13,7 @@ use crate::record::contract::account;
 use crate::record::{Line, Query, Record, Status, Store as _, Verifier, Written};
 use crate::shell::log::{Event, Log, Said, Writer};
 use crate::shell::metrics::Metrics;
-use crate::shell::told::Told;
+use crate::shell::told::Content;
 use crate::vocabulary::{Language, Timestamp};
 
 struct Node {
@@ -36,14 +36,15 @@ fn start(state: &Path, spool_octets: u64) -> Node {
     Node { log, evidence, keeper: keeper.unwrap(), writer, metrics }
 }
 
-fn batch(line: Line) -> Batch {
-    Arc::new(vec![Told::line(Arc::new(line))])
+fn batch(lines: impl IntoIterator<Item = Line>) -> Arc<Batch> {
+    let contents = lines.into_iter().map(|line| Content::Line(Arc::new(line)));
+    Arc::new(Batch::new(contents.collect(), "n1".into(), Language::Japanese))
 }
 
 impl Node {
     /// Hands in an account and waits until it is told what became of it.
     fn keep(&self, copy: u64) -> bool {
-        let line = batch(account(1_795_446_000_000, Status::Start, 1, copy));
+        let line = batch([account(1_795_446_000_000, Status::Start, 1, copy)]);
         let (sender, receiver) = channel();
         let told = Box::new(move |kept| sender.send(kept).unwrap());
         self.evidence.keep_and_tell(line, told);
@@ -168,7 +169,7 @@ fn a_full_spool_acknowledges_nothing_and_what_else_is_lost_is_said() {
     for number in 0..5 {
         let line =
             [("number".to_owned(), json!(number)), ("filler".to_owned(), "x".repeat(900).into())];
-        node.evidence.keep(batch(line.into_iter().collect()));
+        node.evidence.keep(batch([line.into_iter().collect()]));
     }
     assert!(!node.keep(100));
     other.execute_batch("ROLLBACK").unwrap();
@@ -277,7 +278,7 @@ fn a_clock_that_steps_back_is_evidence_itself() {
         line
     };
     for time in [10_000, 20_000, 5_000, 6_000, 21_000] {
-        node.evidence.keep(batch(line(time)));
+        node.evidence.keep(batch([line(time)]));
     }
     node.stop();
     let back = records(directory.path());
@@ -294,10 +295,10 @@ fn what_comes_too_fast_for_the_store_is_durable_at_once_and_stored_in_order_afte
     const LINES: u64 = 20_000;
     let line = |number: u64| {
         let fields = [("event".to_owned(), json!("X")), ("number".to_owned(), json!(number))];
-        Told::line(Arc::new(fields.into_iter().collect()))
+        fields.into_iter().collect()
     };
     for number in (0..LINES).step_by(100) {
-        node.evidence.keep(Arc::new((number..number + 100).map(line).collect()));
+        node.evidence.keep(batch((number..number + 100).map(line)));
     }
     // An account in the middle of it is told when it is durable, wherever that is.
     assert!(node.keep(7));

@@ -19,10 +19,9 @@ use serde_json::{Value, json};
 use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
-use super::process::{politely, stand_back};
-use super::told::{Batch, Crowd, Told};
+use super::process::{Stretch, stand_back};
+use super::told::{Batch, Content, Crowd};
 use super::{Failure, FailureKind};
-use crate::access::DecisionRecord;
 use crate::plan::{Finding, Severity as Grade};
 use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp};
@@ -36,7 +35,7 @@ const PAGE_OCTETS: usize = 65_536;
 /// The event id of a decision about a device.
 pub const DECISION: &str = "AUTH";
 /// Version of the keys in a line; grows when a key changes its meaning.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// Where lines are handed in; cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,7 +66,7 @@ struct Shared {
 }
 
 enum Entry {
-    Lines(Batch),
+    Lines(Arc<Batch>),
     End,
 }
 
@@ -164,7 +163,7 @@ impl Log {
         facts: &[(&'static str, String)],
     ) -> Arc<Line> {
         let line = Arc::new(event_line(&self.shared, now, event, facts));
-        self.print(&Arc::new(vec![Told::line(Arc::clone(&line))]));
+        self.print(&self.batch(vec![Content::Line(Arc::clone(&line))]));
         line
     }
 
@@ -182,7 +181,7 @@ impl Log {
         fields: Value,
     ) -> Arc<Line> {
         let line = Arc::new(self.line(now, event, severity, fields));
-        self.hand_in(vec![Told::line(Arc::clone(&line))]);
+        self.hand_in(vec![Content::Line(Arc::clone(&line))]);
         line
     }
 
@@ -193,8 +192,8 @@ impl Log {
     }
 
     fn keep(&self, lines: Vec<Line>, kept: Kept) {
-        let lines = lines.into_iter().map(|line| Told::line(Arc::new(line)));
-        let batch = Arc::new(lines.collect());
+        let lines = lines.into_iter().map(|line| Content::Line(Arc::new(line)));
+        let batch = self.batch(lines.collect());
         self.print(&batch);
         match &self.evidence {
             Some(evidence) => evidence.keep_and_tell(batch, kept),
@@ -225,25 +224,24 @@ impl Log {
         self.shared.missing.load(Ordering::Relaxed)
     }
 
-    /// A decision on its way into a batch.
-    pub(super) fn decision(&self, record: DecisionRecord) -> Told {
-        Told::decision(record, Arc::clone(&self.shared.node), self.shared.language)
+    fn send(&self, line: Line) {
+        self.hand_in(vec![Content::Line(Arc::new(line))]);
     }
 
-    fn send(&self, line: Line) {
-        self.hand_in(vec![Told::line(Arc::new(line))]);
+    pub(super) fn batch(&self, contents: Vec<Content>) -> Arc<Batch> {
+        self.shared.batch(contents)
     }
 
     /// Hands in what was logged together.
-    pub(super) fn hand_in(&self, batch: Vec<Told>) {
-        let batch = Arc::new(batch);
+    pub(super) fn hand_in(&self, contents: Vec<Content>) {
+        let batch = self.batch(contents);
         self.print(&batch);
         if let Some(evidence) = &self.evidence {
             evidence.keep(batch);
         }
     }
 
-    fn print(&self, batch: &Batch) {
+    fn print(&self, batch: &Arc<Batch>) {
         if let Some(watcher) = &self.watcher {
             watcher.see(batch);
         }
@@ -273,10 +271,9 @@ struct Page<W> {
 }
 
 impl<W: Write> Page<W> {
-    fn add(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
-        self.text.push(b'\n');
-        self.lines += 1;
+    fn add(&mut self, batch: &Batch) {
+        self.text.extend_from_slice(batch.text().as_bytes());
+        self.lines += batch.len() as u64;
     }
 
     /// Writes what waits; gives how many lines could not be. A writer that fails (a closed pipe)
@@ -291,6 +288,7 @@ impl<W: Write> Page<W> {
 
 fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
     stand_back();
+    let mut stretch = Stretch::begin();
     let mut page = Page { output, text: Vec::new(), lines: 0 };
     let mut next = received.recv().ok();
     while let Some(entry) = next {
@@ -298,7 +296,7 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         if missing > 0 {
             let facts = [("count", missing.to_string())];
             let line = event_line(shared, now(), Event::LinesMissing, &facts);
-            page.add(Told::line(Arc::new(line)).text());
+            page.add(&shared.batch(vec![Content::Line(Arc::new(line))]));
             let lost = page.turn();
             if lost > 0 {
                 shared.missing.fetch_add(missing + lost - 1, Ordering::Relaxed);
@@ -307,9 +305,8 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         match entry {
             Entry::Lines(batch) => {
                 shared.waiting.leave(batch.len());
-                for told in politely(batch.iter()) {
-                    page.add(told.text());
-                }
+                page.add(&batch);
+                stretch.pause();
             }
             Entry::End => break,
         }
@@ -321,6 +318,12 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         next = waiting.or_else(|| received.recv().ok());
     }
     let _ = page.turn(); // OK because nobody is left to be told
+}
+
+impl Shared {
+    fn batch(&self, contents: Vec<Content>) -> Arc<Batch> {
+        Arc::new(Batch::new(contents, Arc::clone(&self.node), self.language))
+    }
 }
 
 fn event_line(
