@@ -57,7 +57,9 @@ impl Backoff {
 
     /// Forgets the refusals of a device that was let in.
     pub(super) fn admitted(&mut self, mac: Mac) {
-        self.refusals.remove(&mac);
+        if !self.refusals.is_empty() {
+            self.refusals.remove(&mac);
+        }
     }
 }
 

@@ -84,7 +84,7 @@ impl Access {
                     let decision = Decision::refuse(*because);
                     let proof = Proof { eap: Some(failure_to(message)), ..Proof::default() };
                     let course = Course::at_once("none", now);
-                    return self.conclude(now, point, &decision, proof, &course, reply);
+                    return self.conclude(now, point, decision, proof, &course, reply);
                 }
             }
         }
@@ -167,7 +167,7 @@ impl Access {
             let decision = Decision::refuse(Because::new(Reason::EapConversationUnknown));
             let proof = Proof { eap: Some(failure_to(message)), ..Proof::default() };
             let course = Course::at_once("eap-tls", now);
-            return self.conclude(now, point, &decision, proof, &course, reply);
+            return self.conclude(now, point, decision, proof, &course, reply);
         };
         let Some(held) = self.conversations.find(source, &state) else {
             return Err(IgnoreReason::EapDiscarded); // OK because it was found just above
@@ -208,7 +208,7 @@ impl Access {
                     rounds: held.value.rounds,
                     began: held.value.began,
                 };
-                self.conclude(now, point, &Decision::refuse(because), proof, &course, reply)
+                self.conclude(now, point, Decision::refuse(because), proof, &course, reply)
             }
             Step::Success { packet, keys, session_id } => {
                 let Some(held) = self.conversations.remove(state.conversation) else {
@@ -234,7 +234,7 @@ impl Access {
                     rounds: held.value.rounds,
                     began: held.value.began,
                 };
-                self.conclude(now, point, &decision, proof, &course, reply)
+                self.conclude(now, point, decision, proof, &course, reply)
             }
         }
     }
@@ -275,7 +275,7 @@ impl Access {
         self.conversations.remove(state.conversation);
         let proof = Proof { eap: Some(packet), ..Proof::default() };
         let course = Course { method: "eap-tls", handshake: Some(&handshake), rounds, began };
-        self.conclude(now, point, &decision, proof, &course, reply)
+        self.conclude(now, point, decision, proof, &course, reply)
     }
 
     fn go_on(
@@ -319,7 +319,7 @@ impl Access {
                 let decision = match password {
                     Err(because) => Decision::refuse(*because),
                     // EAP-MD5 cannot be checked without a password to compare with.
-                    Ok(Some(password)) if answered.matches(&password) => {
+                    Ok(Some(password)) if answered.matches(password) => {
                         decide(now, point, &Evidence::Mac(Claimed(mac)))
                     }
                     Ok(_) => Decision::refuse(Because::new(Reason::MabPassword).fact("mac", mac)),
@@ -338,7 +338,7 @@ impl Access {
             rounds: held.value.rounds.saturating_add(1),
             began: held.value.began,
         };
-        self.conclude(now, point, &decision, proof, &course, reply)
+        self.conclude(now, point, decision, proof, &course, reply)
     }
 
     /// Records a conversation that ended in silence.

@@ -13,7 +13,7 @@ use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
 use crate::policy::{self, Decision, Evidence};
-use crate::vocabulary::{Because, Moment, Outcome, Place, Reason, SwitchIndex, hex};
+use crate::vocabulary::{Because, Mac, Moment, Outcome, Place, Reason, SwitchIndex, hex};
 use crate::wire::radius::{Code, Key, Packet, Writer, attribute};
 
 /// A request that passed every check of the packet itself.
@@ -80,13 +80,13 @@ impl Access {
                 packet.joined(attribute::EAP_MESSAGE, &mut message);
                 let proof = Proof { eap: Some(failure_to(&message)), ..Proof::default() };
                 let course = Course::at_once("none", now);
-                return self.conclude(now, &point, &decision, proof, &course, reply);
+                return self.conclude(now, &point, decision, proof, &course, reply);
             }
             return self.converse(now, &point, reply);
         }
         let decision = mac_decision(now, &point);
         let course = Course::at_once("mab", now);
-        self.conclude(now, &point, &decision, Proof::default(), &course, reply)
+        self.conclude(now, &point, decision, Proof::default(), &course, reply)
     }
 
     /// Writes the Accept or Reject, and the record of it.
@@ -94,7 +94,7 @@ impl Access {
         &mut self,
         now: Moment,
         point: &Site<'_>,
-        decision: &Decision,
+        decision: Decision,
         proof: Proof,
         course: &Course<'_>,
         reply: &mut Vec<u8>,
@@ -126,7 +126,7 @@ impl Access {
                 writer.attribute(attribute::EAP_KEY_NAME, id);
             }
             if packet.count(attribute::CHARGEABLE_USER_IDENTITY) > 0
-                && let Some(pseudonym) = point.pseudonym(decision)
+                && let Some(pseudonym) = point.pseudonym(&decision)
             {
                 writer.text(attribute::CHARGEABLE_USER_IDENTITY, &pseudonym);
             }
@@ -135,13 +135,13 @@ impl Access {
         writer
             .finish_reply(request.key, packet.authenticator())
             .map_err(|_| IgnoreReason::Unwritable)?;
-        let record = point.record(now, decision, course);
-        let mac = record.mac;
-        self.push(Event::Decision(record));
+        let outcome = decision.outcome();
+        let mac = station::device_mac(packet, point.profile);
         if let Some(mac) = mac {
-            self.push(Event::Attachment(attachment::attached(now, point, decision, course, mac)));
+            self.push(Event::Attachment(attachment::attached(now, point, &decision, course, mac)));
         }
-        let (reason, delay) = match decision.outcome() {
+        self.push(Event::Decision(point.record(now, decision, mac, course)));
+        let (reason, delay) = match outcome {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
             Outcome::Quarantine => (ReplyReason::Quarantine, Duration::ZERO),
             Outcome::Refuse => {
@@ -178,21 +178,27 @@ impl Site<'_> {
         tag.as_ref().get(..16).map(hex)
     }
 
-    fn record(&self, now: Moment, decision: &Decision, course: &Course<'_>) -> DecisionRecord {
+    fn record(
+        &self,
+        now: Moment,
+        decision: Decision,
+        mac: Option<Mac>,
+        course: &Course<'_>,
+    ) -> DecisionRecord {
         let snapshot = self.request.snapshot;
         DecisionRecord {
             time: now.wall,
             generation: snapshot.generation,
             plan: Arc::clone(&snapshot.plan),
             place: self.place.clone(),
-            mac: station::device_mac(self.request.packet, self.profile),
+            mac,
             user: self.raw(attribute::USER_NAME),
             calling: self.raw(self.profile.request.calling.attribute),
             method: course.method,
             certificate: course.handshake.map(|found| Box::new(found.certificate.get().clone())),
             outcome: decision.outcome(),
-            because: decision.because.clone(),
             entered: decision.entry().map(|entry| (entry.environment, entry.vlan)),
+            because: decision.because,
             resumed: course.handshake.is_some_and(|handshake| handshake.resumed),
             tls: course.handshake.map(|handshake| handshake.version.id()),
             rounds: course.rounds,

@@ -1,7 +1,5 @@
 //! Who and where, as the request tells it: addresses, port and the shape of MAC authentication.
 
-use zeroize::Zeroizing;
-
 use crate::plan::{CalledCarries, MabForm, MabMarker, MabPassword, Plan, Profile};
 use crate::vocabulary::{Because, Claimed, Mac, Place, Point, Reason, Secret, SwitchIndex, escape};
 use crate::wire::radius::{Packet, attribute, chap_matches};
@@ -114,8 +112,8 @@ fn judge_mab(
     let expected = mab_password(packet, profile, word)?;
     let right = match (expected, password) {
         (None, _) => true,
-        (Some(expected), Some(password)) => same(&expected, password),
-        (Some(expected), None) => chap_matches(packet, &expected),
+        (Some(expected), Some(password)) => same(expected, password),
+        (Some(expected), None) => chap_matches(packet, expected),
     };
     if right { Ok(mac) } else { Err(Box::new(Because::new(Reason::MabPassword).fact("mac", mac))) }
 }
@@ -125,18 +123,15 @@ fn judge_mab(
 ///
 /// # Errors
 /// A fixed word is wanted and none is stored.
-pub(super) fn mab_password(
-    packet: &Packet<'_>,
+pub(super) fn mab_password<'a>(
+    packet: &Packet<'a>,
     profile: &Profile,
-    word: Option<&Secret>,
-) -> Result<Option<Zeroizing<Vec<u8>>>, Box<Because>> {
+    word: Option<&'a Secret>,
+) -> Result<Option<&'a [u8]>, Box<Because>> {
     match profile.request.mab_password {
-        MabPassword::SameAsUser => {
-            let user = packet.first(attribute::USER_NAME).unwrap_or_default();
-            Ok(Some(Zeroizing::new(user.to_vec())))
-        }
+        MabPassword::SameAsUser => Ok(Some(packet.first(attribute::USER_NAME).unwrap_or_default())),
         MabPassword::Fixed => match word {
-            Some(word) => Ok(Some(Zeroizing::new(word.expose().to_vec()))),
+            Some(word) => Ok(Some(word.expose())),
             None => Err(Box::new(Because::new(Reason::MabWordMissing))),
         },
         MabPassword::None => Ok(None),

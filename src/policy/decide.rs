@@ -78,7 +78,7 @@ fn judge(
         (None, Some((index, rule))) => {
             let because = |reason| Because {
                 rule: Some(index),
-                ..subject.because(reason).fact("rule", &rule.id)
+                ..subject.because(reason).fact("rule", rule.id.as_str())
             };
             match rule.action {
                 Action::Refuse => Decision::refuse(because(Reason::RuleRefused)),

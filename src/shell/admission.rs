@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use prometheus::{Gauge, Histogram, IntCounter};
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use super::log::{self, Log};
 use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
@@ -18,7 +18,7 @@ use crate::access::{
     Access, Action, Attached, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot,
 };
 use crate::plan::Plan;
-use crate::vocabulary::{EnvironmentIndex, Moment, Outcome, SwitchIndex};
+use crate::vocabulary::{EnvironmentIndex, Moment, Outcome, Reason, SwitchIndex};
 
 /// Sources complained of at once; further ones are counted only.
 const COMPLAINTS_MAX: usize = 1024;
@@ -27,24 +27,28 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Decisions are handed on this many together, or when the first has waited so long.
 const BATCH: usize = 64;
 const HOLD: Duration = Duration::from_millis(5);
+/// Codes of requests (RFC 2865 §3, RFC 5997 §3).
+const ACCESS_REQUEST: u8 = 1;
+const STATUS_SERVER: u8 = 12;
 /// How long a source stays uncommented after a line about it.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An [`Access`] with its surroundings.
 pub(super) struct Admission {
     access: Access,
-    worker: String,
     log: Log,
     metrics: Arc<Metrics>,
     service: Sender<Input>,
     sessions: Feed,
+    /// Conversations under way.
+    open: IntGauge,
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
     swept: Duration,
     decisions: Vec<Content>,
     attachments: Vec<Attached>,
     /// Counters found once for each generation.
     decided: HashMap<Decided, DecidedCounters>,
-    received: HashMap<(Option<SwitchIndex>, &'static str), ReceivedCounters>,
+    received: HashMap<(Option<SwitchIndex>, Option<u8>), ReceivedCounters>,
     /// When they are handed on at the latest.
     due: Option<Duration>,
     events_lost: u64,
@@ -58,8 +62,8 @@ struct Decided {
     switch: SwitchIndex,
     environment: Option<EnvironmentIndex>,
     method: &'static str,
-    result: &'static str,
-    reason: &'static str,
+    outcome: Outcome,
+    reason: Reason,
 }
 
 struct ReceivedCounters {
@@ -91,8 +95,8 @@ impl Admission {
     ) -> Self {
         Self {
             access,
-            worker: worker.to_string(),
             log,
+            open: metrics.conversations.with_label_values(&[&worker.to_string()]),
             metrics,
             service,
             sessions,
@@ -160,24 +164,24 @@ impl Admission {
     }
 
     fn decided(&mut self, record: &DecisionRecord) {
-        let result = match record.outcome {
-            Outcome::Admit => ReplyReason::Accept,
-            Outcome::Quarantine => ReplyReason::Quarantine,
-            Outcome::Refuse => ReplyReason::Reject,
-        };
         let key = Decided {
             generation: record.generation,
             switch: record.place.switch,
             environment: record.entered.map(|(environment, _)| environment),
             method: record.method,
-            result: result.id(),
-            reason: record.because.reason.id(),
+            outcome: record.outcome,
+            reason: record.because.reason,
         };
         let metrics = &self.metrics;
         let counters = self.decided.entry(key).or_insert_with_key(|key| {
             let switch = record.switch();
             let environment = record.environment().unwrap_or_default();
-            let labels = [switch, key.method, key.result, key.reason];
+            let result = match key.outcome {
+                Outcome::Admit => ReplyReason::Accept,
+                Outcome::Quarantine => ReplyReason::Quarantine,
+                Outcome::Refuse => ReplyReason::Reject,
+            };
+            let labels = [switch, key.method, result.id(), key.reason.id()];
             DecidedCounters {
                 replies: metrics.replies.with_label_values(&labels),
                 decisions: metrics.decisions.with_label_values(&[
@@ -185,7 +189,7 @@ impl Admission {
                     environment,
                     record.outcome.id(),
                 ]),
-                seconds: metrics.auth_seconds.with_label_values(&[key.method, key.result]),
+                seconds: metrics.auth_seconds.with_label_values(&[key.method, result.id()]),
             }
         });
         counters.replies.inc();
@@ -203,15 +207,17 @@ impl Admission {
     fn received(&mut self, now: Moment, datagram: &[u8], source: IpAddr) -> Option<SwitchIndex> {
         let snapshot = self.access.snapshot();
         let switch = snapshot.plan.client_by_address(source);
-        // The code octet; any other number is no request.
-        let kind = match datagram.first() {
-            Some(1) => "access-request",
-            Some(12) => "status-server",
-            Some(_) | None => "other",
-        };
+        // Any other code is no request.
+        let code =
+            datagram.first().copied().filter(|code| [ACCESS_REQUEST, STATUS_SERVER].contains(code));
         let metrics = &self.metrics;
-        let counters = self.received.entry((switch, kind)).or_insert_with(|| {
+        let counters = self.received.entry((switch, code)).or_insert_with(|| {
             let client = client_label(&snapshot.plan, switch);
+            let kind = match code {
+                Some(ACCESS_REQUEST) => "access-request",
+                Some(_) => "status-server",
+                None => "other",
+            };
             let last = switch.map(|_| metrics.last_request.with_label_values(&[client]));
             ReceivedCounters { requests: metrics.requests.with_label_values(&[client, kind]), last }
         });
@@ -317,8 +323,7 @@ impl Answerer for Admission {
             self.hand_on();
         }
         let gauges = self.access.gauges();
-        let open = i64::try_from(gauges.conversations).unwrap_or(i64::MAX);
-        self.metrics.conversations.with_label_values(&[&self.worker]).set(open);
+        self.open.set(i64::try_from(gauges.conversations).unwrap_or(i64::MAX));
         let lost = gauges.events_lost.saturating_sub(self.events_lost);
         if lost > 0 {
             self.events_lost = gauges.events_lost;

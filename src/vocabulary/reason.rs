@@ -3,6 +3,8 @@
 //! An id once published keeps its meaning; it is what logs are searched by and what metrics
 //! are labelled with.
 
+use smallvec::SmallVec;
+
 use super::{DeviceIndex, Fact, GrantIndex, Language, RuleIndex, Text, Timestamp};
 
 /// What was decided.
@@ -40,14 +42,14 @@ pub struct Because {
     /// The admission grant that applied, where one did.
     pub grant: Option<GrantIndex>,
     /// What the reason's texts want filled in.
-    pub facts: Vec<(&'static str, Fact)>,
+    pub facts: SmallVec<[(&'static str, Fact); 1]>,
 }
 
 impl Because {
     /// A justification with nothing but a reason.
     #[must_use]
     pub const fn new(reason: Reason) -> Self {
-        Self { reason, rule: None, device: None, grant: None, facts: Vec::new() }
+        Self { reason, rule: None, device: None, grant: None, facts: SmallVec::new_const() }
     }
 
     /// Adds a fact.
