@@ -148,10 +148,41 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// It showed itself at a place.
+    fn came(&mut self, now: Duration, place: &str) -> Came {
+        if place.is_empty() {
+            return Came::Anew;
+        }
+        let elapsed = now.saturating_sub(self.at);
+        let ended = std::mem::take(&mut self.ended);
+        self.at = now;
+        if self.place == place {
+            return if !ended && elapsed <= GOES_ON { Came::Again } else { Came::Anew };
+        }
+        let before = std::mem::replace(&mut self.place, place.to_owned());
+        // Between the networks of one controller people walk freely.
+        let roamed = match (before.split_once("/ssid:"), place.split_once("/ssid:")) {
+            (Some((one, _)), Some((other, _))) => one == other,
+            _ => false,
+        };
+        if before.is_empty() || ended || roamed { Came::Anew } else { Came::From(before, elapsed) }
+    }
+
     /// It was seen elsewhere: what was known of a session is another's.
     pub(super) fn forget_session(&mut self) {
         (self.certificate, self.accounted, self.since, self.left) = (false, false, None, None);
     }
+}
+
+/// How a device came to a place.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    /// It was in use there already.
+    Again,
+    /// From a place where nobody knows it to have gone, so long after it was seen there.
+    From(String, Duration),
+    /// In no way that says anything.
+    Anew,
 }
 
 /// How often a switch is heard of.
@@ -322,11 +353,13 @@ impl Alerter {
             self.count_refusal(now, subject, told);
         }
         let went_on = mac.is_some_and(|mac| {
+            let seen = self.seen.entry(mac, Seen::default);
             if is_wired(place) {
-                let seen = self.seen.entry(mac, Seen::default);
                 self.hints.decided(now, (mac, place), seen, told);
             }
-            self.came(now, mac, place, told)
+            let came = seen.came(now.monotonic, place);
+            self.moved(now, mac, &came, told);
+            came == Came::Again
         });
         if fact("outcome") == Outcome::Admit.id() && fact("method") == "eap-tls" && !went_on {
             // Devices without a certificate, such as printers, are nobody's use of a computer.
@@ -359,33 +392,14 @@ impl Alerter {
         }
     }
 
-    /// A device showed itself at a place; whether it was in use there already.
-    fn came(&mut self, now: Moment, mac: Mac, place: &str, told: &dyn Facts) -> bool {
-        if place.is_empty() {
-            return false;
-        }
-        let within = self.plan.alerts.watch.two_places_within;
-        let seen = self.seen.entry(mac, Seen::default);
-        let elapsed = now.monotonic.saturating_sub(seen.at);
-        let ended = std::mem::take(&mut seen.ended);
-        seen.at = now.monotonic;
-        if seen.place == place {
-            return !ended && elapsed <= GOES_ON;
-        }
-        let before = std::mem::replace(&mut seen.place, place.to_owned());
-        if before.is_empty() || ended {
-            return false;
-        }
-        // Between the networks of one controller people walk freely.
-        let roamed = match (before.split_once("/ssid:"), place.split_once("/ssid:")) {
-            (Some((one, _)), Some((other, _))) => one == other,
-            _ => false,
-        };
-        if elapsed <= within && !roamed {
+    /// Tells of a device that is at two places.
+    fn moved(&mut self, now: Moment, mac: Mac, came: &Came, told: &dyn Facts) {
+        if let Came::From(before, elapsed) = came
+            && *elapsed <= self.plan.alerts.watch.two_places_within
+        {
             let facts = [("before", json!(before)), ("seconds", json!(elapsed.as_secs()))];
             self.raise(now, AlertKind::TwoPlaces, &mac.to_string(), told, &facts);
         }
-        false
     }
 
     fn session(&mut self, now: Moment, status: Status, told: &dyn Facts) {
@@ -397,10 +411,10 @@ impl Alerter {
                 if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place != place) {
                     seen.forget_session();
                 }
-                self.came(now, mac, place, told);
-                if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place == place) {
-                    seen.accounted = true;
-                }
+                let seen = self.seen.entry(mac, Seen::default);
+                let came = seen.came(now.monotonic, place);
+                seen.accounted |= !place.is_empty();
+                self.moved(now, mac, &came, told);
             }
             Status::Stop => {
                 if let Some(seen) = self.seen.get_mut(&mac).filter(|seen| seen.place == place) {

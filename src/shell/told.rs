@@ -28,6 +28,11 @@ impl Crowd {
         free
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// So many were taken.
     pub(super) fn leave(&self, count: usize) {
         self.0.fetch_sub(count, Ordering::Relaxed);

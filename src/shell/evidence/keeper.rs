@@ -221,7 +221,7 @@ impl Work {
 
     /// Whether the spool must be emptied however much comes.
     fn is_filling(&self) -> bool {
-        self.spool.as_ref().is_some_and(Spool::is_half_full)
+        self.spool.as_ref().is_some_and(Spool::is_filling)
     }
 
     /// A batch: what waits, or what comes within a tick.
@@ -236,7 +236,8 @@ impl Work {
                 None
             }
         };
-        if self.pace.busy && matches!(&next, Some(Input::Lines(_, None))) {
+        let gathered = self.inputs.counts.waiting.count() >= BATCH_MAX;
+        if self.pace.busy && !gathered && matches!(&next, Some(Input::Lines(_, None))) {
             std::thread::sleep(GATHER);
         }
         while let Some(input) = next {

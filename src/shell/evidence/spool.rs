@@ -149,10 +149,10 @@ impl Spool {
         self.octets - self.end
     }
 
-    /// Whether more than half of it is taken, also by what was handed on.
+    /// Whether three quarters of it are taken, also by what was handed on.
     #[must_use]
-    pub const fn is_half_full(&self) -> bool {
-        self.end > self.octets / 2
+    pub const fn is_filling(&self) -> bool {
+        self.end > self.octets / 4 * 3
     }
 
     /// Whether everything in it was handed on.
@@ -380,7 +380,7 @@ mod tests {
         let mut spool = Spool::open(directory.path(), 8192).unwrap();
         assert_eq!(spool.lines().unwrap(), [line(1)]);
         spool.hand_on(1).unwrap();
-        assert!(spool.is_done() && !spool.is_half_full());
+        assert!(spool.is_done() && !spool.is_filling());
         drop(spool);
         fs::write(&path, b"something that somebody else wrote").unwrap();
         assert_eq!(Spool::open(directory.path(), 4096).unwrap().waiting(), 0);

@@ -53,6 +53,23 @@ pub struct Packet<'a> {
     code: Code,
     identifier: u8,
     authenticator: [u8; 16],
+    kinds: Kinds,
+}
+
+/// Which attributes there are: most that a request is searched for are not in it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Kinds([u64; 4]);
+
+impl Kinds {
+    fn add(&mut self, kind: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(kind >> 6)) {
+            *word |= 1 << (kind & 63);
+        }
+    }
+
+    fn has(self, kind: u8) -> bool {
+        self.0.get(usize::from(kind >> 6)).is_some_and(|word| word >> (kind & 63) & 1 == 1)
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -75,12 +92,13 @@ impl<'a> Packet<'a> {
             return Err(Malformed::Long);
         }
         let octets = datagram.get(..length).ok_or(Malformed::Truncated)?;
-        check_attributes(octets.get(HEADER_OCTETS..).unwrap_or_default())?;
+        let kinds = check_attributes(octets.get(HEADER_OCTETS..).unwrap_or_default())?;
         Ok(Self {
             octets,
             code: Code::from(*code),
             identifier: *identifier,
             authenticator: *authenticator,
+            kinds,
         })
     }
 
@@ -122,7 +140,8 @@ impl<'a> Packet<'a> {
 
     /// The values of all attributes of a kind in their order.
     pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.attributes().filter(move |one| one.kind == kind).map(|one| one.value)
+        let all = if self.kinds.has(kind) { self.attributes() } else { Attributes { rest: &[] } };
+        all.filter(move |one| one.kind == kind).map(|one| one.value)
     }
 
     /// How many attributes of a kind there are.
@@ -174,16 +193,18 @@ impl<'a> Iterator for Attributes<'a> {
 
 impl FusedIterator for Attributes<'_> {}
 
-fn check_attributes(mut rest: &[u8]) -> Result<(), Malformed> {
-    let mut count = 0;
+fn check_attributes(mut rest: &[u8]) -> Result<Kinds, Malformed> {
+    let (mut count, mut kinds) = (0, Kinds::default());
     while !rest.is_empty() {
-        (_, rest) = split_attribute(rest)?;
+        let attribute;
+        (attribute, rest) = split_attribute(rest)?;
+        kinds.add(attribute.kind);
         count += 1;
         if count > ATTRIBUTES_MAX {
             return Err(Malformed::TooManyAttributes);
         }
     }
-    Ok(())
+    Ok(kinds)
 }
 
 fn split_attribute(octets: &[u8]) -> Result<(Attribute<'_>, &[u8]), Malformed> {
