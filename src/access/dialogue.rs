@@ -364,7 +364,7 @@ impl Access {
             rounds: dialogue.rounds,
             elapsed: now.monotonic.saturating_sub(dialogue.began.monotonic),
         };
-        self.push(Event::Decision(record));
+        self.record(record);
     }
 
     fn eap_octets(&self, point: &Site<'_>) -> usize {

@@ -19,15 +19,11 @@ pub(super) type Octets = SmallVec<[u8; 24]>;
 /// Something the shell must write down or pass on.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A device was answered for good.
-    Decision(DecisionRecord),
     /// A switch was seen to send Message-Authenticator; from now on it must (MA-4).
     Learned {
         /// The switch's id.
         switch: String,
     },
-    /// A switch was told to open a session, or that there is none.
-    Attachment(Attached),
     /// Conversations were thrown out because the table or the port was full.
     Evicted {
         /// How many.
@@ -35,6 +31,15 @@ pub enum Event {
         /// The switch whose request needed the room.
         switch: String,
     },
+}
+
+/// What was decided and not yet taken, in order.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// Devices that were answered for good.
+    pub records: Vec<DecisionRecord>,
+    /// Sessions that switches were told to open, or that there are none.
+    pub attached: Vec<Attached>,
 }
 
 /// One decision as evidence, in the plan's numbers: whoever reads it looks the words up. A worker

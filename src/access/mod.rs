@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use accounting::{AccountAction, AccountAnswer, Accounting, Pending};
 pub use answer::session_seconds;
 pub use attachment::Attached;
-pub use event::{DecisionRecord, Event};
+pub use event::{Decided, DecisionRecord, Event};
 pub use reason::{Action, IgnoreReason, ReplyReason};
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -44,7 +44,7 @@ use crate::wire::radius::{Code, Key, MessageAuthenticator, Packet, Writer, attri
 
 /// Answers held back at once; beyond that they go out at once.
 const DELAYED_MAX: usize = 4_096;
-/// Events not yet taken by the shell; beyond that the oldest are dropped and counted.
+/// Events, and decisions, not yet taken by the shell; beyond that they are dropped and counted.
 const EVENTS_MAX: usize = 65_536;
 
 /// One worker's side of admission.
@@ -58,6 +58,7 @@ pub struct Access {
     delayed: BTreeMap<(Duration, u64), Delayed>,
     delays: u64,
     events: VecDeque<Event>,
+    decided: Decided,
     events_lost: u64,
 }
 
@@ -114,6 +115,7 @@ impl Access {
             delayed: BTreeMap::new(),
             delays: 0,
             events: VecDeque::new(),
+            decided: Decided::default(),
             events_lost: 0,
         }
     }
@@ -300,6 +302,22 @@ impl Access {
         self.events.pop_front()
     }
 
+    /// How many decisions wait to be taken.
+    #[must_use]
+    pub fn decided(&self) -> usize {
+        self.decided.records.len().max(self.decided.attached.len())
+    }
+
+    /// Takes what was decided.
+    pub fn take_decided(&mut self) -> Decided {
+        let Decided { records, attached } = &self.decided;
+        let empty = Decided {
+            records: Vec::with_capacity(records.len()),
+            attached: Vec::with_capacity(attached.len()),
+        };
+        std::mem::replace(&mut self.decided, empty)
+    }
+
     /// What is held at this moment.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
@@ -323,10 +341,26 @@ impl Access {
 
     fn push(&mut self, event: Event) {
         if self.events.len() >= EVENTS_MAX {
-            self.events.pop_front();
             self.events_lost += 1;
+        } else {
+            self.events.push_back(event);
         }
-        self.events.push_back(event);
+    }
+
+    fn attach(&mut self, attached: Attached) {
+        if self.decided.attached.len() >= EVENTS_MAX {
+            self.events_lost += 1;
+        } else {
+            self.decided.attached.push(attached);
+        }
+    }
+
+    fn record(&mut self, record: DecisionRecord) {
+        if self.decided.records.len() >= EVENTS_MAX {
+            self.events_lost += 1;
+        } else {
+            self.decided.records.push(record);
+        }
     }
 }
 

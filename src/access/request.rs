@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialogue::failure_to;
-use super::event::{DecisionRecord, Event, Octets};
+use super::event::{DecisionRecord, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
 use super::{Access, answer, attachment, station};
@@ -138,9 +138,9 @@ impl Access {
         let outcome = decision.outcome();
         let mac = station::device_mac(packet, point.profile);
         if let Some(mac) = mac {
-            self.push(Event::Attachment(attachment::attached(now, point, &decision, course, mac)));
+            self.attach(attachment::attached(now, point, &decision, course, mac));
         }
-        self.push(Event::Decision(point.record(now, decision, mac, course)));
+        self.record(point.record(now, decision, mac, course));
         let (reason, delay) = match outcome {
             Outcome::Admit => (ReplyReason::Accept, Duration::ZERO),
             Outcome::Quarantine => (ReplyReason::Quarantine, Duration::ZERO),

@@ -12,10 +12,9 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use super::log::{self, Log};
 use super::metrics::{CLIENT_UNKNOWN, Metrics, epoch};
 use super::service::{Feed, Input};
-use super::told::Content;
 use super::workers::{Answer, Answerer};
 use crate::access::{
-    Access, Action, Attached, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot,
+    Access, Action, Decided, DecisionRecord, Event, IgnoreReason, ReplyReason, Snapshot,
 };
 use crate::plan::Plan;
 use crate::vocabulary::{EnvironmentIndex, Moment, Outcome, Reason, SwitchIndex};
@@ -44,10 +43,8 @@ pub(super) struct Admission {
     open: IntGauge,
     complaints: HashMap<(IpAddr, IgnoreReason), Complaint>,
     swept: Duration,
-    decisions: Vec<Content>,
-    attachments: Vec<Attached>,
     /// Counters found once for each generation.
-    decided: HashMap<Decided, DecidedCounters>,
+    decided: HashMap<Labels, DecidedCounters>,
     received: HashMap<(Option<SwitchIndex>, Option<u8>), ReceivedCounters>,
     /// When they are handed on at the latest.
     due: Option<Duration>,
@@ -56,7 +53,7 @@ pub(super) struct Admission {
 
 /// What decisions are counted by.
 #[derive(PartialEq, Eq, Hash)]
-struct Decided {
+struct Labels {
     /// An abandoned conversation may be of an earlier one, with other numbers.
     generation: u64,
     switch: SwitchIndex,
@@ -102,8 +99,6 @@ impl Admission {
             sessions,
             complaints: HashMap::new(),
             swept: Duration::ZERO,
-            decisions: Vec::with_capacity(BATCH),
-            attachments: Vec::with_capacity(BATCH),
             decided: HashMap::new(),
             received: HashMap::new(),
             due: None,
@@ -111,16 +106,16 @@ impl Admission {
         }
     }
 
-    /// Hands on what was decided.
+    /// Counts what was decided and hands it on.
     fn hand_on(&mut self) {
         self.due = None;
-        if !self.decisions.is_empty() {
-            let decisions = std::mem::replace(&mut self.decisions, Vec::with_capacity(BATCH));
-            self.log.hand_in(decisions);
+        let Decided { records, attached } = self.access.take_decided();
+        records.iter().for_each(|record| self.count(record));
+        if !records.is_empty() {
+            self.log.decisions(records);
         }
-        if !self.attachments.is_empty() {
-            let told = std::mem::replace(&mut self.attachments, Vec::with_capacity(BATCH));
-            self.sessions.decided(told);
+        if !attached.is_empty() {
+            self.sessions.decided(attached);
         }
     }
 
@@ -163,8 +158,8 @@ impl Admission {
         self.log.event(now.wall, log::Event::Complaint, &facts);
     }
 
-    fn decided(&mut self, record: &DecisionRecord) {
-        let key = Decided {
+    fn count(&mut self, record: &DecisionRecord) {
+        let key = Labels {
             generation: record.generation,
             switch: record.place.switch,
             environment: record.entered.map(|(environment, _)| environment),
@@ -256,7 +251,7 @@ impl Answerer for Admission {
                         self.metrics.replies.with_label_values(&labels).inc();
                     }
                     ReplyReason::Duplicate => self.metrics.duplicates.inc(),
-                    // Counted with the decision's own reason when its event is taken.
+                    // Counted with the decision's own reason when it is handed on.
                     ReplyReason::Accept | ReplyReason::Quarantine | ReplyReason::Reject => {}
                 }
                 Answer::Send
@@ -300,23 +295,18 @@ impl Answerer for Admission {
     fn settle(&mut self, now: Moment) {
         while let Some(event) = self.access.poll_event() {
             match event {
-                Event::Decision(record) => {
-                    self.decided(&record);
-                    self.decisions.push(Content::Decision(record));
-                }
                 Event::Learned { switch } => {
                     let facts = [("switch", switch.clone())];
                     self.log.event(now.wall, log::Event::Learned, &facts);
                     // OK because a service that is gone is stopping.
                     let _ = self.service.send(Input::Learned(switch));
                 }
-                Event::Attachment(told) => self.attachments.push(told),
                 Event::Evicted { count, .. } => {
                     self.metrics.evictions.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
                 }
             }
         }
-        let waiting = self.decisions.len().max(self.attachments.len());
+        let waiting = self.access.decided();
         if waiting > 0 && *self.due.get_or_insert(now.monotonic + HOLD) <= now.monotonic
             || waiting >= BATCH
         {

@@ -39,24 +39,42 @@ impl Crowd {
     }
 }
 
-/// One thing logged.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a batch of decisions is one allocation, and decisions are what there is much of"
-)]
-pub(super) enum Content {
-    Line(Arc<Line>),
-    Decision(DecisionRecord),
-}
-
 /// What is handed on together.
 #[derive(Debug)]
 pub(super) struct Batch {
-    contents: Vec<Content>,
+    contents: Contents,
     node: Arc<str>,
     language: Language,
     text: OnceLock<Text>,
+}
+
+#[derive(Debug)]
+pub(super) enum Contents {
+    Lines(Vec<Arc<Line>>),
+    Decisions(Vec<DecisionRecord>),
+}
+
+/// One thing logged.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    Line(&'a Line),
+    Decision(&'a DecisionRecord),
+}
+
+impl Contents {
+    fn len(&self) -> usize {
+        match self {
+            Self::Lines(lines) => lines.len(),
+            Self::Decisions(records) => records.len(),
+        }
+    }
+
+    fn get(&self, number: usize) -> Option<Content<'_>> {
+        match self {
+            Self::Lines(lines) => lines.get(number).map(|line| Content::Line(line)),
+            Self::Decisions(records) => records.get(number).map(Content::Decision),
+        }
+    }
 }
 
 /// All lines of a batch, each with its end of line, and where each one ends.
@@ -71,11 +89,11 @@ struct Text {
 pub(super) struct Told<'a> {
     batch: &'a Batch,
     number: usize,
-    content: &'a Content,
+    content: Content<'a>,
 }
 
 impl Batch {
-    pub(super) const fn new(contents: Vec<Content>, node: Arc<str>, language: Language) -> Self {
+    pub(super) const fn new(contents: Contents, node: Arc<str>, language: Language) -> Self {
         Self { contents, node, language, text: OnceLock::new() }
     }
 
@@ -84,8 +102,9 @@ impl Batch {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Told<'_>> {
-        let contents = self.contents.iter().enumerate();
-        contents.map(|(number, content)| Told { batch: self, number, content })
+        (0..self.len()).filter_map(|number| {
+            self.contents.get(number).map(|content| Told { batch: self, number, content })
+        })
     }
 
     /// All of it as lines, one JSON object each.
@@ -96,8 +115,8 @@ impl Batch {
     fn written(&self) -> &Text {
         self.text.get_or_init(|| {
             let mut lines = String::with_capacity(self.len() * LINE_OCTETS);
-            let ends = self.contents.iter().map(|content| {
-                self.write(content, &mut lines);
+            let ends = self.iter().map(|told| {
+                self.write(told.content, &mut lines);
                 lines.push('\n');
                 lines.len()
             });
@@ -106,12 +125,10 @@ impl Batch {
         })
     }
 
-    fn write(&self, content: &Content, text: &mut String) {
+    fn write(&self, content: Content<'_>, text: &mut String) {
         match content {
             // OK because such values always have a JSON form.
-            Content::Line(line) => {
-                text.push_str(&serde_json::to_string(&**line).unwrap_or_default())
-            }
+            Content::Line(line) => text.push_str(&serde_json::to_string(line).unwrap_or_default()),
             Content::Decision(record) => {
                 let severity = match record.outcome {
                     Outcome::Admit => Severity::Info,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AttemptResult, City, Credential, Expected, Fleet, IssuingWallet, Story};
-use crate::access::{Access, Action, Event, Snapshot};
+use crate::access::{Access, Action, Snapshot};
 use crate::authority::Authority;
 use crate::plan::{AuthorityMaterial, ClientSecrets, Credentials, Plan, compile, tests};
 use crate::vocabulary::{Marks, Moment, Outcome as Verdict, Secret, SwitchIndex, Timestamp};
@@ -101,9 +101,8 @@ fn run(plan: Plan, city: City) -> (Vec<AttemptResult>, HashMap<(String, String),
         while let Some(result) = fleet.poll_event() {
             results.push(result);
         }
-        while let Some(event) = access.poll_event() {
-            if let Event::Decision(record) = event
-                && record.outcome == Verdict::Refuse
+        for record in access.take_decided().records {
+            if record.outcome == Verdict::Refuse
                 && let Some(mac) = record.mac
             {
                 let family = record.because.reason.id().split('.').next().unwrap();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Access, Action, DecisionRecord, Event, ReplyReason, Snapshot};
+use crate::access::{Access, Action, DecisionRecord, ReplyReason, Snapshot};
 use crate::authority::{Authority, Identity, Revocation, RevocationReason};
 use crate::eap::peer::{Peer, PeerConfig, PeerMaterial, PeerStep, PeerVersions};
 use crate::eap::tls::Msk;
@@ -253,21 +253,18 @@ impl Desk {
 
     /// The last decision since the last call.
     pub fn decision(&mut self) -> DecisionRecord {
-        let mut last = None;
-        while let Some(event) = self.access.poll_event() {
-            if let Event::Decision(record) = event {
-                let mut line = String::from("{\"event\":\"AUTH\"");
-                record.push_fields(Language::Japanese, &mut line);
-                line.push('}');
-                let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-                for field in Field::ALL {
-                    let (text, key) = (record.text(field.key()), field.key());
-                    assert_eq!(text.as_deref(), line[key].as_str(), "{key} is found as it is kept");
-                }
-                last = Some(record);
+        let records = self.access.take_decided().records;
+        for record in &records {
+            let mut line = String::from("{\"event\":\"AUTH\"");
+            record.push_fields(Language::Japanese, &mut line);
+            line.push('}');
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            for field in Field::ALL {
+                let (text, key) = (record.text(field.key()), field.key());
+                assert_eq!(text.as_deref(), line[key].as_str(), "{key} is found as it is kept");
             }
         }
-        last.expect("a decision")
+        records.into_iter().next_back().expect("a decision")
     }
 
     /// A device's supplicant with a certificate of that name, and the certificate's serial.

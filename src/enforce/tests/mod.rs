@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::judge::judge;
 use super::{Ending, Enforcer, Event, Means, Wanted};
-use crate::access::Event as AccessEvent;
 use crate::access::tests::fixture::{Desk, LOCAL, PC, PRINTER, today};
 use crate::authority::Identity;
 use crate::eap::peer::PeerVersions;
@@ -220,10 +219,8 @@ fn what_admission_tells_is_what_enforcement_needs() {
     let request = desk.mab(&PRINTER);
     desk.ask(PRINTER.switch, &request);
     let mut enforcer = enforcer(&desk, Vec::new());
-    while let Some(event) = desk.access.poll_event() {
-        if let AccessEvent::Attachment(told) = event {
-            enforcer.handle(desk.now, told.input().unwrap());
-        }
+    for told in desk.access.take_decided().attached {
+        enforcer.handle(desk.now, told.input().unwrap());
     }
     let sessions: Vec<_> = enforcer.ledger().iter().cloned().collect();
     let [printer, pc] = sessions.as_slice() else { panic!("{sessions:#?}") };
@@ -241,10 +238,8 @@ fn what_admission_tells_is_what_enforcement_needs() {
     assert_eq!(about(&requests[0].1), (Code::DisconnectRequest, mac(PC.mac)));
     // Coming back, it is refused, and that is the end of it.
     desk.authenticate(&PC, &config, false, None, |_, _| {});
-    while let Some(event) = desk.access.poll_event() {
-        if let AccessEvent::Attachment(told) = event {
-            enforcer.handle(desk.now, told.input().unwrap());
-        }
+    for told in desk.access.take_decided().attached {
+        enforcer.handle(desk.now, told.input().unwrap());
     }
     assert_eq!(done(&mut enforcer), [(mac(PC.mac), Ending::Decided)]);
     assert_eq!(enforcer.ledger().len(), 1);

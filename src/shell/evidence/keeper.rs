@@ -21,7 +21,7 @@ use crate::shell::clock;
 use crate::shell::log::{Event, Log};
 use crate::shell::metrics::{Metrics, epoch};
 use crate::shell::process::{politely, stand_back};
-use crate::shell::told::{Batch, Content, Told};
+use crate::shell::told::{Batch, Told};
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Timestamp, hex};
 
@@ -492,7 +492,7 @@ impl Work {
         if let Some((step, latest)) = back {
             let facts = [("seconds", (step / 1000).to_string()), ("latest", latest.rfc3339())];
             let line = self.log.unkept(clock::now(), Event::ClockBack, &facts);
-            taken.add(self.log.batch(vec![Content::Line(line)]), None);
+            taken.add(self.log.batch(vec![line]), None);
         }
     }
 

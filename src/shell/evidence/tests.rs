@@ -13,7 +13,7 @@ use crate::record::contract::account;
 use crate::record::{Line, Query, Record, Status, Store as _, Verifier, Written};
 use crate::shell::log::{Event, Log, Said, Writer};
 use crate::shell::metrics::Metrics;
-use crate::shell::told::Content;
+use crate::shell::told::Contents;
 use crate::vocabulary::{Language, Timestamp};
 
 struct Node {
@@ -37,8 +37,8 @@ fn start(state: &Path, spool_octets: u64) -> Node {
 }
 
 fn batch(lines: impl IntoIterator<Item = Line>) -> Arc<Batch> {
-    let contents = lines.into_iter().map(|line| Content::Line(Arc::new(line)));
-    Arc::new(Batch::new(contents.collect(), "n1".into(), Language::Japanese))
+    let lines = lines.into_iter().map(Arc::new).collect();
+    Arc::new(Batch::new(Contents::Lines(lines), "n1".into(), Language::Japanese))
 }
 
 impl Node {

@@ -20,8 +20,9 @@ use super::alert::Watcher;
 use super::clock::now;
 use super::evidence::{Evidence, Kept};
 use super::process::{Stretch, stand_back};
-use super::told::{Batch, Content, Crowd};
+use super::told::{Batch, Contents, Crowd};
 use super::{Failure, FailureKind};
+use crate::access::DecisionRecord;
 use crate::plan::{Finding, Severity as Grade};
 use crate::record::Line;
 use crate::vocabulary::{Language, Timestamp};
@@ -163,7 +164,7 @@ impl Log {
         facts: &[(&'static str, String)],
     ) -> Arc<Line> {
         let line = Arc::new(event_line(&self.shared, now, event, facts));
-        self.print(&self.batch(vec![Content::Line(Arc::clone(&line))]));
+        self.print(&self.batch(vec![Arc::clone(&line)]));
         line
     }
 
@@ -181,7 +182,7 @@ impl Log {
         fields: Value,
     ) -> Arc<Line> {
         let line = Arc::new(self.line(now, event, severity, fields));
-        self.hand_in(vec![Content::Line(Arc::clone(&line))]);
+        self.hand_in(self.batch(vec![Arc::clone(&line)]));
         line
     }
 
@@ -192,7 +193,7 @@ impl Log {
     }
 
     fn keep(&self, lines: Vec<Line>, kept: Kept) {
-        let lines = lines.into_iter().map(|line| Content::Line(Arc::new(line)));
+        let lines = lines.into_iter().map(Arc::new);
         let batch = self.batch(lines.collect());
         self.print(&batch);
         match &self.evidence {
@@ -225,16 +226,19 @@ impl Log {
     }
 
     fn send(&self, line: Line) {
-        self.hand_in(vec![Content::Line(Arc::new(line))]);
+        self.hand_in(self.batch(vec![Arc::new(line)]));
     }
 
-    pub(super) fn batch(&self, contents: Vec<Content>) -> Arc<Batch> {
-        self.shared.batch(contents)
+    pub(super) fn batch(&self, lines: Vec<Arc<Line>>) -> Arc<Batch> {
+        self.shared.batch(Contents::Lines(lines))
     }
 
-    /// Hands in what was logged together.
-    pub(super) fn hand_in(&self, contents: Vec<Content>) {
-        let batch = self.batch(contents);
+    /// Hands in what was decided together.
+    pub(super) fn decisions(&self, records: Vec<DecisionRecord>) {
+        self.hand_in(self.shared.batch(Contents::Decisions(records)));
+    }
+
+    fn hand_in(&self, batch: Arc<Batch>) {
         self.print(&batch);
         if let Some(evidence) = &self.evidence {
             evidence.keep(batch);
@@ -296,7 +300,7 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
         if missing > 0 {
             let facts = [("count", missing.to_string())];
             let line = event_line(shared, now(), Event::LinesMissing, &facts);
-            page.add(&shared.batch(vec![Content::Line(Arc::new(line))]));
+            page.add(&shared.batch(Contents::Lines(vec![Arc::new(line)])));
             let lost = page.turn();
             if lost > 0 {
                 shared.missing.fetch_add(missing + lost - 1, Ordering::Relaxed);
@@ -321,7 +325,7 @@ fn write(received: &Receiver<Entry>, shared: &Shared, output: impl Write) {
 }
 
 impl Shared {
-    fn batch(&self, contents: Vec<Content>) -> Arc<Batch> {
+    fn batch(&self, contents: Contents) -> Arc<Batch> {
         Arc::new(Batch::new(contents, Arc::clone(&self.node), self.language))
     }
 }
