@@ -255,7 +255,7 @@ impl Desk {
     pub fn decision(&mut self) -> DecisionRecord {
         let records = self.access.take_decided().records;
         for record in &records {
-            let mut line = String::from("{\"event\":\"AUTH\"");
+            let mut line = String::from("{\"schema\":1");
             record.push_fields(Language::Japanese, &mut line);
             line.push('}');
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
