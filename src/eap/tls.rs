@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::refusal::{PeerAlert, Refusal};
 use super::sessions::{Clock, SessionStore};
 use super::trust::{Realm, RealmOf, TrustError, Verifier, anchors_digest};
-use crate::vocabulary::{Moment, Secret};
+use crate::vocabulary::{Certificate, Moment, Secret};
 
 /// What a server is made of.
 pub struct TrustMaterial {
@@ -110,17 +110,27 @@ impl TlsServer {
         self.clock.set(now);
     }
 
-    /// Verifies a chain again, as every resumption must (RFC 9190 §5.7).
+    /// Verifies a chain again, as every resumption must (RFC 9190 §5.7), and gives what its first
+    /// certificate says.
     ///
     /// # Errors
     /// Why a handshake with this chain would be refused now.
-    pub fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
+    pub fn verify(
+        &self,
+        now: Moment,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Certificate, Refusal> {
         let (end_entity, intermediates) = chain.split_first().ok_or(Refusal::CertificateMissing)?;
         let seconds = u64::try_from(now.wall.seconds()).map_err(|_| Refusal::Internal)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         self.verifier
             .verify(end_entity, intermediates, now)
             .map_err(|error| Refusal::from_tls(&error))
+    }
+
+    /// What the certificate of a full handshake says, whose verifier believed it.
+    pub(super) fn read(&self, der: &CertificateDer<'_>) -> Result<Certificate, Refusal> {
+        self.verifier.read(der).map_err(|_| Refusal::CertificateMalformed)
     }
 }
 
