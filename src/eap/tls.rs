@@ -137,12 +137,18 @@ impl TlsServer {
 /// The cryptography of a server: ring's, but for what costs a handshake more than it must.
 #[must_use]
 pub fn provider() -> CryptoProvider {
-    let mut provider = ring::default_provider();
+    let mut provider = peer_provider();
     // SHA-256 before SHA-384: without a key exchange of the same strength the longer hash
     // adds time to every handshake and nothing else; everybody has the suite (RFC 8446 §9.1).
     provider
         .cipher_suites
         .sort_by_key(|suite| suite.suite().as_str().is_some_and(|name| name.ends_with("SHA384")));
+    provider
+}
+
+/// The same of a peer, which offers the suites in the order most devices do.
+pub(super) fn peer_provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
     // Half the time of ring's X25519, by the proven arithmetic of s2n-bignum; on a processor
     // without the instructions for it, ring's.
     if graviola::util::is_cpu_supported() {
