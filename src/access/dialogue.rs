@@ -9,7 +9,7 @@ use super::conversations::State;
 use super::event::{DecisionRecord, Event, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::request::{Answer, Course, Proof, Site, decide};
-use super::{Access, answer, station};
+use super::{Access, answer, duplicates, station};
 use crate::eap::md5::{Md5Challenge, Md5Step};
 use crate::eap::refusal::Refusal;
 use crate::eap::server::{Conversation, Evidence as Handshake, Step};
@@ -27,6 +27,8 @@ pub(super) struct Dialogue {
     eap: Eap,
     began: Moment,
     rounds: u32,
+    /// The request answered last, by what a copy of it is known.
+    last: (duplicates::Key, [u8; 16]),
     /// Whose conversation it is, for the record of one that is abandoned.
     plan: Arc<Plan>,
     generation: u64,
@@ -128,6 +130,7 @@ impl Access {
             eap,
             began: now,
             rounds: 1,
+            last: (point.request.copy, point.request.packet.authenticator()),
             plan: Arc::clone(plan),
             generation: point.request.snapshot.generation,
             place: point.place.clone(),
@@ -139,7 +142,7 @@ impl Access {
             now.monotonic,
             limits,
             &mut self.random,
-            point.request.source.ip(),
+            point.request.copy.source.ip(),
             point.place.clone(),
             dialogue,
         );
@@ -160,7 +163,7 @@ impl Access {
         reply: &mut Vec<u8>,
     ) -> Result<Answer, IgnoreReason> {
         let octets = self.eap_octets(point);
-        let source = point.request.source.ip();
+        let source = point.request.copy.source.ip();
         let state = State::decode(state);
         let held = state.and_then(|state| self.conversations.find(source, &state).map(|_| state));
         let Some(state) = held else {
@@ -180,6 +183,12 @@ impl Access {
             Eap::Tls(conversation, _) => conversation.handle(now, message, octets),
         };
         held.value.rounds = held.value.rounds.saturating_add(1);
+        if !matches!(step, Step::Ignore(_)) {
+            let this = (point.request.copy, point.request.packet.authenticator());
+            let (copy, authenticator) = std::mem::replace(&mut held.value.last, this);
+            // Its State came back, so the challenge has arrived.
+            self.duplicates.received(&copy, authenticator);
+        }
         self.follow(now, point, state, step, reply)
     }
 
@@ -210,7 +219,7 @@ impl Access {
                 };
                 self.conclude(now, point, Decision::refuse(because), proof, &course, reply)
             }
-            Step::Success { packet, keys, session_id } => {
+            Step::Success { packet, keys, session } => {
                 let Some(held) = self.conversations.remove(state.conversation) else {
                     return Err(IgnoreReason::EapDiscarded);
                 };
@@ -226,6 +235,8 @@ impl Access {
                 let proof = if decision.outcome() == Outcome::Refuse {
                     Proof { eap: Some(failure_to(&packet)), ..Proof::default() }
                 } else {
+                    let named = point.request.packet.count(attribute::EAP_KEY_NAME) > 0;
+                    let session_id = named.then(|| session.id()).flatten();
                     Proof { eap: Some(packet), keys: Some(keys), session_id }
                 };
                 let course = Course {
@@ -250,7 +261,7 @@ impl Access {
     ) -> Result<Answer, IgnoreReason> {
         let decision = certificate_decision(now, point, &handshake);
         let yes = decision.outcome() != Outcome::Refuse;
-        let source = point.request.source.ip();
+        let source = point.request.copy.source.ip();
         let Some(held) = self.conversations.find(source, &state) else {
             return Err(IgnoreReason::EapDiscarded); // OK because the step came from it
         };
@@ -386,7 +397,7 @@ fn trusted_still(
     }
     let chain: Vec<_> =
         handshake.chain.iter().map(|each| CertificateDer::from(each.as_slice())).collect();
-    snapshot.verify(now, &chain)
+    snapshot.verify(now, &chain).map(drop)
 }
 
 /// The certificate and the address the switch saw, checked together.

@@ -14,6 +14,8 @@ const REMEMBERED_S: u64 = 30;
 /// another's; between them each has its part of what is remembered altogether.
 const PER_CLIENT_ANSWERS: (usize, usize) = (1024, 4096);
 const ANSWERS_MAX: usize = 131_072;
+/// Fewer gaps between the answers to a client are not worth closing.
+const GAPS_MIN: usize = 32;
 
 /// What makes two datagrams the same request, apart from the authenticator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +122,14 @@ impl Duplicates {
         }
     }
 
+    /// Lets go of the octets of an answer that its client shows to have received; a copy of the
+    /// request that is still on its way is absorbed.
+    pub(super) fn received(&mut self, key: &Key, authenticator: [u8; 16]) {
+        if let Some(answer) = self.answer(key).filter(|it| it.authenticator == authenticator) {
+            answer.reply = Some(Reply::Silence);
+        }
+    }
+
     /// Forgets a request that was awaited and will not be answered: its next copy is new.
     pub(super) fn forget(&mut self, key: &Key, authenticator: [u8; 16]) {
         if let Some(answer) = self.answer(key).filter(|it| it.authenticator == authenticator) {
@@ -169,6 +179,18 @@ impl Client {
             self.answers.pop_front();
             self.first += 1;
         }
+        if self.answers.len() >= 2 * self.arrivals.len().max(GAPS_MIN) {
+            self.close_gaps();
+        }
+    }
+
+    /// Moves together what is left between answers whose place others took: a switch that uses
+    /// one port has 256 requests at a time, however many it sends in half a minute.
+    fn close_gaps(&mut self) {
+        self.answers.retain(|answer| answer.reply.is_some());
+        self.first = 0;
+        let places = self.answers.iter().enumerate();
+        self.arrivals = places.map(|(place, answer)| (answer.request, place)).collect();
     }
 }
 
@@ -257,6 +279,35 @@ mod tests {
             assert_eq!(arrivals.len(), PER_CLIENT_ANSWERS.0, "nothing else is left behind");
         }
         assert_eq!(duplicates.find(NOW, &key(7, 100), [7; 16]), None, "the oldest went");
+    }
+
+    #[test]
+    fn one_port_holds_no_more_than_twice_its_identifiers() {
+        let mut duplicates = Duplicates::default();
+        for number in 0..4_000_u16 {
+            let (identifier, authenticator) = ((number % 256) as u8, [(number / 256) as u8; 16]);
+            let reply = Reply::Sent(smallvec![identifier]);
+            duplicates.remember(NOW, key(1, identifier), authenticator, reply);
+            assert!(duplicates.held(CLIENT) <= 512);
+            for earlier in number.saturating_sub(255)..=number {
+                let (identifier, authenticator) = ((earlier % 256) as u8, (earlier / 256) as u8);
+                let found = duplicates.find(NOW, &key(1, identifier), [authenticator; 16]);
+                assert_eq!(found, Some(&Reply::Sent(smallvec![identifier])));
+            }
+        }
+        duplicates.forget(&key(1, 7), [15; 16]);
+        assert_eq!(duplicates.find(NOW, &key(1, 7), [15; 16]), None);
+    }
+
+    #[test]
+    fn what_was_received_is_silence_and_a_newer_request_is_not_touched() {
+        let mut duplicates = Duplicates::default();
+        let sent = Reply::Sent(smallvec![11; 500]);
+        duplicates.remember(NOW, key(1, 1), [1; 16], sent.clone());
+        duplicates.received(&key(1, 1), [2; 16]);
+        assert_eq!(duplicates.find(NOW, &key(1, 1), [1; 16]), Some(&sent));
+        duplicates.received(&key(1, 1), [1; 16]);
+        assert_eq!(duplicates.find(NOW, &key(1, 1), [1; 16]), Some(&Reply::Silence));
     }
 
     #[test]

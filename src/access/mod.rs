@@ -197,7 +197,7 @@ impl Access {
             return Ok(Action::Reply { reason: ReplyReason::Status });
         }
         let packet = &packet;
-        let request = Request { snapshot: &snapshot, switch, client, key, packet, source, local };
+        let request = Request { snapshot: &snapshot, switch, client, key, packet, copy: duplicate };
         let remember = |access: &mut Self, reply| {
             access.duplicates.remember(now.monotonic, duplicate, authenticator, reply);
         };

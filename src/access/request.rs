@@ -1,6 +1,5 @@
 //! One Access-Request on its way to an answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::dialogue::failure_to;
 use super::event::{DecisionRecord, Octets};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
-use super::{Access, answer, attachment, station};
+use super::{Access, answer, attachment, duplicates, station};
 use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
@@ -23,8 +22,8 @@ pub(super) struct Request<'a> {
     pub(super) client: &'a Client,
     pub(super) key: &'a Key,
     pub(super) packet: &'a Packet<'a>,
-    pub(super) source: SocketAddr,
-    pub(super) local: SocketAddr,
+    /// By what a copy of it is known, beside its authenticator.
+    pub(super) copy: duplicates::Key,
 }
 
 /// An answer in the reply buffer.
@@ -40,6 +39,7 @@ pub(super) struct Proof {
     /// The EAP-Success or EAP-Failure.
     pub(super) eap: Option<Vec<u8>>,
     pub(super) keys: Option<Msk>,
+    /// The name of the keys, where the switch asked for it.
     pub(super) session_id: Option<Vec<u8>>,
 }
 
@@ -120,9 +120,7 @@ impl Access {
             if let Some(keys) = &proof.keys {
                 answer::keys(&mut writer, request.key, keys, self.random.octets());
             }
-            if let Some(id) = &proof.session_id
-                && packet.count(attribute::EAP_KEY_NAME) > 0
-            {
+            if let Some(id) = &proof.session_id {
                 writer.attribute(attribute::EAP_KEY_NAME, id);
             }
             if packet.count(attribute::CHARGEABLE_USER_IDENTITY) > 0

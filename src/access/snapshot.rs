@@ -15,7 +15,7 @@ use super::reason::IgnoreReason;
 use crate::eap::tls::{TlsServer, TrustMaterial};
 use crate::eap::trust::{CrlRule, Realm, RealmOf, StaleRule, TrustError};
 use crate::plan::{Admission, Credentials, Environment, Plan, WhenStale};
-use crate::vocabulary::{Because, Marks, Moment, Secret, SwitchIndex};
+use crate::vocabulary::{Because, Certificate, Marks, Moment, Secret, SwitchIndex};
 use crate::wire::radius::Key;
 
 /// TLS sessions kept for each registered device.
@@ -145,11 +145,15 @@ impl Snapshot {
     }
 
     /// What a handshake at `now` would make of this certificate chain, the end entity first,
-    /// possession of its key aside.
+    /// possession of its key aside; what the certificate says.
     ///
     /// # Errors
     /// Why the certificate would be refused.
-    pub fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Because> {
+    pub fn verify(
+        &self,
+        now: Moment,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Certificate, Because> {
         self.tls.verify(now, chain).map_err(super::dialogue::refusal_because)
     }
 

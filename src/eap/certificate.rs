@@ -3,9 +3,11 @@
 
 use ring::digest;
 use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::certificate::{X509Certificate, X509CertificateParser};
+use x509_parser::extensions::{GeneralName, SubjectAlternativeName};
+use x509_parser::nom::Parser as _;
 use x509_parser::objects::{oid_registry, oid2abbrev};
+use x509_parser::oid_registry::OID_X509_EXT_SUBJECT_ALT_NAME;
 use x509_parser::x509::X509Name;
 
 use crate::vocabulary::{Certificate, Timestamp, hex};
@@ -41,32 +43,44 @@ impl Unreadable {
 /// # Errors
 /// [`Unreadable`] says what is wrong with it; names are refused rather than repaired.
 pub fn read(der: &[u8]) -> Result<Certificate, Unreadable> {
-    let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| Unreadable::Encoding)?;
+    // Of the extensions only the names are of use.
+    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+    let (rest, certificate) = parser.parse(der).map_err(|_| Unreadable::Encoding)?;
     if !rest.is_empty() {
         return Err(Unreadable::Encoding);
     }
-    let fingerprint = digest::digest(&digest::SHA256, der);
-    let fingerprint = fingerprint.as_ref().try_into().map_err(|_| Unreadable::Encoding)?;
     let validity = certificate.validity();
     Ok(Certificate {
         identities: identities(&certificate)?,
         subject: distinguished_name(certificate.subject())?,
         issuer: distinguished_name(certificate.issuer())?,
         serial: serial(certificate.raw_serial()),
-        fingerprint,
+        fingerprint: fingerprint(der),
         not_before: Timestamp::from_seconds(validity.not_before.timestamp()),
         not_after: Timestamp::from_seconds(validity.not_after.timestamp()),
     })
+}
+
+/// SHA-256 over the DER encoding.
+pub(super) fn fingerprint(der: &[u8]) -> [u8; 32] {
+    digest::digest(&digest::SHA256, der).as_ref().try_into().unwrap_or([0; 32]) // OK: it has 32 octets
 }
 
 /// 1.3.6.1.4.1.311.20.2.3, Microsoft's user principal name.
 const USER_PRINCIPAL_NAME: [u64; 10] = [1, 3, 6, 1, 4, 1, 311, 20, 2, 3];
 
 fn identities(certificate: &X509Certificate<'_>) -> Result<Vec<String>, Unreadable> {
-    let extension = certificate.subject_alternative_name().map_err(|_| Unreadable::Encoding)?;
-    let Some(extension) = extension else { return Ok(Vec::new()) };
+    let extension = certificate.get_extension_unique(&OID_X509_EXT_SUBJECT_ALT_NAME);
+    let Some(extension) = extension.map_err(|_| Unreadable::Encoding)? else {
+        return Ok(Vec::new());
+    };
+    let names = SubjectAlternativeName::from_der(extension.value);
+    let (rest, names) = names.map_err(|_| Unreadable::Encoding)?;
+    if !rest.is_empty() {
+        return Err(Unreadable::Encoding);
+    }
     let mut identities = Vec::new();
-    for name in &extension.value.general_names {
+    for name in &names.general_names {
         let identity = match name {
             GeneralName::DNSName(name) => name.to_ascii_lowercase(),
             GeneralName::RFC822Name(name) | GeneralName::URI(name) => (*name).to_owned(),

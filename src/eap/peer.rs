@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::{ClientSessionMemoryCache, Resumption};
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
@@ -12,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVer
 use super::framing::{Fragmenter, FramingViolation, Reassembly};
 use super::refusal::Refusal;
 use super::sessions::Clock;
-use super::tls::{Msk, Tls, TlsVersion};
+use super::tls::{Msk, Tls, TlsVersion, peer_provider};
 use crate::vocabulary::Moment;
 use crate::wire::eap::{Code, Method, Packet, TlsFragment, response};
 
@@ -78,11 +77,10 @@ impl PeerConfig {
             PeerVersions::Both => &[&TLS13, &TLS12],
         };
         let clock = Arc::<Clock>::default();
-        let builder =
-            ClientConfig::builder_with_details(Arc::new(default_provider()), clock.clone())
-                .with_protocol_versions(versions)
-                .map_err(unusable)?
-                .with_root_certificates(roots);
+        let builder = ClientConfig::builder_with_details(Arc::new(peer_provider()), clock.clone())
+            .with_protocol_versions(versions)
+            .map_err(unusable)?
+            .with_root_certificates(roots);
         let mut tls = match material.credentials {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).map_err(unusable)?,
             None => builder.with_no_client_auth(),

@@ -1,11 +1,11 @@
 //! The server's side of an EAP-TLS conversation. It pauses when the handshake is complete, so
 //! that no success is signalled before the decision.
 
+use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::certificate;
 use super::framing::{Fragmenter, FramingViolation, Reassembly};
 use super::refusal::{EapIgnore, Refusal};
 use super::tls::{Msk, Tls, TlsServer, TlsVersion};
@@ -44,9 +44,26 @@ pub enum Step {
         packet: Vec<u8>,
         /// What both sides now share.
         keys: Msk,
-        /// The name of those keys, where it can be computed (RFC 9190 §2.3).
-        session_id: Option<Vec<u8>>,
+        /// The session they come from, for its name.
+        session: Session,
     },
+}
+
+/// A session that has ended in success.
+pub struct Session(Box<Tls>);
+
+impl Session {
+    /// The name of its keys, where it can be computed (RFC 9190 §2.3).
+    #[must_use]
+    pub fn id(&self) -> Option<Vec<u8>> {
+        self.0.session_id()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
 }
 
 /// What a completed handshake established.
@@ -240,7 +257,7 @@ impl Conversation {
         let flight = tls.output();
         if flight.is_empty() {
             // A resumed TLS 1.2 handshake: the client spoke last (RFC 5216 §2.1.2).
-            return self.succeed(&tls);
+            return self.succeed(tls);
         }
         let mut fragmenter = Fragmenter::new(flight);
         let step = self.send(&mut fragmenter);
@@ -369,14 +386,15 @@ impl Conversation {
         let resumed = tls.is_resumed();
         let chain = tls.0.peer_certificates().unwrap_or_default();
         // The library verifies nothing on resumption (RFC 9190 §5.7, RES-1).
-        if resumed && let Err(refusal) = self.server.verify(now, chain) {
-            return self.fail(refusal);
-        }
-        let Some(end_entity) = chain.first() else {
-            return self.fail(Refusal::CertificateMissing);
+        let certificate = if resumed {
+            self.server.verify(now, chain)
+        } else {
+            let end_entity = chain.first().ok_or(Refusal::CertificateMissing);
+            end_entity.and_then(|end_entity| self.server.read(end_entity))
         };
-        let Ok(certificate) = certificate::read(end_entity) else {
-            return self.fail(Refusal::CertificateMalformed);
+        let certificate = match certificate {
+            Ok(certificate) => certificate,
+            Err(refusal) => return self.fail(refusal),
         };
         let chain = chain.iter().map(|each| each.to_vec()).collect();
         let evidence = Evidence {
@@ -400,7 +418,7 @@ impl Conversation {
     ) -> Step {
         if fragment.is_acknowledgement() && !reassembly.is_partial() {
             if fragmenter.is_done() {
-                return self.succeed(&tls);
+                return self.succeed(tls);
             }
             let step = self.send(&mut fragmenter);
             self.state = State::Conclusion(tls, fragmenter, reassembly);
@@ -435,12 +453,11 @@ impl Conversation {
         Step::Request(request(self.identifier, Method::Tls, type_data))
     }
 
-    fn succeed(&mut self, tls: &Tls) -> Step {
+    fn succeed(&mut self, tls: Box<Tls>) -> Step {
         self.state = State::End;
         match tls.keys() {
             Ok(keys) => {
-                let session_id = tls.session_id();
-                Step::Success { packet: success(self.identifier), keys, session_id }
+                Step::Success { packet: success(self.identifier), keys, session: Session(tls) }
             }
             Err(refusal) => self.fail(refusal),
         }

@@ -123,6 +123,8 @@ impl StoresServerSessions for SessionStore {
         let table = &mut *guard;
         let number = table.next;
         table.next += 1;
+        // The library leaves room behind what it wrote; that many times over is much.
+        let value = Zeroizing::new(value.to_vec());
         let session = Session { number, since_s: self.clock.seconds(), value };
         table.sessions.insert(key.clone(), session);
         table.order.push_back((number, key));

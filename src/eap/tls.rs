@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::refusal::{PeerAlert, Refusal};
 use super::sessions::{Clock, SessionStore};
 use super::trust::{Realm, RealmOf, TrustError, Verifier, anchors_digest};
-use crate::vocabulary::{Moment, Secret};
+use crate::vocabulary::{Certificate, Moment, Secret};
 
 /// What a server is made of.
 pub struct TrustMaterial {
@@ -110,11 +110,16 @@ impl TlsServer {
         self.clock.set(now);
     }
 
-    /// Verifies a chain again, as every resumption must (RFC 9190 §5.7).
+    /// Verifies a chain again, as every resumption must (RFC 9190 §5.7), and gives what its first
+    /// certificate says.
     ///
     /// # Errors
     /// Why a handshake with this chain would be refused now.
-    pub fn verify(&self, now: Moment, chain: &[CertificateDer<'_>]) -> Result<(), Refusal> {
+    pub fn verify(
+        &self,
+        now: Moment,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Certificate, Refusal> {
         let (end_entity, intermediates) = chain.split_first().ok_or(Refusal::CertificateMissing)?;
         let seconds = u64::try_from(now.wall.seconds()).map_err(|_| Refusal::Internal)?;
         let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
@@ -122,17 +127,28 @@ impl TlsServer {
             .verify(end_entity, intermediates, now)
             .map_err(|error| Refusal::from_tls(&error))
     }
+
+    /// What the certificate of a full handshake says, whose verifier believed it.
+    pub(super) fn read(&self, der: &CertificateDer<'_>) -> Result<Certificate, Refusal> {
+        self.verifier.read(der).map_err(|_| Refusal::CertificateMalformed)
+    }
 }
 
 /// The cryptography of a server: ring's, but for what costs a handshake more than it must.
 #[must_use]
 pub fn provider() -> CryptoProvider {
-    let mut provider = ring::default_provider();
+    let mut provider = peer_provider();
     // SHA-256 before SHA-384: without a key exchange of the same strength the longer hash
     // adds time to every handshake and nothing else; everybody has the suite (RFC 8446 §9.1).
     provider
         .cipher_suites
         .sort_by_key(|suite| suite.suite().as_str().is_some_and(|name| name.ends_with("SHA384")));
+    provider
+}
+
+/// The same of a peer, which offers the suites in the order most devices do.
+pub(super) fn peer_provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
     // Half the time of ring's X25519, by the proven arithmetic of s2n-bignum; on a processor
     // without the instructions for it, ring's.
     if graviola::util::is_cpu_supported() {

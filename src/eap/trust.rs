@@ -1,7 +1,8 @@
 //! Whose certificates are believed: one set of anchors and revocation rules per environment.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::digest;
@@ -22,8 +23,9 @@ use webpki::{
     OwnedCertRevocationList, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
-use super::certificate;
+use super::certificate::{self, Unreadable};
 use super::signatures::{Remembering, Signatures};
+use crate::vocabulary::Certificate;
 
 /// Names the realm responsible for a certificate by its subject alternative names.
 pub type RealmOf = Arc<dyn Fn(&[String]) -> Option<usize> + Send + Sync>;
@@ -102,7 +104,13 @@ pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
     /// The same, for chains and lists.
     remembering: Vec<Remembering>,
+    /// Certificates read for a handshake that is not yet complete.
+    read: Mutex<VecDeque<Certificate>>,
 }
+
+/// Certificates kept for the end of their handshake: more than there are workers. Who comes too
+/// late reads again.
+const READ_MAX: usize = 64;
 
 struct RealmVerifier {
     anchors: RootCertStore,
@@ -137,30 +145,41 @@ impl Verifier {
             }
             verifiers.push(verifier);
         }
-        Ok(Self { realms: verifiers, realm_of, hints, algorithms, remembering })
+        let read = Mutex::default();
+        Ok(Self { realms: verifiers, realm_of, hints, algorithms, remembering, read })
     }
 
-    /// Verifies a chain at a time. The names choose the realm before anything is proven, which
+    /// Verifies a chain at a time, and gives what its first certificate says. The names choose the realm before anything is proven, which
     /// is harmless: they choose only whose rules the chain must satisfy.
     pub(super) fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<(), Error> {
+    ) -> Result<Certificate, Error> {
         let read = certificate::read(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         let realm = (self.realm_of)(&read.identities).and_then(|index| self.realms.get(index));
         let judge = |realm: &RealmVerifier| {
             realm.verify(end_entity, intermediates, now, &self.remembering).map_err(told)
         };
         if let Some(realm) = realm {
-            return judge(realm);
+            return judge(realm).map(|()| read);
         }
         // A name of no realm: what is wrong with the chain is still the better explanation.
         if let Some(first) = self.realms.first() {
             judge(first)?;
         }
         Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    /// What a certificate says that was found right in this handshake.
+    pub(super) fn read(&self, der: &[u8]) -> Result<Certificate, Unreadable> {
+        let fingerprint = certificate::fingerprint(der);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = read.iter().rposition(|each| each.fingerprint == fingerprint);
+        let kept = place.and_then(|place| read.remove(place));
+        drop(read);
+        kept.map_or_else(|| certificate::read(der), Ok)
     }
 }
 
@@ -291,7 +310,13 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity, intermediates, now).map(|()| ClientCertVerified::assertion())
+        let certificate = self.verify(end_entity, intermediates, now)?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.len() >= READ_MAX {
+            read.pop_front();
+        }
+        read.push_back(certificate);
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -90,14 +90,15 @@ fn evidence(
         }
         return Ok(Evidence::Mac(mac));
     };
-    if verify {
+    let certificate = if verify {
         let chain: Vec<CertificateDer<'_>> =
             attachment.chain.iter().map(|each| CertificateDer::from(each.as_slice())).collect();
-        snapshot.verify(now, &chain).map_err(Box::new)?;
-    }
-    let certificate = certificate::read(end_entity).map_err(|fault| {
-        Box::new(Because::new(Reason::CertificateMalformed).fact("fault", fault.id()))
-    })?;
+        snapshot.verify(now, &chain).map_err(Box::new)?
+    } else {
+        certificate::read(end_entity).map_err(|fault| {
+            Box::new(Because::new(Reason::CertificateMalformed).fact("fault", fault.id()))
+        })?
+    };
     // OK because it was verified just above, or at its admission under the same trust.
     Ok(Evidence::Certificate { mac, certificate: Proven::after_verification(certificate) })
 }

@@ -341,6 +341,8 @@ pub fn md5_answer(identifier: u8, secret: &[u8], challenge: &[u8]) -> [u8; MD5_O
 }
 
 const EXPANDED: u8 = 254;
+/// Vendor and kind of an expanded type.
+const EXPANDED_OCTETS: usize = 7;
 const FLAG_LENGTH: u8 = 0x80;
 const FLAG_MORE: u8 = 0x40;
 const FLAG_START: u8 = 0x20;
@@ -362,17 +364,18 @@ fn parse_method(octets: &[u8]) -> Result<(Method, &[u8]), PacketError> {
 }
 
 fn typed(code: Code, identifier: u8, method: Method, type_data: &[u8]) -> Vec<u8> {
-    let mut body = vec![method.octet()];
+    let mut packet = Vec::with_capacity(TYPED_HEADER_OCTETS + EXPANDED_OCTETS + type_data.len());
+    packet.extend_from_slice(&[code.octet(), identifier, 0, 0, method.octet()]);
     if let Method::Expanded { vendor, kind } = method {
-        body.extend_from_slice(vendor.to_be_bytes().get(1..).unwrap_or_default());
-        body.extend_from_slice(&kind.to_be_bytes());
+        packet.extend_from_slice(vendor.to_be_bytes().get(1..).unwrap_or_default());
+        packet.extend_from_slice(&kind.to_be_bytes());
     }
-    body.extend_from_slice(type_data);
-    body.truncate(TYPE_DATA_OCTETS_MAX + 1);
-    let length = u16::try_from(HEADER_OCTETS + body.len()).unwrap_or(u16::MAX); // OK: just cut
-    let mut packet = vec![code.octet(), identifier];
-    packet.extend_from_slice(&length.to_be_bytes());
-    packet.append(&mut body);
+    packet.extend_from_slice(type_data);
+    packet.truncate(usize::from(u16::MAX));
+    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes(); // OK: just cut
+    if let [_, _, high, low, ..] = packet.as_mut_slice() {
+        [*high, *low] = length;
+    }
     packet
 }
 

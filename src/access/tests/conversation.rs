@@ -207,6 +207,28 @@ fn eap_8_copies_do_not_advance_a_conversation() {
     assert_eq!(ended.code, Code::AccessAccept);
 }
 
+/// DUP-1: an answer is sent again until its State comes back; later copies are absorbed.
+#[test]
+fn a_challenge_is_kept_until_it_is_known_to_have_arrived() {
+    let mut desk = Desk::new();
+    let identity = response(1, Method::Identity, b"x");
+    let first = desk.eap_request(PC.switch, PC.mac, &identity, None, |_| {});
+    let challenge = desk.ask(PC.switch, &first);
+    let (packet, mut message) = (Packet::parse(&challenge).unwrap(), Vec::new());
+    packet.joined(attribute::EAP_MESSAGE, &mut message);
+    let state = packet.first(attribute::STATE);
+    let mut nak = |id: u8| {
+        let nak = response(id, Method::Nak, &[25]);
+        let request = desk.eap_request(PC.switch, PC.mac, &nak, state, |_| {});
+        desk.send(PC.switch, &request);
+        desk.send(PC.switch, &first)
+    };
+    let copy = nak(message[1].wrapping_add(9));
+    assert_eq!(copy.reply.as_ref(), Some(&challenge), "what is dropped shows nothing");
+    let copy = nak(message[1]);
+    assert_eq!(copy.action, Action::Ignore { reason: IgnoreReason::Absorbed });
+}
+
 /// EAP-11: the table is bounded for each port and in all; who leaves is counted, and a
 /// conversation nobody ends is recorded as abandoned.
 #[test]

@@ -206,7 +206,7 @@ pub fn run(
                 request = next;
                 continue;
             }
-            Step::Success { packet, keys, session_id } => (packet, Ok(keys), session_id),
+            Step::Success { packet, keys, session } => (packet, Ok(keys), session.id()),
             Step::Failure { packet, refusal } => (packet, Err(refusal), None),
             Step::Ignore(_) | Step::Decide(_) => panic!("{step:?}"),
         };

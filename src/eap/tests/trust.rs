@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{ExtendedKeyUsagePurpose, SanType, date_time_ymd};
+use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier as _;
 
 use super::city::{Authority, OPTIONAL, REQUIRED, at, device, material, now, run, server};
+use crate::eap::certificate::{self, Unreadable};
 use crate::eap::peer::PeerVersions;
 use crate::eap::refusal::{PeerAlert, Refusal};
-use crate::eap::tls::{TlsServer, TrustMaterial};
-use crate::eap::trust::{CrlRule, Realm, StaleRule, TrustError};
+use crate::eap::tls::{TlsServer, TrustMaterial, provider};
+use crate::eap::trust::{CrlRule, Realm, StaleRule, TrustError, Verifier};
 
 const BOTH: [PeerVersions; 2] = [PeerVersions::Tls12, PeerVersions::Tls13];
 
@@ -19,6 +22,24 @@ fn alerted(refusal: Option<Refusal>) -> PeerAlert {
         Some(Refusal::PeerAlert(alert)) => alert,
         other => panic!("{other:?}"),
     }
+}
+
+/// However many handshakes are between their certificate and their end, each gets its own.
+#[test]
+fn what_was_read_is_handed_to_the_handshake_whose_certificate_it_is() {
+    let authority = Authority::new("city");
+    let TrustMaterial { realms, realm_of, .. } =
+        material(&authority, vec![authority.realm(None, OPTIONAL)]);
+    let verifier = Verifier::new(realms, realm_of, &provider()).unwrap();
+    let leaves: Vec<_> = (2..102).map(|serial| authority.issue(serial, |_| {})).collect();
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(now().wall.seconds() as u64));
+    for leaf in &leaves {
+        verifier.verify_client_cert(&leaf.chain[0], &[], time).unwrap();
+    }
+    for leaf in leaves.iter().rev().chain(&leaves) {
+        assert_eq!(verifier.read(&leaf.chain[0]), certificate::read(&leaf.chain[0]));
+    }
+    assert_eq!(verifier.read(b"none"), Err(Unreadable::Encoding));
 }
 
 #[test]

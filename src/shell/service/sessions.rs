@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,9 +25,7 @@ use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Language, Mac, MarkKind, MarkSubject, Text, Timestamp};
 use crate::wire::radius::PACKET_OCTETS_MAX;
 
-/// Messages waiting for the thread.
-const QUEUE_MAX: usize = 65_536;
-/// What workers have told that waits for the thread.
+/// What workers have told that waits for the thread, and questions of a sweep.
 const TOLD_MAX: usize = 65_536;
 /// Datagrams that wait for the thread.
 const ANSWERS_MAX: usize = 1024;
@@ -56,7 +54,7 @@ enum Message {
 /// Where workers hand in what they told a switch. Never waits.
 #[derive(Clone)]
 pub(in crate::shell) struct Feed {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     waiting: Arc<Crowd>,
     metrics: Arc<Metrics>,
     nudge: Nudge,
@@ -77,7 +75,7 @@ impl Feed {
 
     fn hand_in(&self, count: usize, message: Message) {
         let entered = self.waiting.enter(count, TOLD_MAX);
-        if !entered || self.queue.try_send(message).is_err() {
+        if !entered || self.queue.send(message).is_err() {
             if entered {
                 self.waiting.leave(count);
             }
@@ -91,7 +89,10 @@ impl Feed {
     /// answer.
     pub(in crate::shell) fn wired(&self, switch: &str) -> Option<BTreeSet<(String, Mac)>> {
         let (reply, answer) = channel();
-        self.queue.try_send(Message::Wired(switch.to_owned(), reply)).ok()?;
+        if !self.waiting.enter(1, TOLD_MAX) {
+            return None;
+        }
+        self.queue.send(Message::Wired(switch.to_owned(), reply)).ok()?;
         answer.recv_timeout(WIRED_TIMEOUT).ok()
     }
 }
@@ -107,7 +108,9 @@ pub(super) struct Inbox {
 
 /// A feed and its other end.
 pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
-    let (queue, inbox) = sync_channel(QUEUE_MAX);
+    // OK because what is in it is counted, or asked by the service alone, which waits; a bounded
+    // one would take its memory at once.
+    let (queue, inbox) = channel();
     let waiting: Arc<Crowd> = Arc::default();
     let feed = Feed { queue, waiting: Arc::clone(&waiting), metrics: Arc::clone(metrics), nudge };
     (feed, Inbox { messages: inbox, waiting, answers: Arc::default() })
@@ -115,7 +118,7 @@ pub(super) fn open(metrics: &Arc<Metrics>, nudge: Nudge) -> (Feed, Inbox) {
 
 /// The running thread.
 pub(super) struct Sessions {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
     thread: JoinHandle<Vec<Change>>,
     receivers: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -239,7 +242,7 @@ impl Drop for Alarm {
     }
 }
 
-fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, waiting: &Crowd, stop: &AtomicBool) {
+fn receive(socket: &UdpSocket, queue: &Sender<Message>, waiting: &Crowd, stop: &AtomicBool) {
     let mut buffer = vec![0; PACKET_OCTETS_MAX];
     while !stop.load(Ordering::Relaxed) {
         // An error is a timeout, or the ICMP message of a switch that does not listen.
@@ -248,7 +251,7 @@ fn receive(socket: &UdpSocket, queue: &SyncSender<Message>, waiting: &Crowd, sto
             // nor keep out what workers tell.
             if waiting.enter(1, ANSWERS_MAX) {
                 let octets = buffer.get(..octets).unwrap_or_default().to_vec();
-                if queue.try_send(Message::Datagram(octets, source)).is_err() {
+                if queue.send(Message::Datagram(octets, source)).is_err() {
                     waiting.leave(1);
                 }
             }
@@ -284,6 +287,7 @@ impl Running {
                     match &message {
                         Message::Told(inputs) => inbox.waiting.leave(inputs.len()),
                         Message::Decided(attached) => inbox.waiting.leave(attached.len()),
+                        Message::Wired(..) => inbox.waiting.leave(1),
                         Message::Datagram(..) => inbox.answers.leave(1),
                         _ => {}
                     }
