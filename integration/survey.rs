@@ -205,7 +205,7 @@ fn a_verdict_on_a_device_without_a_session_is_carried_out_where_a_switch_shows_i
     snmpd.show(&tables(&[(1, PRINTER), (1, intruder)], &[]));
     let located = server.wait_for("its place", |line| line["event"] == "SENSOR-located");
     assert_eq!(located["mac"], intruder, "{located}");
-    assert_eq!(located["place"], "ken-sw02/GigabitEthernet1/0/1", "{located}");
+    assert_eq!(located["place"], "ken-sw02:GigabitEthernet1/0/1", "{located}");
     assert_eq!((&located["action"], &located["environment"]), (&"quarantine".into(), &"B".into()));
     let marks = marks();
     assert_eq!(marks.as_array().unwrap().len(), 1, "{marks}");
