@@ -22,14 +22,20 @@ fn token(city: &City, role: &str) -> String {
     fs::read_to_string(city.path(&format!("secrets/api/tester.{role}.token"))).unwrap()
 }
 
-fn address(city: &City) -> String {
+pub fn address(city: &City) -> String {
     let status = run(&mut city.sekisho(&["status", "--json"]));
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     status["api"].as_str().unwrap().to_owned()
 }
 
 /// Status and body of one request.
-fn ask(base: &str, token: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+pub fn ask(
+    base: &str,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> (u16, Value) {
     let mut command = Command::new("curl");
     command.args(["-sS", "--max-time", "20", "-X", method, "-w", "\n%{http_code}"]);
     command.args(["-H", &format!("Authorization: Bearer {token}"), "-H", "Accept-Language: en"]);
@@ -208,7 +214,7 @@ fn anywhere_but_on_loopback_it_speaks_tls_alone() {
 }
 
 /// A report of one sensor, with verdicts of these numbers on the PC.
-fn report(run: &str, numbers: std::ops::RangeInclusive<u64>) -> Value {
+pub fn report(run: &str, numbers: std::ops::RangeInclusive<u64>) -> Value {
     let one = |sequence: u64| {
         json!({
             "sequence": sequence, "level": "verdict", "kind": "rogue-dhcp", "time": "2026-11-26T00:00:00.000Z",

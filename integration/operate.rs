@@ -156,6 +156,10 @@ fn who_cannot_be_served_is_told_why() {
     assert!(text.contains("config/server.toml"), "{text}");
     let text = refused(&city, &["status", "--lang", "ja"]);
     assert!(text.contains("sekisho serve"), "{text}");
+    for program in ["sensor", "tripwire", "authenticator"] {
+        let text = refused(&city, &[program, "status", "--lang", "en"]);
+        assert!(text.contains(&format!("is sekisho {program} run running?")), "{text}");
+    }
     break_policy(&city);
     fs::create_dir(city.path("state")).unwrap();
     let text = refused(&city, &["serve", "--lang", "ja"]);

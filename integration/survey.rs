@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use sekisho::simulation::{SnmpAgent, Vice};
 use sekisho::wire::snmp::{Auth, Oid, Privacy, Value as Cell};
 
+use crate::api;
 use crate::city::{City, Server, printed, run, secret};
 use crate::operate::{json, page, refused};
 use crate::radclient::{ask, protected};
@@ -163,6 +164,54 @@ fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
     let text = refused(&city, &["switch", "sweep", "hon-sw01", "--lang", "en"]);
     assert!(text.contains("[snmp]"), "{text}");
     refused(&city, &["switch", "status", "no-such-switch"]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_verdict_on_a_device_without_a_session_is_carried_out_where_a_switch_shows_it_later() {
+    let (city, snmpd) = (city(), snmpd());
+    let (sensor, intruder) = ("kenko-mirror", "02-00-5E-00-53-07");
+    city.edit("config/sensors.toml", |text| {
+        let (others, own) = text.split_once("id = \"kenko-mirror\"\nenabled = false").unwrap();
+        format!("{others}id = \"kenko-mirror\"\nenabled = true{own}").replacen(
+            "environment = \"A\"",
+            "environment = \"B\"",
+            1,
+        )
+    });
+    let made = run(&mut city.sekisho(&["secret", "token", sensor, "--role", "sensor"]));
+    assert!(made.status.success(), "{}", printed(&made));
+    let token = fs::read_to_string(city.path("secrets/api/kenko-mirror.sensor.token")).unwrap();
+    snmpd.show(&tables(&[(1, PRINTER)], &[]));
+    let mut server = city.serve();
+    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("Access-Accept"), "{printed}");
+    json(&city, &["switch", "sweep", SWITCH, "--json"]);
+
+    // No table shows it yet, so nothing can be done.
+    let mut report = api::report("a", 1..=1);
+    let seen = &mut report["observations"][0];
+    (seen["subject"], seen["mac"], seen["vlan"]) = (intruder.into(), intruder.into(), 120.into());
+    let base = format!("http://{}", api::address(&city));
+    let told = api::ask(&base, &token, "POST", "/api/v1/observations", Some(&report));
+    assert_eq!((told.0, &told.1["acknowledged"]), (200, &1.into()), "{}", told.1);
+    let verdict = server.wait_for("a verdict", |line| line["event"] == "SENSOR-verdict");
+    assert_eq!((&verdict["action"], &verdict["place"]), (&"no-session".into(), &"-".into()));
+    let marks = || json(&city, &["mark", "list", "--json"]);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(marks(), serde_json::json!([]));
+
+    // It sends, behind the printer's port: what is done is done to the port.
+    snmpd.show(&tables(&[(1, PRINTER), (1, intruder)], &[]));
+    let located = server.wait_for("its place", |line| line["event"] == "SENSOR-located");
+    assert_eq!(located["mac"], intruder, "{located}");
+    assert_eq!(located["place"], "ken-sw02:GigabitEthernet1/0/1", "{located}");
+    assert_eq!((&located["action"], &located["environment"]), (&"quarantine".into(), &"B".into()));
+    let marks = marks();
+    assert_eq!(marks.as_array().unwrap().len(), 1, "{marks}");
+    assert!(marks[0]["subject"].as_str().unwrap().contains("GigabitEthernet1/0/1"), "{marks}");
+    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    assert!(printed.contains("\"900\""), "the port is in quarantine from now on: {printed}");
     assert!(server.stop().success());
 }
 

@@ -11,7 +11,6 @@ use super::{operate, site};
 use crate::authenticator::{Method, State};
 use crate::shell::authenticator::Running;
 use crate::shell::authenticator::file::{self, File};
-use crate::shell::control::Command as Ask;
 use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::Language;
 
@@ -92,7 +91,7 @@ fn serve(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    operate::ask(matches, console, Ask::Status, |console, result| {
+    operate::ask_status_of("sekisho authenticator run", matches, console, |console, result| {
         let heading = HEADINGS.map(|(ja, en)| match console.language {
             Language::Japanese => ja.to_owned(),
             Language::English => en.to_owned(),

@@ -10,8 +10,8 @@ use super::arguments::Words;
 use super::enforce::print_sessions;
 use super::site;
 use super::{Console, DONE, WRONG, WRONG_USE};
-use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Request};
-use crate::shell::files;
+use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Reply, Request};
+use crate::shell::{Failure, files};
 use crate::vocabulary::{Language, Text};
 
 pub(super) fn define_reload(language: Language) -> Command {
@@ -256,7 +256,29 @@ pub(super) fn ask(
     print: impl FnOnce(&mut Console, &Value),
 ) -> u8 {
     let request = Request { language: console.language.id().to_owned(), command };
-    let reply = match control::ask(&site::path(matches, "state"), &request) {
+    let reply = control::ask(&site::path(matches, "state"), &request);
+    answered(matches, console, reply, print)
+}
+
+/// Asks a program beside the service, called as operators start it, how it is.
+pub(super) fn ask_status_of(
+    program: &str,
+    matches: &ArgMatches,
+    console: &mut Console,
+    print: impl FnOnce(&mut Console, &Value),
+) -> u8 {
+    let request = Request { language: console.language.id().to_owned(), command: Ask::Status };
+    let reply = control::ask_of(program, &site::path(matches, "state"), &request);
+    answered(matches, console, reply, print)
+}
+
+fn answered(
+    matches: &ArgMatches,
+    console: &mut Console,
+    reply: Result<Reply, Failure>,
+    print: impl FnOnce(&mut Console, &Value),
+) -> u8 {
+    let reply = match reply {
         Ok(reply) => reply,
         Err(failure) => {
             console.complain(failure.message(console.language));

@@ -7,7 +7,7 @@
 //! phone, an interrupted session beside another stack than the station's own.
 
 use super::capture::CaptureTime;
-use super::fingerprint::{StackClass, phone_row};
+use super::fingerprint::{DhcpClass, StackClass, phone_row};
 use super::kind::VerdictKind;
 use super::sign::{Family, Sign, SignKind};
 use super::station::Station;
@@ -171,10 +171,13 @@ fn kind_of(signs: &[&Sign], station: &Station) -> Option<VerdictKind> {
     Some(if foreign { VerdictKind::Relay } else { VerdictKind::Nat })
 }
 
-/// Whether the stack of a desktop speaks for the station itself, without being forwarded.
+/// Whether the stack of a desktop speaks for the station itself, without being forwarded. A Mac and
+/// an iPhone have the same stack; what they ask for with their address tells them apart.
 fn is_desktop(station: &Station) -> bool {
+    let iphone = station.dhcp.is_some_and(|(class, _)| class == Some(DhcpClass::Iphone));
     station.stacks.iter().any(|stack| {
-        !stack.forwarded && matches!(stack.class, StackClass::Windows | StackClass::Apple)
+        !stack.forwarded
+            && (stack.class == StackClass::Windows || stack.class == StackClass::Apple && !iphone)
     })
 }
 

@@ -1,6 +1,7 @@
 //! What the sensor knows beforehand: where it stands, who is who, which addresses belong.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use ipnetwork::IpNetwork;
@@ -12,12 +13,23 @@ pub use crate::plan::Vantage;
 use crate::vocabulary::Mac;
 
 /// A station, by its MAC where the link shows one, else by its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// By MAC.
     Mac(Mac),
     /// By IP address.
     Ip(IpAddr),
+}
+
+impl Hash for Subject {
+    /// As one number: every frame of a mirror is looked up by it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Mac(mac) => mac.hash(state),
+            Self::Ip(IpAddr::V4(address)) => state.write_u32(address.to_bits()),
+            Self::Ip(IpAddr::V6(address)) => state.write_u128(address.to_bits()),
+        }
+    }
 }
 
 impl fmt::Display for Subject {

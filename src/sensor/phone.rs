@@ -43,9 +43,12 @@ pub enum Maker {
 /// Whose phones look this name up, if it is one that phones look up. Case matters not.
 #[must_use]
 pub fn looked_up(name: &str) -> Option<Maker> {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let name = name.trim_end_matches('.').as_bytes();
     let below = |suffix: &&str| {
-        name.strip_suffix(*suffix).is_some_and(|head| head.is_empty() || head.ends_with(['.', '-']))
+        let start = name.len().checked_sub(suffix.len());
+        start.and_then(|start| name.split_at_checked(start)).is_some_and(|(head, tail)| {
+            tail.eq_ignore_ascii_case(suffix.as_bytes()) && matches!(head, [] | [.., b'.' | b'-'])
+        })
     };
     // Android's clients of messaging and time are numbered: alt3-mtalk, 2.android.pool.
     if ANDROID.iter().any(below) {

@@ -58,7 +58,7 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
         let mut kept = None;
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
             kept = self.old.remove(&key);
-            self.turn();
+            self.renew();
         }
         match self.young.entry(key) {
             Entry::Occupied(found) => found.into_mut(),
@@ -73,7 +73,7 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
     pub fn insert(&mut self, key: K, value: V) {
         self.old.remove(&key);
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
-            self.turn();
+            self.renew();
         }
         self.young.insert(key, value);
     }
@@ -89,10 +89,18 @@ impl<K: Hash + Eq + Copy, V> Shelf<K, V> {
         self.old.clear();
     }
 
-    /// Drops what was not used since the last turn.
+    /// Drops what was not used since the last turn, and its memory.
     pub fn turn(&mut self) {
-        let dropped = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-        self.evicted = self.evicted.saturating_add(u64::try_from(dropped.len()).unwrap_or(0));
+        self.renew();
+        self.young = Map::default();
+    }
+
+    /// Drops what was not used since the last turn; as much is expected to come, so its memory
+    /// stays.
+    fn renew(&mut self) {
+        self.evicted = self.evicted.saturating_add(u64::try_from(self.old.len()).unwrap_or(0));
+        self.old.clear();
+        std::mem::swap(&mut self.old, &mut self.young);
     }
 
     /// How many entries are kept.

@@ -429,11 +429,20 @@ async fn answer(mut stream: UnixStream, carry: &Carry) -> std::io::Result<()> {
 /// # Errors
 /// No service answers, or its answer cannot be read.
 pub fn ask(state: &Path, request: &Request) -> Result<Reply, Failure> {
+    ask_of("sekisho serve", state, request)
+}
+
+/// Asks the program whose state directory is `state`, called as operators start it.
+///
+/// # Errors
+/// No program answers, or its answer cannot be read.
+pub fn ask_of(program: &str, state: &Path, request: &Request) -> Result<Reply, Failure> {
     let path: PathBuf = state.join(SOCKET_FILE);
     let unavailable = |cause: std::io::Error| {
         Failure::new(FailureKind::ControlUnavailable)
             .fact("path", path.display())
             .fact("cause", cause)
+            .fact("program", program)
     };
     let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(unavailable)?;
     stream.set_read_timeout(Some(REPLY_TIMEOUT)).map_err(unavailable)?;

@@ -122,7 +122,7 @@ registry! {
         AddressUnavailable "socket.address"
             ["{address} を開けません: {cause}", "cannot open {address}: {cause}"]
         ControlUnavailable "control.unavailable"
-            ["制御ソケット `{path}` に接続できません: {cause}。sekisho serve は動いていますか", "cannot reach the control socket `{path}`: {cause}; is sekisho serve running?"]
+            ["制御ソケット `{path}` に接続できません: {cause}。{program} は動いていますか", "cannot reach the control socket `{path}`: {cause}; is {program} running?"]
         ControlMalformed "control.malformed"
             ["制御要求を読み取れません: {cause}", "the control request cannot be read: {cause}"]
         ControlReply "control.reply"

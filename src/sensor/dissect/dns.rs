@@ -58,7 +58,7 @@ impl Dns {
 }
 
 fn name(packet: &DnsPacket<&[u8]>, octets: &[u8]) -> Option<String> {
-    let mut text = String::new();
+    let mut text = String::with_capacity(octets.len());
     for label in packet.parse_name(octets) {
         let label = label.ok()?;
         if text.len() + label.len() >= NAME_OCTETS_MAX {
@@ -67,7 +67,11 @@ fn name(packet: &DnsPacket<&[u8]>, octets: &[u8]) -> Option<String> {
         if !text.is_empty() {
             text.push('.');
         }
-        text.extend(label.iter().map(|octet| char::from(*octet).to_ascii_lowercase()));
+        match str::from_utf8(label) {
+            Ok(label) if label.is_ascii() => text.push_str(label),
+            _ => text.extend(label.iter().map(|octet| char::from(*octet))),
+        }
     }
+    text.make_ascii_lowercase();
     Some(text)
 }

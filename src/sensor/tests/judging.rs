@@ -91,6 +91,26 @@ fn the_environment_weighs() {
 }
 
 #[test]
+fn apples_stack_is_a_macs_unless_an_iphone_asked_for_the_address() {
+    let mut plain = edge();
+    plain.setting = Setting { internet: true, ..Setting::PLAIN };
+    let apple =
+        (65_535, &[2, 4, 5, 0xb4, 1, 3, 3, 6, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 4, 2, 0, 0][..]);
+    let iphone: &[u8] = &[1, 121, 3, 6, 15, 108, 114, 119, 252];
+    let mac: &[u8] = &[1, 121, 3, 6, 15, 108, 114, 119, 252, 95, 44, 46];
+    for (list, expected) in [(iphone, vec![VerdictKind::Phone]), (mac, vec![])] {
+        let frames = [
+            dhcp(PC, false, [0; 4], &[(53, &[3]), (55, list)]),
+            syn((PC, GATEWAY, "10.1.1.5", "10.1.9.9", 64), (1, 443), apple),
+            name(),
+        ];
+        let seen = run(plain.clone(), &frames);
+        assert!(seen.has(SignKind::PhoneName));
+        assert_eq!(seen.kinds(), expected, "{list:?}");
+    }
+}
+
+#[test]
 fn one_cause_is_one_alarm_however_often_it_comes() {
     let mut frames = Vec::new();
     for hour in 0..5 {

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use super::gateway::{Carrier, is_virtual_router};
-use super::{Context, Draft, Sensor, Subject};
+use super::{Context, Draft, Sensor, Subject, is_told};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{Ip, Transport};
 use crate::sensor::fingerprint::{DhcpClass, initial_ttl};
@@ -99,16 +99,16 @@ impl Sensor {
             Some(mac) => Subject::Mac(mac),
             None => Subject::Ip(ip.source),
         };
-        let plain = hop == 0 || !carried;
-        if plain || matches!(subject, Subject::Ip(_)) {
-            self.owns(at, subject, ip.source);
-        }
-        let Subject::Mac(mac) = subject else { return };
-        if !carried || is_relayed_service(ip) || is_link_local(ip.source) {
+        let own = hop == 0 || !carried || matches!(subject, Subject::Ip(_));
+        let counts = carried && !is_relayed_service(ip) && !is_link_local(ip.source);
+        let (Subject::Mac(mac), true) = (subject, counts) else {
+            if own {
+                self.owns(at, subject, ip.source);
+            }
             return;
-        }
+        };
         self.learn(at, mac, hop);
-        self.families(at, subject, ip, hop);
+        self.families(at, subject, ip, (hop, own));
         let Some(baseline) = self.baseline(at.vlan) else { return };
         let Some(hop) = hop.checked_sub(baseline).filter(|hop| (1..=HOPS_MAX).contains(hop)) else {
             return;
@@ -117,11 +117,14 @@ impl Sensor {
         if self.knowledge.roles(Some(mac), Some(ip.source)).has(Role::Server) {
             return;
         }
-        if !self.is_told(at, subject, SignKind::HopDistance, ip.source) {
+        let station = self.station(at, subject);
+        let told = is_told(station, SignKind::HopDistance, ip.source, at.time);
+        let own = station.addresses.contains(&ip.source);
+        if !told {
             let draft = Draft::new(SignKind::HopDistance).at(ip.source);
             self.raise(at, subject, draft.fact("ttl", ip.ttl).fact("hop", hop));
         }
-        if !self.station(at, subject).addresses.contains(&ip.source) {
+        if !own {
             self.misplaced(at, subject, ip.source);
         }
     }
@@ -200,14 +203,23 @@ impl Sensor {
         }
     }
 
-    /// Two initial TTLs behind one station; before the baseline is known, behind one address.
-    fn families(&mut self, at: &Context, subject: Subject, ip: &Ip<'_>, hop: u8) {
+    /// Two initial TTLs behind one station; before the baseline is known, behind one address. An
+    /// address that is the station's `own` is looked at on the way.
+    fn families(&mut self, at: &Context, subject: Subject, ip: &Ip<'_>, (hop, own): (u8, bool)) {
         let initial = initial_ttl(ip.ttl);
-        if !matches!(initial, 64 | 128) || hop > HOPS_MAX {
+        let counts = matches!(initial, 64 | 128) && hop <= HOPS_MAX;
+        if !own && !counts {
             return;
         }
         let whole = self.baseline(at.vlan).is_some();
-        let station = self.station(at, subject);
+        let mut station = self.station(at, subject);
+        if own && !(station.looked_at && station.addresses.contains(&ip.source)) {
+            self.owns(at, subject, ip.source);
+            station = self.station(at, subject);
+        }
+        if !counts {
+            return;
+        }
         if !station.seen.within(at.time, PAUSE_S) {
             station.awake = at.time;
         }
@@ -239,7 +251,7 @@ impl Sensor {
         let poses = initial == 64 && hop == 0 && poses(station);
         if packets(64) >= TTL_FAMILY_PACKETS_MIN
             && packets(128) >= TTL_FAMILY_PACKETS_MIN
-            && !self.is_told(at, subject, SignKind::TtlFamilies, ip.source)
+            && !is_told(station, SignKind::TtlFamilies, ip.source, at.time)
         {
             self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
         }

@@ -372,14 +372,6 @@ impl Sensor {
         }
     }
 
-    /// Whether a sign about an address was told lately, so that telling it again is nothing new.
-    fn is_told(&mut self, at: &Context, subject: Subject, kind: SignKind, address: IpAddr) -> bool {
-        self.station(at, subject).signs.iter().any(|sign| {
-            (sign.kind, sign.address, sign.port) == (kind, Some(address), None)
-                && sign.time.within(at.time, WINDOW_S)
-        })
-    }
-
     /// Adds a sign to a station and judges it anew.
     fn raise(&mut self, at: &Context, subject: Subject, draft: Draft) {
         let phone = draft.kind.kinds() == [VerdictKind::Phone];
@@ -467,7 +459,9 @@ impl Sensor {
     /// Looks whether what is known of a station now explains what it was watched for.
     fn reconsider(&mut self, at: &Context, subject: Subject) {
         let station = self.station(at, subject);
-        if !station.signs.is_empty() && judge(station, at.time) == Judgement::LocalNat {
+        let hop = || station.signs.iter().any(|sign| sign.kind == SignKind::HopDistance);
+        let news = !station.notices.contains(&NoticeKind::LocalNat) && hop();
+        if news && judge(station, at.time) == Judgement::LocalNat {
             self.notice_once(at, subject, NoticeKind::LocalNat);
         }
     }
@@ -525,6 +519,15 @@ fn about(
         addresses.insert(0, address);
     }
     About { subject, mac, addresses, service, vlan, since: station.since }
+}
+
+/// Whether a sign about an address was told lately, so that telling it again is nothing new.
+fn is_told(station: &Station, kind: SignKind, address: IpAddr, now: CaptureTime) -> bool {
+    station.signs.iter().any(|sign| {
+        sign.kind == kind
+            && (sign.address, sign.port) == (Some(address), None)
+            && sign.time.within(now, WINDOW_S)
+    })
 }
 
 /// The service a verdict is about, for kinds that are about one.

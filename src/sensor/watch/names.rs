@@ -81,8 +81,11 @@ impl Sensor {
     /// Windows checks its connection when an interface comes up: two names at once, and when none
     /// on this wire came up it may have been another.
     fn checks(&mut self, at: &Context, subject: Subject, address: IpAddr, name: &str) {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        if !CHECKS.contains(&name.as_str()) || !matches!(subject, Subject::Mac(_)) {
+        let name = name.trim_end_matches('.');
+        let Some(name) = CHECKS.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+            return;
+        };
+        if !matches!(subject, Subject::Mac(_)) {
             return;
         }
         let number = digest(&[name.as_bytes()]);

@@ -127,16 +127,8 @@ impl Sensor {
 
     /// The first SYN of a connection; a repeated one says less, since Windows leaves options out.
     fn opened(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
-        let key = FlowKey::of_client(ip, tcp);
-        if let Some(flow) = self.flows.get_mut(&key)
-            && flow.sequence == tcp.sequence
-        {
-            let (mac, ttl) = (flow.mac, flow.ttl);
-            self.seen_again(at, ip, mac, ttl);
-            return;
-        }
         let class = stack_class(ip.ttl, syn);
-        let flow = Flow {
+        let new = Flow {
             sequence: tcp.sequence,
             time: at.time,
             mac: at.source,
@@ -147,7 +139,17 @@ impl Sensor {
             greeting: None,
             asked: None,
         };
-        self.flows.insert(key, flow);
+        let mut made = false;
+        let flow = self.flows.get_or(FlowKey::of_client(ip, tcp), || {
+            made = true;
+            new.clone()
+        });
+        if !made && flow.sequence == tcp.sequence {
+            let (mac, ttl) = (flow.mac, flow.ttl);
+            self.seen_again(at, ip, mac, ttl);
+            return;
+        }
+        *flow = new;
         let subject = self.subject(at, at.source, ip.source);
         let phone = phone_row(ip.ttl, syn);
         self.own_stack(at, subject, ip, (class, phone.is_some()));
@@ -317,10 +319,15 @@ impl Sensor {
 
     fn spoken(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         let key = FlowKey::of_client(ip, tcp);
-        let mut spoken = self.flows.get_mut(&key).map(|flow| flow.speak(true, tcp.payload));
-        if spoken.is_none() {
-            let back = FlowKey::of_server(ip, tcp);
-            spoken = self.flows.get_mut(&back).map(|flow| flow.speak(false, tcp.payload));
+        // Clients mostly have the higher port: looked up first is what mostly is there.
+        let forward = tcp.source >= tcp.destination;
+        let mut spoken = None;
+        for forward in [forward, !forward] {
+            let key = if forward { key } else { FlowKey::of_server(ip, tcp) };
+            if let Some(flow) = self.flows.get_mut(&key) {
+                spoken = Some(flow.speak(forward, tcp.payload));
+                break;
+            }
         }
         let (mut class, mut proxied) = (None, None);
         if let Some(spoken) = spoken {

@@ -12,7 +12,8 @@ mod octets;
 mod write;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::sensor::{CaptureTime, Captured, LinkType};
@@ -68,10 +69,11 @@ enum Form {
     Ng(Interfaces),
 }
 
-/// One frame's place in the reader.
+/// One frame's place in what was taken last.
 struct Found {
     time: CaptureTime,
     link: LinkType,
+    octets: Range<usize>,
 }
 
 /// A capture being read.
@@ -79,7 +81,6 @@ pub struct Capture {
     name: String,
     source: Source<Box<dyn Read>>,
     form: Form,
-    frame: Vec<u8>,
     number: u64,
 }
 
@@ -102,7 +103,7 @@ impl Capture {
         if file.metadata().map_err(unreadable)?.is_dir() {
             return Err(Failure::new(FailureKind::NotAFile).fact("path", &name));
         }
-        Self::new(&name, Box::new(BufReader::with_capacity(1 << 16, file)))
+        Self::new(&name, Box::new(file))
     }
 
     /// Reads from anything; `name` is what failures call it.
@@ -112,9 +113,7 @@ impl Capture {
     pub fn new(name: &str, read: Box<dyn Read>) -> Result<Self, Failure> {
         let mut source = Source::new(read);
         match begin(&mut source) {
-            Ok(form) => {
-                Ok(Self { name: name.to_owned(), source, form, frame: Vec::new(), number: 0 })
-            }
+            Ok(form) => Ok(Self { name: name.to_owned(), source, form, number: 0 }),
             Err(fault) => Err(failure(name, fault, 0, source.offset())),
         }
     }
@@ -127,15 +126,16 @@ impl Capture {
     pub fn next(&mut self) -> Result<Option<Captured<'_>>, Failure> {
         let found = match &mut self.form {
             Form::Classic { order, nanoseconds, link } => {
-                classic(&mut self.source, &mut self.frame, *order, *nanoseconds, *link)
+                classic(&mut self.source, *order, *nanoseconds, *link)
             }
-            Form::Ng(interfaces) => interfaces.next(&mut self.source, &mut self.frame),
+            Form::Ng(interfaces) => interfaces.next(&mut self.source),
         };
         match found {
             Ok(None) => Ok(None),
-            Ok(Some(Found { time, link })) => {
+            Ok(Some(Found { time, link, octets })) => {
                 self.number += 1;
-                Ok(Some(Captured { number: self.number, time, link, octets: &self.frame }))
+                let octets = self.source.taken().get(octets).unwrap_or_default();
+                Ok(Some(Captured { number: self.number, time, link, octets }))
             }
             Err(fault) => Err(failure(&self.name, fault, self.number, self.source.offset())),
         }
@@ -158,10 +158,7 @@ fn failure(name: &str, fault: Fault, frames: u64, offset: u64) -> Failure {
 
 /// Reads the magic number and what follows it.
 fn begin(source: &mut Source<Box<dyn Read>>) -> Result<Form, Fault> {
-    let mut magic = [0; 4];
-    if !source.fill_or_end(&mut magic)? {
-        return Err(Fault::Foreign);
-    }
+    let magic = source.take_or_end(4)?.ok_or(Fault::Foreign)?;
     let (order, nanoseconds) = match magic {
         [0xd4, 0xc3, 0xb2, 0xa1] => (Order::Little, false),
         [0xa1, 0xb2, 0xc3, 0xd4] => (Order::Big, false),
@@ -172,9 +169,7 @@ fn begin(source: &mut Source<Box<dyn Read>>) -> Result<Form, Fault> {
     };
     // Version, zone, accuracy and the longest frame; then the link type, whose upper half is
     // about check sequences.
-    let mut header = [0; 20];
-    source.fill(&mut header)?;
-    let number = order.u32_at(&header, 16) & 0xffff;
+    let number = order.u32_at(source.take(20)?, 16) & 0xffff;
     let link = LinkType::from_number(number).ok_or(Fault::Link(number))?;
     Ok(Form::Classic { order, nanoseconds, link })
 }
@@ -182,23 +177,20 @@ fn begin(source: &mut Source<Box<dyn Read>>) -> Result<Form, Fault> {
 /// Seconds, fraction, captured length, length on the wire, octets.
 fn classic(
     source: &mut Source<Box<dyn Read>>,
-    frame: &mut Vec<u8>,
     order: Order,
     nanoseconds: bool,
     link: LinkType,
 ) -> Result<Option<Found>, Fault> {
-    let mut header = [0; 16];
-    if !source.fill_or_end(&mut header)? {
-        return Ok(None);
-    }
-    let (seconds, fraction) = (order.u32_at(&header, 0), order.u32_at(&header, 4));
+    let Some(header) = source.take_or_end(16)? else { return Ok(None) };
+    let (seconds, fraction) = (order.u32_at(header, 0), order.u32_at(header, 4));
     let fraction = if nanoseconds { fraction } else { fraction.saturating_mul(1_000) };
-    let length = usize::try_from(order.u32_at(&header, 8)).unwrap_or(usize::MAX);
+    let length = usize::try_from(order.u32_at(header, 8)).unwrap_or(usize::MAX);
     if length > FRAME_OCTETS_MAX {
         return Err(Fault::Damaged("frame too long"));
     }
-    source.fill_vec(frame, length)?;
-    Ok(Some(Found { time: CaptureTime::new(i64::from(seconds), fraction), link }))
+    source.take(length)?;
+    let time = CaptureTime::new(i64::from(seconds), fraction);
+    Ok(Some(Found { time, link, octets: 0..length }))
 }
 
 #[cfg(test)]

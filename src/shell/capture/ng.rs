@@ -29,19 +29,22 @@ struct Interface {
     offset_s: i64,
 }
 
+/// Four octets whose order is not known yet.
+fn four(octets: &[u8]) -> [u8; 4] {
+    octets.first_chunk().copied().unwrap_or_default()
+}
+
 /// A section being read.
 pub(super) struct Interfaces {
     order: Order,
     interfaces: Vec<Interface>,
-    block: Vec<u8>,
 }
 
 impl Interfaces {
     /// Reads the first section's header, whose type was read already.
     pub(super) fn begin(source: &mut Source<Box<dyn Read>>) -> Result<Self, Fault> {
-        let mut section = Self { order: Order::Little, interfaces: Vec::new(), block: Vec::new() };
-        let mut length = [0; 4];
-        source.fill(&mut length)?;
+        let mut section = Self { order: Order::Little, interfaces: Vec::new() };
+        let length = four(source.take(4)?);
         section.section(source, length)?;
         Ok(section)
     }
@@ -52,9 +55,7 @@ impl Interfaces {
         source: &mut Source<Box<dyn Read>>,
         length: [u8; 4],
     ) -> Result<(), Fault> {
-        let mut magic = [0; 4];
-        source.fill(&mut magic)?;
-        self.order = match magic {
+        self.order = match source.take(4)? {
             [0x4d, 0x3c, 0x2b, 0x1a] => Order::Little,
             [0x1a, 0x2b, 0x3c, 0x4d] => Order::Big,
             _ => return Err(Fault::Damaged("byte-order magic")),
@@ -63,58 +64,53 @@ impl Interfaces {
         let total = usize::try_from(self.order.u32_at(&length, 0)).unwrap_or(usize::MAX);
         let rest = total.checked_sub(12).filter(|rest| *rest <= BLOCK_OCTETS_MAX);
         let rest = rest.ok_or(Fault::Damaged("block length"))?;
-        source.fill_vec(&mut self.block, rest)
+        source.take(rest).map(drop)
     }
 
     /// The next frame; `None` at the end.
     pub(super) fn next(
         &mut self,
         source: &mut Source<Box<dyn Read>>,
-        frame: &mut Vec<u8>,
     ) -> Result<Option<Found>, Fault> {
         loop {
-            let mut head = [0; 8];
-            if !source.fill_or_end(&mut head)? {
-                return Ok(None);
-            }
-            let [.., a, b, c, d] = head;
-            if self.order.u32_at(&head, 0) == SECTION {
-                self.section(source, [a, b, c, d])?;
+            let Some(head) = source.take_or_end(8)? else { return Ok(None) };
+            let (kind, octets) = (self.order.u32_at(head, 0), self.order.u32_at(head, 4));
+            if kind == SECTION {
+                let length = four(head.get(4..).unwrap_or_default());
+                self.section(source, length)?;
                 continue;
             }
-            let kind = self.order.u32_at(&head, 0);
-            let total = usize::try_from(self.order.u32_at(&head, 4)).unwrap_or(usize::MAX);
+            let total = usize::try_from(octets).unwrap_or(usize::MAX);
             let body = total.checked_sub(12).filter(|body| *body <= BLOCK_OCTETS_MAX);
             let body = body.ok_or(Fault::Damaged("block length"))?;
             // Bodies are padded to four octets, whatever their length says.
-            source.fill_vec(&mut self.block, body.next_multiple_of(4))?;
-            let mut again = [0; 4];
-            source.fill(&mut again)?;
-            if self.order.u32_at(&again, 0) != self.order.u32_at(&head, 4) {
+            let body = body.next_multiple_of(4);
+            let (block, again) = source.take(body + 4)?.split_at_checked(body).unwrap_or_default();
+            if self.order.u32_at(again, 0) != octets {
                 return Err(Fault::Damaged("block length"));
             }
-            if let Some(found) = self.block(kind, frame)? {
+            if let Some(found) = self.block(kind, block)? {
                 return Ok(Some(found));
             }
         }
     }
 
     /// What the block in hand is: a frame, or something to remember or to skip.
-    fn block(&mut self, kind: u32, frame: &mut Vec<u8>) -> Result<Option<Found>, Fault> {
+    fn block(&mut self, kind: u32, block: &[u8]) -> Result<Option<Found>, Fault> {
         let order = self.order;
-        let u32_at = |at| order.u32_at(&self.block, at);
+        let u32_at = |at| order.u32_at(block, at);
         let (interface, time, length, start) = match kind {
             INTERFACE => {
                 if self.interfaces.len() >= INTERFACES_MAX {
                     return Err(Fault::Damaged("too many interfaces"));
                 }
-                let interface = self.interface();
+                let interface = self.interface(block);
                 self.interfaces.push(interface);
                 return Ok(None);
             }
             ENHANCED_PACKET => (u32_at(0), Some((u32_at(4), u32_at(8))), u32_at(12), 20),
             OLD_PACKET => {
-                let interface = u32::from(order.u16_at(&self.block, 0));
+                let interface = u32::from(order.u16_at(block, 0));
                 (interface, Some((u32_at(4), u32_at(8))), u32_at(12), 20)
             }
             SIMPLE_PACKET => {
@@ -128,28 +124,27 @@ impl Interfaces {
         let interface = interface.ok_or(Fault::Damaged("interface without description"))?;
         let link = LinkType::from_number(interface.link).ok_or(Fault::Link(interface.link))?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let octets = self.block.get(start..).and_then(|rest| rest.get(..length));
-        let octets = octets.filter(|octets| octets.len() <= FRAME_OCTETS_MAX);
-        let octets = octets.ok_or(Fault::Damaged("frame too long"))?;
-        frame.clear();
-        frame.extend_from_slice(octets);
+        let octets = block.get(start..).and_then(|rest| rest.get(..length));
+        if octets.is_none() || length > FRAME_OCTETS_MAX {
+            return Err(Fault::Damaged("frame too long"));
+        }
         let time = time.map_or_else(CaptureTime::default, |(high, low)| {
             interface.time(u64::from(high) << 32 | u64::from(low))
         });
-        Ok(Some(Found { time, link }))
+        Ok(Some(Found { time, link, octets: start..start + length }))
     }
 
     /// An interface description: link type, longest frame, then options of which 9 is the
     /// resolution of the clock and 14 its offset.
-    fn interface(&self) -> Interface {
+    fn interface(&self, block: &[u8]) -> Interface {
         let order = self.order;
         let mut interface = Interface {
-            link: u32::from(order.u16_at(&self.block, 0)),
-            kept: order.u32_at(&self.block, 4),
+            link: u32::from(order.u16_at(block, 0)),
+            kept: order.u32_at(block, 4),
             ticks: 1_000_000,
             offset_s: 0,
         };
-        let mut rest = self.block.get(8..).unwrap_or_default();
+        let mut rest = block.get(8..).unwrap_or_default();
         while rest.len() >= 4 {
             let (code, length) = (order.u16_at(rest, 0), usize::from(order.u16_at(rest, 2)));
             let Some(value) = rest.get(4..).and_then(|rest| rest.get(..length)) else { break };

@@ -1,6 +1,7 @@
 //! Octets from a stream, their place in it, and the byte order of whoever wrote them.
 
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 
 use super::Fault;
 
@@ -43,50 +44,78 @@ impl Order {
     }
 }
 
-/// A stream and how far it was read.
+/// Octets asked of a stream at once.
+const READ_OCTETS: usize = 1 << 16;
+
+/// A stream and how far it was read; what was taken last is lent, not copied.
 pub(super) struct Source<R> {
     read: R,
     offset: u64,
+    buffer: Vec<u8>,
+    /// Where what was taken last lies in the buffer.
+    taken: Range<usize>,
+    /// Where what was read ahead ends.
+    end: usize,
 }
 
 impl<R: Read> Source<R> {
-    pub(super) const fn new(read: R) -> Self {
-        Self { read, offset: 0 }
+    pub(super) fn new(read: R) -> Self {
+        Self { read, offset: 0, buffer: vec![0; READ_OCTETS], taken: 0..0, end: 0 }
     }
 
     pub(super) const fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Fills `octets`, or gives `false` when the stream ended just before them.
-    pub(super) fn fill_or_end(&mut self, octets: &mut [u8]) -> Result<bool, Fault> {
-        let mut rest = &mut *octets;
-        let mut any = false;
-        while !rest.is_empty() {
-            match self.read.read(rest) {
-                Ok(0) if any => return Err(Fault::Cut),
+    /// What was taken last.
+    pub(super) fn taken(&self) -> &[u8] {
+        self.buffer.get(self.taken.clone()).unwrap_or_default()
+    }
+
+    /// Takes the next `length` octets, which the caller has bounded; `None` when the stream ended
+    /// just before them.
+    pub(super) fn take_or_end(&mut self, length: usize) -> Result<Option<&[u8]>, Fault> {
+        let start = self.taken.end;
+        self.taken = start..start;
+        if self.end - start < length {
+            let ahead = self.fetch(length);
+            if !matches!(ahead, Ok(true)) {
+                self.advance(self.end - self.taken.start);
+                return ahead.map(|_| None);
+            }
+        }
+        self.advance(length);
+        Ok(Some(self.taken()))
+    }
+
+    /// Takes the next `length` octets, which the caller has bounded.
+    pub(super) fn take(&mut self, length: usize) -> Result<&[u8], Fault> {
+        self.take_or_end(length)?.ok_or(Fault::Cut)
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.taken.end = self.taken.start + length;
+        self.offset += u64::try_from(length).unwrap_or(0);
+    }
+
+    /// Reads until `length` octets lie ahead; `false` when the stream ended before the first.
+    fn fetch(&mut self, length: usize) -> Result<bool, Fault> {
+        let start = self.taken.start;
+        self.buffer.copy_within(start..self.end, 0);
+        self.end -= start;
+        self.taken = 0..0;
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        while self.end < length {
+            match self.read.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
+                Ok(0) if self.end > 0 => return Err(Fault::Cut),
                 Ok(0) => return Ok(false),
-                Ok(count) => {
-                    any = true;
-                    self.offset += u64::try_from(count).unwrap_or(0);
-                    rest = rest.get_mut(count..).unwrap_or_default();
-                }
+                Ok(count) => self.end += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Fault::Unreadable(error.to_string())),
             }
         }
         Ok(true)
-    }
-
-    /// Fills `octets`.
-    pub(super) fn fill(&mut self, octets: &mut [u8]) -> Result<(), Fault> {
-        let whole = octets.is_empty() || self.fill_or_end(octets)?;
-        if whole { Ok(()) } else { Err(Fault::Cut) }
-    }
-
-    /// Replaces the content of `octets` by the next `length`; the caller has bounded it.
-    pub(super) fn fill_vec(&mut self, octets: &mut Vec<u8>, length: usize) -> Result<(), Fault> {
-        octets.resize(length, 0);
-        self.fill(octets)
     }
 }
