@@ -149,8 +149,9 @@ impl Verifier {
         Ok(Self { realms: verifiers, realm_of, hints, algorithms, remembering, read })
     }
 
-    /// Verifies a chain at a time, and gives what its first certificate says. The names choose the realm before anything is proven, which
-    /// is harmless: they choose only whose rules the chain must satisfy.
+    /// Verifies a chain at a time, and gives what its first certificate says. The names choose the
+    /// realm before anything is proven, which is harmless: they choose only whose rules the chain
+    /// must satisfy.
     pub(super) fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
