@@ -109,10 +109,10 @@ impl Batch {
 
     /// All of it as lines, one JSON object each.
     pub(super) fn text(&self) -> &str {
-        &self.written().lines
+        &self.rendered().lines
     }
 
-    fn written(&self) -> &Text {
+    fn rendered(&self) -> &Text {
         self.text.get_or_init(|| {
             let mut lines = String::with_capacity(self.len() * LINE_OCTETS);
             let ends = self.iter().map(|told| {
@@ -152,7 +152,7 @@ impl Batch {
 impl<'a> Told<'a> {
     /// The line as one JSON object.
     pub(super) fn text(self) -> &'a str {
-        let Text { lines, ends } = self.batch.written();
+        let Text { lines, ends } = self.batch.rendered();
         let before = self.number.checked_sub(1).and_then(|number| ends.get(number));
         let end = ends.get(self.number).map_or(0, |end| end.saturating_sub(1));
         lines.get(before.copied().unwrap_or(0)..end).unwrap_or_default()
