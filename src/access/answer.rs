@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use smol_str::{SmolStr, ToSmolStr as _, format_smolstr};
+
 use crate::eap::tls::Msk;
 use crate::plan::{
     FilterMeans, Plan, Profile, ReplyOmit, TerminationAction, VlanMeans, VlanTag, VlanText,
@@ -77,11 +79,11 @@ fn vlan(writer: &mut Writer<'_>, plan: &Plan, profile: &Profile, vlan: VlanId) {
         VlanTag::Two => Some(2),
     };
     let text = match profile.reply.vlan_text {
-        VlanText::Decimal => vlan.to_string(),
+        VlanText::Decimal => vlan.to_smolstr(),
         VlanText::Name => {
-            plan.vlan(vlan).map_or_else(|| vlan.to_string(), |found| found.name.clone())
+            plan.vlan(vlan).map_or_else(|| vlan.to_smolstr(), |found| SmolStr::new(&found.name))
         }
-        VlanText::Prefixed => format!("VLAN{vlan}"),
+        VlanText::Prefixed => format_smolstr!("VLAN{vlan}"),
     };
     let untagged = UNTAGGED | u32::from(vlan.get());
     match profile.reply.vlan {

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::attachment::Attached;
 use crate::plan::{Device, Plan};
 use crate::vocabulary::{
-    Because, Certificate, EnvironmentIndex, Language, Mac, Outcome, Place, Timestamp, VlanId,
-    escape_to, members, words,
+    Because, Certificate, EnvironmentIndex, Language, Mac, Outcome, Place, Proven, Timestamp,
+    VlanId, escape_to, members, words,
 };
 
 /// What an attribute held, as received; a text of usual length is kept in place.
@@ -63,7 +63,7 @@ pub struct DecisionRecord {
     /// How the device authenticated: `mab`, `eap-tls`, or `none` before that was clear.
     pub method: &'static str,
     /// The certificate, where one was proven.
-    pub certificate: Option<Box<Certificate>>,
+    pub certificate: Option<Proven<Certificate>>,
     /// What was decided.
     pub outcome: Outcome,
     /// Why, and by which device, rule and grant of the plan.
@@ -125,13 +125,13 @@ impl DecisionRecord {
     /// The certificate's names.
     #[must_use]
     pub fn identity(&self) -> Option<String> {
-        self.certificate.as_ref().map(|found| found.identities.join(","))
+        self.certificate.as_ref().map(|found| found.get().identities.join(","))
     }
 
     /// Appends its fields to a JSON object that was begun; the keys are stable.
     pub fn push_fields(&self, language: Language, text: &mut String) {
         let (plan, because, device) = (&self.plan, &self.because, self.device());
-        let certificate = self.certificate.as_deref();
+        let certificate = self.certificate.as_ref().map(Proven::get);
         let rule = because.rule.and_then(|index| plan.rule(index));
         let grant = because.grant.and_then(|index| plan.grant(index));
         members!(text, {

@@ -193,7 +193,7 @@ impl Site<'_> {
             user: self.raw(attribute::USER_NAME),
             calling: self.raw(self.profile.request.calling.attribute),
             method: course.method,
-            certificate: course.handshake.map(|found| Box::new(found.certificate.get().clone())),
+            certificate: course.handshake.map(|found| found.certificate.clone()),
             outcome: decision.outcome(),
             entered: decision.entry().map(|entry| (entry.environment, entry.vlan)),
             because: decision.because,
@@ -224,7 +224,7 @@ fn mac_decision(now: Moment, point: &Site<'_>) -> Decision {
     } else {
         None
     };
-    let password = password.as_ref().map(|password| password.as_slice());
+    let password = password.as_deref();
     match station::mab(packet, point.profile, client.mab_word.as_ref(), password) {
         Ok(mac) => decide(now, point, &Evidence::Mac(mac)),
         Err(because) => Decision::refuse(*because),

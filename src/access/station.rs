@@ -49,9 +49,7 @@ pub(super) fn place(
     } else {
         let port = packet.integer(attribute::NAS_PORT);
         let port_id = text(packet, attribute::NAS_PORT_ID);
-        let known =
-            profile.port_name(port, port_id).ok().and_then(|name| plan.port_by_name(switch, &name));
-        match known {
+        match plan.port_called(switch, port, port_id) {
             Some(port) => Point::Port(port),
             None => Point::Unknown(raw_port(packet)),
         }

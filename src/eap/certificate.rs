@@ -1,6 +1,8 @@
 //! Reads what the product needs from a certificate (RFC 5280), never deciding whether to
 //! believe it: that is the verifier's part.
 
+use std::borrow::Cow;
+
 use ring::digest;
 use x509_parser::asn1_rs::{Any, FromDer as _, Tag};
 use x509_parser::certificate::{X509Certificate, X509CertificateParser};
@@ -90,7 +92,7 @@ fn identities(certificate: &X509Certificate<'_>) -> Result<Vec<String>, Unreadab
                 }
                 let (_, outer) = Any::from_der(value).map_err(|_| Unreadable::Name)?;
                 let (_, inner) = Any::from_der(outer.data).map_err(|_| Unreadable::Name)?;
-                text(&inner)?
+                text(&inner)?.into_owned()
             }
             GeneralName::Invalid(..) => return Err(Unreadable::Name),
             GeneralName::X400Address(_)
@@ -112,7 +114,7 @@ fn identities(certificate: &X509Certificate<'_>) -> Result<Vec<String>, Unreadab
 
 /// The name in the order of its encoding, `C=JP, O=…, CN=…`, separators inside values escaped.
 fn distinguished_name(name: &X509Name<'_>) -> Result<String, Unreadable> {
-    let mut written = String::new();
+    let mut written = String::with_capacity(name.as_raw().len());
     for attribute in name.iter_attributes() {
         if !written.is_empty() {
             written.push_str(", ");
@@ -134,11 +136,11 @@ fn distinguished_name(name: &X509Name<'_>) -> Result<String, Unreadable> {
 }
 
 /// The text of any of the string types that names occur in (RFC 5280 §4.1.2.4).
-fn text(value: &Any<'_>) -> Result<String, Unreadable> {
+fn text<'a>(value: &Any<'a>) -> Result<Cow<'a, str>, Unreadable> {
     let octets = value.data;
-    let text = match value.tag() {
+    let text: Cow<'_, str> = match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::NumericString => {
-            std::str::from_utf8(octets).map_err(|_| Unreadable::Name)?.to_owned()
+            std::str::from_utf8(octets).map_err(|_| Unreadable::Name)?.into()
         }
         // T.61 as everyone wrote it in practice: Latin-1.
         Tag::T61String => octets.iter().copied().map(char::from).collect(),
@@ -148,8 +150,9 @@ fn text(value: &Any<'_>) -> Result<String, Unreadable> {
                 return Err(Unreadable::Name);
             }
             char::decode_utf16(units.iter().copied().map(u16::from_be_bytes))
-                .collect::<Result<_, _>>()
+                .collect::<Result<String, _>>()
                 .map_err(|_| Unreadable::Name)?
+                .into()
         }
         Tag::UniversalString => {
             let (units, rest) = octets.as_chunks();
@@ -157,7 +160,7 @@ fn text(value: &Any<'_>) -> Result<String, Unreadable> {
                 return Err(Unreadable::Name);
             }
             let units = units.iter().copied().map(u32::from_be_bytes);
-            units.map(char::from_u32).collect::<Option<_>>().ok_or(Unreadable::Name)?
+            units.map(char::from_u32).collect::<Option<String>>().ok_or(Unreadable::Name)?.into()
         }
         _ => return Err(Unreadable::Name),
     };

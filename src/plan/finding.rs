@@ -3,6 +3,7 @@
 mod kinds;
 
 use std::cell::RefCell;
+use std::fmt::Display;
 
 pub use kinds::FindingKind;
 
@@ -59,8 +60,8 @@ impl Finding {
 
     /// Adds a fact.
     #[must_use]
-    pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, Fact::Word(value.to_string())));
+    pub fn fact(mut self, name: &'static str, value: impl Display) -> Self {
+        self.facts.push((name, Fact::word(value)));
         self
     }
 

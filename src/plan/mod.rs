@@ -59,8 +59,8 @@ pub use policy::{
 pub use profile::{
     Accounting, Behaviour, CalledCarries, CalledStation, CallingStation, Coa, CoaAck, CoaBounce,
     CoaKey, Enforce, EnforceMeans, FilterMeans, Forwarding, HostMode, InterfaceNames, MabForm,
-    MabMarker, MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortFault, PortNaming,
-    Profile, ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
+    MabMarker, MabPassword, MessageAuthenticator, NasIdentifier, PortDecode, PortNaming, Profile,
+    ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
     TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
 pub use read::nearest;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnetwork::IpNetwork;
 
+use super::profile::{Called, PortPlace};
 use super::{
     Acl, AclIndex, Alerts, Area, Authority, AuthorityIndex, Calendar, Class, Detections, Device,
     Edition, Environment, Exception, ExceptionObject, Flow, Flows, Gateway, GatewayIndex, Grant,
@@ -124,6 +125,8 @@ pub(super) struct Lookup {
     switches: HashMap<String, SwitchIndex>,
     /// Of each switch, in the order of their names.
     ports: Vec<Vec<PortIndex>>,
+    /// Of each switch, those that requests call by number, in the order of numbers.
+    numbers: Vec<Vec<(PortPlace, PortIndex)>>,
     hosts: HashMap<IpAddr, SwitchIndex>,
     /// Longest first.
     networks: Vec<(IpNetwork, SwitchIndex)>,
@@ -177,6 +180,25 @@ impl Plan {
     pub fn port_by_name(&self, switch: SwitchIndex, name: &str) -> Option<PortIndex> {
         let sorted = self.lookup.ports.get(usize::from(switch.0))?;
         among(sorted, name, |index| self.port(switch, index).map(|port| port.name.as_ref()))
+    }
+
+    /// The port of that switch that a request's NAS-Port and NAS-Port-Id name, in the words of
+    /// the switch's profile.
+    #[must_use]
+    pub fn port_called(
+        &self,
+        switch: SwitchIndex,
+        nas_port: Option<u32>,
+        nas_port_id: Option<&str>,
+    ) -> Option<PortIndex> {
+        match self.profile_of(switch)?.called(nas_port, nas_port_id)? {
+            Called::Name(name) => self.port_by_name(switch, name),
+            Called::Number(number) => {
+                let sorted = self.lookup.numbers.get(usize::from(switch.0))?;
+                let at = sorted.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+                sorted.get(at).map(|(_, port)| *port)
+            }
+        }
     }
 
     /// The profile of that switch.
@@ -508,6 +530,12 @@ impl Plan {
             lookup.switches.insert(switch.id.clone(), index);
             let mut ports: Vec<_> = (0_u16..).zip(&switch.ports).collect();
             ports.sort_by_key(|(_, port)| &port.name);
+            let profile = self.profile(switch.profile);
+            let number =
+                |(at, port): &(u16, &Port)| Some((profile?.number_of(&port.name)?, PortIndex(*at)));
+            let mut numbers: Vec<_> = ports.iter().filter_map(number).collect();
+            numbers.sort_unstable();
+            lookup.numbers.push(numbers);
             lookup.ports.push(ports.into_iter().map(|(at, _)| PortIndex(at)).collect());
             if switch.is_client() {
                 let whole = if switch.address.is_ipv4() { 32 } else { 128 };

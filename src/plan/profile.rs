@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(super) use read::read;
 pub use snmp::{Forwarding, InterfaceNames, Snmp, SnmpAccess};
-pub use spelling::PortFault;
+pub(super) use spelling::{Called, PortPlace};
 
 use super::Origin;
 use crate::vocabulary::{MacSpelling, VlanId};

@@ -1,5 +1,7 @@
 //! The steps of a witness: how two environments come to meet, told hop by hop.
 
+use std::fmt::Display;
+
 use crate::vocabulary::{Fact, Language, registry};
 
 /// One step of a witness.
@@ -20,8 +22,8 @@ impl Step {
 
     /// Adds a fact.
     #[must_use]
-    pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, Fact::Word(value.to_string())));
+    pub fn fact(mut self, name: &'static str, value: impl Display) -> Self {
+        self.facts.push((name, Fact::word(value)));
         self
     }
 

@@ -42,7 +42,7 @@ impl Evidence {
 
     /// The certificate, where there is one.
     #[must_use]
-    pub const fn certificate(&self) -> Option<&Certificate> {
+    pub fn certificate(&self) -> Option<&Certificate> {
         match self {
             Self::Mac(_) => None,
             Self::Certificate { certificate, .. } => Some(certificate.get()),

@@ -1,5 +1,7 @@
 //! What speaks against letting a device in, whatever the policy rules say.
 
+use smallvec::SmallVec;
+
 use super::Evidence;
 use super::decide::{fixed_vlan, vlan_at};
 use crate::plan::{
@@ -116,7 +118,7 @@ fn identify_certificate(
 ) -> Result<Subject, Because> {
     let devices = certificate.identities.iter().filter_map(|name| plan.device_by_identity(name));
     let grants = grants_at(plan, None, &certificate.identities, now).into_iter();
-    let mut subjects: Vec<Subject> =
+    let mut subjects: SmallVec<[Subject; 1]> =
         devices.map(Subject::Device).chain(grants.map(Subject::Grant)).collect();
     subjects.dedup();
     let identity = || certificate.identities.join(", ");
@@ -127,29 +129,26 @@ fn identify_certificate(
             return Err(Because::new(Reason::CertificateAmbiguous).fact("identity", identity()));
         }
     };
-    let (owner, at_home) = match subject {
+    let at_home = match subject {
         Subject::Device(index) => {
-            let device = plan.device(index);
-            let owner = device.map_or_else(String::new, label);
-            (owner, device.is_some_and(|device| device.macs.contains(&mac)))
+            plan.device(index).is_some_and(|device| device.macs.contains(&mac))
         }
-        Subject::Grant(index) => {
-            let grant = plan.grant(index);
-            let owner = grant.map_or_else(String::new, |grant| grant.id.clone());
-            // A grant for a certificate alone holds for whatever adapter its bearer brings,
-            // unless the city's own inventory knows the address as another device's.
-            let fits = grant.is_some_and(|grant| match grant.mac {
-                Some(registered) => registered == mac,
-                None => plan.device_by_mac(mac).is_none(),
-            });
-            (owner, fits)
-        }
+        // A grant for a certificate alone holds for whatever adapter its bearer brings, unless
+        // the city's own inventory knows the address as another device's.
+        Subject::Grant(index) => plan.grant(index).is_some_and(|grant| match grant.mac {
+            Some(registered) => registered == mac,
+            None => plan.device_by_mac(mac).is_none(),
+        }),
     };
     if at_home {
-        Ok(subject)
-    } else {
-        Err(subject.because(Reason::CertificateOtherMac).fact("device", owner).fact("mac", mac))
+        return Ok(subject);
     }
+    let owner = match subject {
+        Subject::Device(index) => plan.device(index).map(label),
+        Subject::Grant(index) => plan.grant(index).map(|grant| grant.id.clone()),
+    };
+    let because = subject.because(Reason::CertificateOtherMac);
+    Err(because.fact("device", owner.unwrap_or_default()).fact("mac", mac))
 }
 
 /// What speaks against this device or grant at this place, with this evidence, now.

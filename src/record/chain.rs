@@ -135,9 +135,9 @@ impl Broken {
     #[must_use]
     pub fn text(&self, language: Language) -> String {
         let facts = [
-            ("sequence", Fact::Word(self.sequence.to_string())),
-            ("last", Fact::Word(self.last.to_string())),
-            ("day", Fact::Word(self.day.clone())),
+            ("sequence", Fact::word(self.sequence)),
+            ("last", Fact::word(self.last)),
+            ("day", Fact::word(&self.day)),
         ];
         self.kind.text().tell(language, &facts)
     }

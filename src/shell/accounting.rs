@@ -98,9 +98,9 @@ impl Accountant {
 fn message(account: &Account, language: Language) -> String {
     let mac = account.mac.map_or_else(|| "?".to_owned(), |mac| mac.to_string());
     let facts = [
-        ("mac", Fact::Word(mac)),
-        ("switch", Fact::Word(account.switch.clone())),
-        ("place", Fact::Word(account.place.clone())),
+        ("mac", Fact::word(mac)),
+        ("switch", Fact::word(&account.switch)),
+        ("place", Fact::word(&account.place)),
     ];
     account.status.text().tell(language, &facts)
 }

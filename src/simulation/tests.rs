@@ -309,7 +309,7 @@ fn mac_authentication_takes_the_form_of_the_profile() {
             let mut end = None;
             match form {
                 MabForm::Pap => {
-                    assert_eq!(*key().decode_user_password(&request).unwrap(), password);
+                    assert_eq!(&*key().decode_user_password(&request).unwrap(), password);
                 }
                 MabForm::Chap => assert!(chap_matches(&request, password)),
                 MabForm::EapMd5 => {

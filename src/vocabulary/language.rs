@@ -1,6 +1,8 @@
 //! The two languages operators read, and texts that exist in both.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
+
+use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::Timestamp;
 
@@ -54,7 +56,12 @@ impl Language {
 /// Octets in lower-case hexadecimal, without separators.
 #[must_use]
 pub fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    let mut text = String::with_capacity(2 * octets.len());
+    for octet in octets {
+        let halves = [octet >> 4, octet & 0xf].into_iter();
+        text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    }
+    text
 }
 
 /// Reads what [`hex`] writes; `None` for anything else.
@@ -173,7 +180,7 @@ pub(crate) use registry;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A word or number.
-    Word(String),
+    Word(SmolStr),
     /// The day in Japan that holds an instant.
     Day(Timestamp),
     /// A word that each language has its own for.
@@ -181,6 +188,12 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// A word or number; one of up to 23 octets takes no memory of its own.
+    #[must_use]
+    pub fn word(value: impl Display) -> Self {
+        Self::Word(value.to_smolstr())
+    }
+
     /// The fact as people write it.
     #[must_use]
     pub fn get(&self, language: Language) -> String {

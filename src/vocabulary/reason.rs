@@ -3,6 +3,8 @@
 //! An id once published keeps its meaning; it is what logs are searched by and what metrics
 //! are labelled with.
 
+use std::fmt::Display;
+
 use smallvec::SmallVec;
 
 use super::{DeviceIndex, Fact, GrantIndex, Language, RuleIndex, Text, Timestamp};
@@ -42,7 +44,7 @@ pub struct Because {
     /// The admission grant that applied, where one did.
     pub grant: Option<GrantIndex>,
     /// What the reason's texts want filled in.
-    pub facts: SmallVec<[(&'static str, Fact); 1]>,
+    pub facts: SmallVec<[(&'static str, Fact); 2]>,
 }
 
 impl Because {
@@ -54,8 +56,8 @@ impl Because {
 
     /// Adds a fact.
     #[must_use]
-    pub fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, Fact::Word(value.to_string())));
+    pub fn fact(mut self, name: &'static str, value: impl Display) -> Self {
+        self.facts.push((name, Fact::word(value)));
         self
     }
 

@@ -1,26 +1,35 @@
 //! How far a statement can be trusted, as types: what a peer claims is not what it has proven.
 
+use std::sync::Arc;
+
 use super::Timestamp;
 
 /// A value someone stated and nothing verified, such as the MAC address in a RADIUS request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claimed<T>(pub T);
 
-/// A value whose truth was verified cryptographically. Only the room that verifies makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proven<T>(T);
+/// A value whose truth was verified cryptographically. Only the room that verifies makes one;
+/// clones share it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proven<T>(Arc<T>);
+
+impl<T> Clone for Proven<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T> Proven<T> {
     /// States that `value` has just been verified. Called by `eap` after a completed handshake,
     /// and by `explain`, which asks what would happen if it were.
     #[must_use]
-    pub const fn after_verification(value: T) -> Self {
-        Self(value)
+    pub fn after_verification(value: T) -> Self {
+        Self(Arc::new(value))
     }
 
     /// The verified value.
     #[must_use]
-    pub const fn get(&self) -> &T {
+    pub fn get(&self) -> &T {
         &self.0
     }
 }

@@ -281,3 +281,30 @@ fn vlan_7_a_pseudonym_is_given_when_asked_for_and_is_not_the_name() {
     let reply = desk.ask(PRINTER.switch, &unasked);
     assert_eq!(text(&reply, attribute::CHARGEABLE_USER_IDENTITY), None);
 }
+
+/// With everything warm; what becomes of a hundred decisions is taken and dropped outside.
+#[test]
+fn an_answer_to_mac_authentication_allocates_nothing() {
+    let mut desk = Desk::new();
+    let source = desk.source(PRINTER.switch);
+    let mut reply = Vec::with_capacity(4096);
+    let mut allocations = 0;
+    for round in 0..20 {
+        allocations = 0;
+        for _ in 0..100 {
+            let request = desk.mab(&PRINTER);
+            desk.pass(Duration::from_millis(100));
+            reply.clear();
+            let (access, now) = (&mut desk.access, desk.now);
+            let mut action = None;
+            let counted = allocation_counter::measure(|| {
+                action = Some(access.handle(now, &request, source, LOCAL.into(), &mut reply));
+            });
+            assert_eq!(action, Some(REPLIED(ReplyReason::Accept)), "round {round}");
+            allocations += counted.count_total;
+        }
+        let decided = desk.access.take_decided();
+        assert_eq!((decided.records.len(), decided.attached.len()), (100, 100));
+    }
+    assert_eq!(allocations, 0);
+}

@@ -9,39 +9,38 @@ const CISCO_BASE: u32 = 50_000;
 const CISCO_SLOT: u32 = 100;
 const CISCO_SLOTS_MAX: u32 = 99;
 
-/// Why a request does not say at which port the device is.
+/// How a request calls the port where the device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PortFault {
-    /// The profile reads NAS-Port (RFC 2865 §5.5), and there is none.
-    NoPort,
-    /// The profile reads NAS-Port-Id (RFC 2869 §5.17), and there is none or an empty one.
-    NoPortId,
-    /// NAS-Port is no port in the profile's numbering.
-    Number(u32),
+pub(in crate::plan) enum Called<'a> {
+    /// By the name it has in `topology/`, in NAS-Port-Id (RFC 2869 §5.17).
+    Name(&'a str),
+    /// By a number, in NAS-Port (RFC 2865 §5.5).
+    Number(PortPlace),
 }
 
 impl Profile {
-    /// The port's name as in `topology/`, from NAS-Port and NAS-Port-Id.
-    ///
-    /// # Errors
-    /// [`PortFault`] when the attribute that the profile reads is absent or out of its form.
-    pub fn port_name(
+    /// How NAS-Port and NAS-Port-Id call the port; `None` when the one that the profile reads is
+    /// absent or out of its form.
+    pub(in crate::plan) fn called<'a>(
         &self,
         nas_port: Option<u32>,
-        nas_port_id: Option<&str>,
-    ) -> Result<String, PortFault> {
+        nas_port_id: Option<&'a str>,
+    ) -> Option<Called<'a>> {
         if self.port.decode == PortDecode::NasPortId {
             let id = nas_port_id.unwrap_or_default();
             let name = id.strip_suffix(self.port.strip.as_str()).unwrap_or(id);
-            return if name.is_empty() { Err(PortFault::NoPortId) } else { Ok(name.to_owned()) };
+            return (!name.is_empty()).then_some(Called::Name(name));
         }
-        let number = nas_port.ok_or(PortFault::NoPort)?;
-        let place = split_number(self.port.decode, number).ok_or(PortFault::Number(number))?;
-        self.port
-            .name
-            .as_deref()
-            .and_then(|pattern| fill(pattern, place))
-            .ok_or(PortFault::Number(number))
+        split_number(self.port.decode, nas_port?).map(Called::Number)
+    }
+
+    /// The number by which requests call the port of that name; `None` where they call it by name,
+    /// or cannot call it.
+    pub(in crate::plan) fn number_of(&self, port_name: &str) -> Option<PortPlace> {
+        if self.port.decode == PortDecode::NasPortId {
+            return None;
+        }
+        unfill(self.port.name.as_deref()?, port_name)
     }
 
     /// What a switch sends for the port of that name, as NAS-Port and NAS-Port-Id; `None` for a
@@ -52,7 +51,7 @@ impl Profile {
             let named = !port_name.is_empty();
             return named.then(|| (None, Some(format!("{port_name}{}", self.port.strip))));
         }
-        let place = unfill(self.port.name.as_deref()?, port_name)?;
+        let place = self.number_of(port_name)?;
         Some((Some(join_number(self.port.decode, place)?), None))
     }
 
@@ -78,8 +77,8 @@ impl Profile {
 }
 
 /// A port's place in its switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PortPlace {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::plan) struct PortPlace {
     slot: u32,
     port: u32,
 }
@@ -172,6 +171,14 @@ mod tests {
     use super::*;
     use crate::plan::tests::profiles;
 
+    /// The name of the port that a request calls so.
+    fn named(profile: &Profile, number: Option<u32>, id: Option<&str>) -> Option<String> {
+        match profile.called(number, id)? {
+            Called::Name(name) => Some(name.to_owned()),
+            Called::Number(place) => fill(profile.port.name.as_deref()?, place),
+        }
+    }
+
     #[test]
     fn a_pattern_must_be_readable_backwards() {
         for (pattern, good) in [
@@ -195,24 +202,24 @@ mod tests {
     #[test]
     fn numbers_of_the_field_name_their_ports() {
         let mut profile = profiles().into_iter().find(|profile| profile.id == "comware").unwrap();
-        let name = |profile: &Profile, number| profile.port_name(Some(number), Some("ignored"));
+        let name = |profile: &Profile, number| named(profile, Some(number), Some("ignored"));
         assert_eq!(name(&profile, 16_781_312).unwrap(), "GigabitEthernet1/0/1");
         assert_eq!(name(&profile, 16_781_312 + 110).unwrap(), "GigabitEthernet1/0/1");
-        assert_eq!(name(&profile, 0x0110_1000), Err(PortFault::Number(0x0110_1000)));
-        assert_eq!(profile.port_name(None, Some("x")), Err(PortFault::NoPort));
+        assert_eq!(name(&profile, 0x0110_1000), None);
+        assert_eq!(named(&profile, None, Some("x")), None);
 
         profile.port.decode = PortDecode::Cisco;
         profile.port.name = Some("FastEthernet0/{port}".to_owned());
         assert_eq!(name(&profile, 50_017).unwrap(), "FastEthernet0/17");
         for stranger in [50_117, 49_999, 60_001, 10_117, u32::MAX] {
-            assert_eq!(name(&profile, stranger), Err(PortFault::Number(stranger)));
+            assert_eq!(name(&profile, stranger), None);
         }
 
         profile.port.decode = PortDecode::NasPortId;
         profile.port.strip = ".0".to_owned();
-        assert_eq!(profile.port_name(None, Some("ge-0/0/1.0")).unwrap(), "ge-0/0/1");
-        assert_eq!(profile.port_name(Some(1), None), Err(PortFault::NoPortId));
-        assert_eq!(profile.port_name(Some(1), Some(".0")), Err(PortFault::NoPortId));
+        assert_eq!(named(&profile, None, Some("ge-0/0/1.0")).unwrap(), "ge-0/0/1");
+        assert_eq!(named(&profile, Some(1), None), None);
+        assert_eq!(named(&profile, Some(1), Some(".0")), None);
     }
 
     /// Slots 1 to 3 with 48 ports each, in every numbering that knows slots.
@@ -227,7 +234,7 @@ mod tests {
                     let name = format!("GigabitEthernet{slot}/0/{port}");
                     let (number, id) = profile.port_attributes(&name).unwrap();
                     assert!(numbers.insert(number), "{name} shares {number:?}");
-                    assert_eq!(profile.port_name(number, id.as_deref()), Ok(name));
+                    assert_eq!(named(&profile, number, id.as_deref()), Some(name));
                 }
             }
             assert_eq!(profile.port_attributes("GigabitEthernet1/0/01"), None);
@@ -264,14 +271,14 @@ mod tests {
                 let pattern = profile.port.name.as_deref().unwrap_or("ge-0/0/{port}");
                 let name = fill(&pattern.replace(SLOT, "1"), PortPlace { slot: 0, port }).unwrap();
                 let (number, id) = profile.port_attributes(&name).unwrap();
-                proptest::prop_assert_eq!(profile.port_name(number, id.as_deref()), Ok(name));
+                proptest::prop_assert_eq!(named(&profile, number, id.as_deref()), Some(name));
             }
         }
 
         #[test]
         fn no_request_and_no_name_panics(number: Option<u32>, id: Option<String>, name: String) {
             for profile in profiles() {
-                let _ = profile.port_name(number, id.as_deref());
+                let _ = profile.called(number, id.as_deref());
                 let _ = profile.port_attributes(&name);
                 let _ = profile.user_mac(&name);
             }

@@ -296,7 +296,7 @@ fn files_that_may_be_absent_are_and_others_are_missed_once() {
     ] {
         sources.config.remove(path);
         let absent = |finding: &Finding| {
-            finding.facts.contains(&("path", Fact::Word(format!("config/{path}"))))
+            finding.facts.contains(&("path", Fact::word(format_args!("config/{path}"))))
         };
         let count = found(&sources, NOW).iter().filter(|finding| absent(finding)).count();
         assert_eq!(count, missed, "{path}");

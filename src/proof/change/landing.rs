@@ -26,7 +26,7 @@ impl Landing {
         match self {
             Self::Refused => Fact::Both(Text { ja: "拒否", en: "refused" }),
             Self::Quarantine(environment, vlan) | Self::Admitted(environment, vlan) => {
-                Fact::Word(format!("{environment} VLAN {vlan}"))
+                Fact::word(format_args!("{environment} VLAN {vlan}"))
             }
         }
     }

@@ -10,6 +10,7 @@ mod tests;
 mod written;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use ring::digest;
 
@@ -41,8 +42,8 @@ impl Change {
         Self { kind, weaker, environments: Vec::new(), facts: Vec::new(), finding: None }
     }
 
-    fn fact(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.facts.push((name, Fact::Word(value.to_string())));
+    fn fact(mut self, name: &'static str, value: impl Display) -> Self {
+        self.facts.push((name, Fact::word(value)));
         self
     }
 
@@ -56,7 +57,7 @@ impl Change {
     pub fn text(&self, language: Language) -> String {
         let mut facts = self.facts.clone();
         let finding = self.finding.iter();
-        facts.extend(finding.map(|finding| ("text", Fact::Word(finding.text(language)))));
+        facts.extend(finding.map(|finding| ("text", Fact::word(finding.text(language)))));
         self.kind.text().tell(language, &facts)
     }
 }

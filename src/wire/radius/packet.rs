@@ -170,6 +170,7 @@ impl<'a> Packet<'a> {
     /// there were; one empty EAP-Message is an EAP-Start.
     pub fn joined(&self, kind: u8, joined: &mut Vec<u8>) -> usize {
         joined.clear();
+        joined.reserve(self.all(kind).map(<[u8]>::len).sum());
         self.all(kind).inspect(|value| joined.extend_from_slice(value)).count()
     }
 }

@@ -1,5 +1,7 @@
 //! Passwords and keys on the wire: hidden by MD5 pads, or answered as a CHAP challenge.
 
+use std::ops::Deref;
+
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
@@ -41,16 +43,28 @@ impl PasswordFault {
     }
 }
 
+/// A User-Password that was read, kept in place and wiped afterwards.
+#[derive(Debug)]
+pub struct UserPassword {
+    octets: Zeroizing<[u8; PASSWORD_OCTETS_MAX]>,
+    length: usize,
+}
+
+impl Deref for UserPassword {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+}
+
 impl Key {
     /// Reads the one User-Password of a request (RFC 2865 §5.2), without its padding. A wrong
     /// secret gives a wrong password, and often an embedded NUL.
     ///
     /// # Errors
     /// [`PasswordFault`] when there is not exactly one well-formed password.
-    pub fn decode_user_password(
-        &self,
-        packet: &Packet<'_>,
-    ) -> Result<Zeroizing<Vec<u8>>, PasswordFault> {
+    pub fn decode_user_password(&self, packet: &Packet<'_>) -> Result<UserPassword, PasswordFault> {
         let mut all = packet.all(attribute::USER_PASSWORD);
         let hidden = all.next().ok_or(PasswordFault::Absent)?;
         if all.next().is_some() {
@@ -62,9 +76,10 @@ impl Key {
         {
             return Err(PasswordFault::Length);
         }
-        let mut password = self.reveal(&[&packet.authenticator()], hidden);
-        let end = password.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
-        password.truncate(end);
+        let mut octets = Zeroizing::new([0; PASSWORD_OCTETS_MAX]);
+        self.reveal(&[&packet.authenticator()], hidden, &mut *octets);
+        let length = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+        let password = UserPassword { octets, length };
         if password.contains(&0) { Err(PasswordFault::EmbeddedNul) } else { Ok(password) }
     }
 
@@ -134,7 +149,8 @@ impl Key {
         if salt[0] & 0x80 == 0 || hidden.is_empty() || !hidden.len().is_multiple_of(BLOCK_OCTETS) {
             return None;
         }
-        let padded = self.reveal(&[&request_authenticator, salt], hidden);
+        let mut padded = Zeroizing::new(vec![0; hidden.len()]);
+        self.reveal(&[&request_authenticator, salt], hidden, &mut padded);
         let (length, text) = padded.split_first()?;
         Some(Zeroizing::new(text.get(..usize::from(*length))?.to_vec()))
     }
@@ -151,18 +167,18 @@ impl Key {
         }
     }
 
-    fn reveal(&self, start: &[&[u8]], hidden: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut text = Zeroizing::new(Vec::with_capacity(hidden.len()));
+    /// Writes what is hidden to the front of `text`, which must have the room.
+    fn reveal(&self, start: &[&[u8]], hidden: &[u8], text: &mut [u8]) {
         let mut previous = None;
-        for block in hidden.chunks(BLOCK_OCTETS) {
+        for (block, text) in hidden.chunks(BLOCK_OCTETS).zip(text.chunks_mut(BLOCK_OCTETS)) {
             let pad = match previous {
                 None => self.pad(start),
                 Some(previous) => self.pad(&[previous]),
             };
             previous = Some(block);
-            text.extend(block.iter().zip(pad).map(|(octet, pad)| octet ^ pad));
+            let octets = block.iter().zip(pad).map(|(octet, pad)| octet ^ pad);
+            text.iter_mut().zip(octets).for_each(|(text, octet)| *text = octet);
         }
-        text
     }
 }
 

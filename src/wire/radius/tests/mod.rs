@@ -30,7 +30,7 @@ fn rfc2865_telnet_example() {
     let packet = Packet::parse(&request).unwrap();
     assert_eq!(packet.first(attribute::USER_NAME), Some(&b"nemo"[..]));
     assert_eq!(packet.integer(attribute::NAS_PORT), Some(3));
-    assert_eq!(key.decode_user_password(&packet).unwrap().as_slice(), b"arctangent");
+    assert_eq!(&*key.decode_user_password(&packet).unwrap(), b"arctangent");
     assert_eq!(key.check_message_authenticator(&packet), MessageAuthenticator::Absent);
 
     let mut hidden = Vec::new();

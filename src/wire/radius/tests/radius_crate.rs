@@ -92,10 +92,7 @@ fn their_password_and_reply_are_read() {
     let octets = theirs.encode().unwrap();
     let packet = Packet::parse(&octets).unwrap();
     let key = key("testing123");
-    assert_eq!(
-        key.decode_user_password(&packet).unwrap().as_slice(),
-        b"arctangent of a long password"
-    );
+    assert_eq!(&*key.decode_user_password(&packet).unwrap(), b"arctangent of a long password");
     let mut buffer = Vec::new();
     let mut writer = Writer::reply(&mut buffer, Code::AccessAccept, &packet);
     writer.message_authenticator_first().vlan(Some(1), "120");
