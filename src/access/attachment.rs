@@ -5,13 +5,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use super::answer;
-use super::event::Octets;
 use super::request::{Course, Site};
 use crate::ledger::{Attachment, Chain, Input, Key, Point, Session};
 use crate::plan::{Plan, ReplyOmit};
 use crate::policy::{Decision, Entry};
-use crate::vocabulary::{EnvironmentIndex, Mac, Moment, Place, Point as At, Timestamp, VlanId};
+use crate::vocabulary::{
+    EnvironmentIndex, Mac, Moment, Octets, Place, Point as At, Timestamp, VlanId,
+};
 use crate::wire::radius::attribute;
 
 /// What a decision means for the session at its place, in the plan's numbers: it becomes words
@@ -66,14 +69,14 @@ impl Attached {
             key,
             access_point,
             chain: open.chain.unwrap_or_default(),
-            environment: self.plan.environment_id(open.environment).to_owned(),
+            environment: self.plan.environment_id(open.environment).into(),
             vlan: open.vlan,
             filter: open.filter,
             session: Session {
-                user: open.user.into_vec(),
+                user: open.user,
                 nas_port: open.nas_port,
-                nas_port_id: open.nas_port_id.map(Octets::into_vec),
-                id: open.id.map(Octets::into_vec),
+                nas_port_id: open.nas_port_id,
+                id: open.id,
                 nas: open.nas,
                 local: open.local,
             },
@@ -121,10 +124,10 @@ pub(super) fn attached(
 /// The name of whatever an address has open at a place; `None` at a place that the plan does not
 /// know, where nothing can be open.
 pub(super) fn key(plan: &Plan, place: &Place, mac: Mac) -> Option<Key> {
-    let switch = plan.switch(place.switch)?.id.clone();
+    let switch = SmolStr::new(&plan.switch(place.switch)?.id);
     let point = match &place.point {
-        At::Port(port) => Point::Port(plan.port(place.switch, *port)?.name.clone()),
-        At::Wireless { ssid, .. } => Point::Network(ssid.clone()),
+        At::Port(port) => Point::Port(SmolStr::new(&plan.port(place.switch, *port)?.name)),
+        At::Wireless { ssid, .. } => Point::Network(ssid.into()),
         At::Unknown(_) => return None,
     };
     Some(Key { switch, point, mac })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use super::conversations::State;
-use super::event::{DecisionRecord, Event, Octets};
+use super::event::{DecisionRecord, Event};
 use super::reason::{IgnoreReason, ReplyReason};
 use super::request::{Answer, Course, Proof, Site, decide};
 use super::{Access, answer, duplicates, station};
@@ -15,7 +15,7 @@ use crate::eap::refusal::Refusal;
 use crate::eap::server::{Conversation, Evidence as Handshake, Step};
 use crate::plan::{MabForm, Plan};
 use crate::policy::{Decision, Evidence};
-use crate::vocabulary::{Because, Claimed, Mac, Moment, Outcome, Place, Reason, escape};
+use crate::vocabulary::{Because, Claimed, Mac, Moment, Octets, Outcome, Place, Reason, escape};
 use crate::wire::eap as eap_wire;
 use crate::wire::radius::{Code, Writer, attribute};
 

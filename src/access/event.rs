@@ -4,17 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
-
 use super::attachment::Attached;
 use crate::plan::{Device, Plan};
 use crate::vocabulary::{
-    Because, Certificate, EnvironmentIndex, Language, Mac, Outcome, Place, Proven, Timestamp,
-    VlanId, escape_to, members, words,
+    Because, Certificate, EnvironmentIndex, Language, Mac, Octets, Outcome, Place, Proven,
+    Timestamp, VlanId, escape_to, members, words,
 };
-
-/// What an attribute held, as received; a text of usual length is kept in place.
-pub(super) type Octets = SmallVec<[u8; 24]>;
 
 /// Something the shell must write down or pass on.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dialogue::failure_to;
-use super::event::{DecisionRecord, Octets};
+use super::event::DecisionRecord;
 use super::reason::{IgnoreReason, ReplyReason};
 use super::snapshot::{Client, Snapshot};
 use super::{Access, answer, attachment, duplicates, station};
@@ -12,7 +12,7 @@ use crate::eap::server::Evidence as Handshake;
 use crate::eap::tls::Msk;
 use crate::plan::{Profile, ReplyOmit};
 use crate::policy::{self, Decision, Evidence};
-use crate::vocabulary::{Because, Mac, Moment, Outcome, Place, Reason, SwitchIndex, hex};
+use crate::vocabulary::{Because, Mac, Moment, Octets, Outcome, Place, Reason, SwitchIndex, hex};
 use crate::wire::radius::{Code, Key, Packet, Writer, attribute};
 
 /// A request that passed every check of the packet itself.

@@ -46,10 +46,10 @@ pub(super) fn place(plan: &Plan, attachment: &Attachment) -> Option<Place> {
     let switch = plan.switch_by_id(&attachment.key.switch)?;
     let point = match &attachment.key.point {
         Point::Port(name) => {
-            plan.port_by_name(switch, name).map_or_else(|| At::Unknown(name.clone()), At::Port)
+            plan.port_by_name(switch, name).map_or_else(|| At::Unknown(name.to_string()), At::Port)
         }
         Point::Network(ssid) => {
-            At::Wireless { ssid: ssid.clone(), access_point: attachment.access_point }
+            At::Wireless { ssid: ssid.to_string(), access_point: attachment.access_point }
         }
     };
     Some(Place { switch, point })

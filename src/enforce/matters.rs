@@ -26,7 +26,7 @@ impl Enforcer {
             let wanted = wanted(&self.snapshot.plan, attachment, &decision);
             let matter = wanted.map(|wanted| Matter {
                 key: attachment.key.clone(),
-                environment: attachment.environment.clone(),
+                environment: attachment.environment.to_string(),
                 wanted,
                 because: Some(decision.because),
             });
@@ -170,7 +170,7 @@ impl Enforcer {
             let key = &attachment.key;
             match subject {
                 MarkSubject::Port(switch, port) => {
-                    key.switch == *switch && key.point == Point::Port(port.clone())
+                    key.switch == *switch && key.point == Point::Port(port.into())
                 }
                 MarkSubject::Mac(mac) if key.mac == *mac => true,
                 MarkSubject::Mac(_) | MarkSubject::Asset(_) => {
@@ -180,7 +180,7 @@ impl Enforcer {
         };
         let renewal = |attachment: &Arc<Attachment>| Matter {
             key: attachment.key.clone(),
-            environment: attachment.environment.clone(),
+            environment: attachment.environment.to_string(),
             wanted: Wanted::Renewal,
             because: None,
         };

@@ -270,7 +270,7 @@ impl Enforcer {
                 DynamicOutcome::Silent => (CoaResult::Silent, None),
             };
             if let Some(step) = task.step() {
-                let switch = key.switch.clone();
+                let switch = key.switch.to_string();
                 let means = step.means;
                 self.events.push_back(Event::Answered { switch, means, result, cause });
             }

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::vocabulary::{Mac, Timestamp, VlanId};
+use smol_str::SmolStr;
+
+use crate::vocabulary::{Mac, Octets, Timestamp, VlanId};
 
 /// A certificate chain in DER, the end entity first; empty for a device without one. Kept
 /// whole, so that it can be verified against whatever trust and revocation lists come later.
@@ -17,7 +19,7 @@ pub type Chain = Arc<[Vec<u8>]>;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The switch's id.
-    pub switch: String,
+    pub switch: SmolStr,
     /// Where on it.
     pub point: Point,
     /// The device's address as the switch saw it.
@@ -28,9 +30,9 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
     /// A wired port, by its name in the topology.
-    Port(String),
+    Port(SmolStr),
     /// A wireless network, by its name: a device roams between access points in one session.
-    Network(String),
+    Network(SmolStr),
 }
 
 impl fmt::Display for Key {
@@ -52,7 +54,7 @@ pub struct Attachment {
     /// The certificate chain that it proved; empty when it was admitted by address.
     pub chain: Chain,
     /// The id of the environment entered.
-    pub environment: String,
+    pub environment: SmolStr,
     /// The VLAN assigned.
     pub vlan: VlanId,
     /// The filter assigned.
@@ -71,13 +73,13 @@ pub struct Attachment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// User-Name as received; empty when there was none.
-    pub user: Vec<u8>,
+    pub user: Octets,
     /// NAS-Port.
     pub nas_port: Option<u32>,
     /// NAS-Port-Id as received.
-    pub nas_port_id: Option<Vec<u8>>,
+    pub nas_port_id: Option<Octets>,
     /// Acct-Session-Id, where the request or accounting named one.
-    pub id: Option<Vec<u8>>,
+    pub id: Option<Octets>,
     /// The address the switch asked from.
     pub nas: IpAddr,
     /// Our address that it asked, and the only one it will be told by (FMT-6).

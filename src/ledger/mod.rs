@@ -16,6 +16,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 pub use attachment::{Attachment, Chain, Key, Point, Session};
 
 use crate::vocabulary::{Mac, Moment, Timestamp};
@@ -124,7 +126,7 @@ impl Ledger {
             && held.attachment.session.id.as_deref() != Some(session)
         {
             let mut attachment = Attachment::clone(&held.attachment);
-            attachment.session.id = Some(session.to_vec());
+            attachment.session.id = Some(session.into());
             held.attachment = Arc::new(attachment);
             held.changed = true;
             self.changed.insert(Arc::clone(&held.key));
@@ -218,7 +220,7 @@ impl Ledger {
     /// The wired sessions at one switch, by port and address.
     pub fn wired(&self, switch: &str) -> impl Iterator<Item = (&str, Mac)> {
         let first =
-            Key { switch: switch.to_owned(), point: Point::Port(String::new()), mac: Mac::LEAST };
+            Key { switch: switch.into(), point: Point::Port(SmolStr::default()), mac: Mac::LEAST };
         let here = self.places.range(first..).take_while(move |key| key.switch == switch);
         here.filter_map(|key| match &key.point {
             Point::Port(port) => Some((port.as_str(), key.mac)),

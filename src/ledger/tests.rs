@@ -16,12 +16,12 @@ fn at(seconds: u64) -> Moment {
 fn key(port: &str, last: u32) -> Key {
     let [_, a, b, c] = last.to_be_bytes();
     let mac = Mac::new([2, 0, 0, a, b, c]).unwrap();
-    Key { switch: "sw01".to_owned(), point: Point::Port(port.to_owned()), mac }
+    Key { switch: "sw01".into(), point: Point::Port(port.into()), mac }
 }
 
 fn attachment(now: Moment, key: Key) -> Attachment {
     let session = Session {
-        user: b"u".to_vec(),
+        user: b"u".as_slice().into(),
         nas_port: Some(1),
         nas_port_id: None,
         id: None,
@@ -32,7 +32,7 @@ fn attachment(now: Moment, key: Key) -> Attachment {
         key,
         access_point: None,
         chain: [].into(),
-        environment: "B".to_owned(),
+        environment: "B".into(),
         vlan: VlanId::new(120).unwrap(),
         filter: None,
         session,

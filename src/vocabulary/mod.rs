@@ -34,3 +34,6 @@ pub use reason::{Because, Outcome, Reason};
 pub use secret::Secret;
 pub use time::{DateError, Moment, Timestamp};
 pub use trust::{Certificate, Claimed, Proven};
+
+/// What an attribute held, as received; a text of usual length is kept in place.
+pub type Octets = smallvec::SmallVec<[u8; 24]>;

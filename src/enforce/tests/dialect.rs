@@ -75,20 +75,20 @@ const MUTE: [&str; 5] = [
 fn attachment() -> Attachment {
     Attachment {
         key: Who {
-            switch: "sw01".to_owned(),
-            point: Point::Port("17".to_owned()),
+            switch: "sw01".into(),
+            point: Point::Port("17".into()),
             mac: Mac::parse("00-11-22-aa-bb-cc").unwrap(),
         },
         access_point: None,
         chain: [].into(),
-        environment: "B".to_owned(),
+        environment: "B".into(),
         vlan: VlanId::new(120).unwrap(),
         filter: None,
         session: Session {
-            user: b"anonymous".to_vec(),
+            user: b"anonymous".as_slice().into(),
             nas_port: Some(17),
-            nas_port_id: Some(b"17".to_vec()),
-            id: Some(b"0000002A".to_vec()),
+            nas_port_id: Some(b"17".as_slice().into()),
+            id: Some(b"0000002A".as_slice().into()),
             nas: LOCAL.0.into(),
             local: LOCAL.0.into(),
         },

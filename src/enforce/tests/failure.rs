@@ -218,7 +218,7 @@ fn a_switch_that_cannot_be_told_is_said_to_wait_and_a_switch_that_left_the_plan_
     assert_eq!(events_of(&mut first), [], "said once");
 
     let mut gone = printer;
-    gone.key.switch = "sold-sw01".to_owned();
+    gone.key.switch = "sold-sw01".into();
     let mut second = Enforcer::new(desk.now, Arc::clone(desk.access.snapshot()), vec![gone]);
     assert!(sent(&mut second).is_empty());
     assert!(matches!(&events_of(&mut second)[..], [Event::Failed { last: None, .. }]));

@@ -53,21 +53,21 @@ fn relocate(sources: &mut Sources, mac: &str) {
 /// A session at a port, as admission at this moment would have opened it.
 fn session(desk: &Desk, switch: &str, port: &str, mac: &str, chain: Vec<Vec<u8>>) -> Attachment {
     let key = Key {
-        switch: switch.to_owned(),
-        point: Point::Port(port.to_owned()),
+        switch: switch.into(),
+        point: Point::Port(port.into()),
         mac: Mac::parse(mac).unwrap(),
     };
     let mut attachment = Attachment {
         key,
         access_point: None,
         chain: chain.into(),
-        environment: String::new(),
+        environment: "".into(),
         vlan: VlanId::new(1).unwrap(),
         filter: None,
         session: Session {
-            user: b"user".to_vec(),
+            user: b"user".as_slice().into(),
             nas_port: Some(50_105),
-            nas_port_id: Some(port.as_bytes().to_vec()),
+            nas_port_id: Some(port.as_bytes().into()),
             id: None,
             nas: desk.source(switch).ip(),
             local: SocketAddr::from(LOCAL).ip(),
@@ -78,7 +78,7 @@ fn session(desk: &Desk, switch: &str, port: &str, mac: &str, chain: Vec<Vec<u8>>
     };
     let decision = judge(desk.access.snapshot(), &attachment, desk.now, true);
     let entry = decision.entry().unwrap_or_else(|| panic!("{:?}", decision.because));
-    attachment.environment = desk.plan.environment_id(entry.environment).to_owned();
+    attachment.environment = desk.plan.environment_id(entry.environment).into();
     attachment.vlan = entry.vlan;
     attachment.filter = entry.filter.clone();
     attachment
@@ -226,7 +226,7 @@ fn what_admission_tells_is_what_enforcement_needs() {
     let [printer, pc] = sessions.as_slice() else { panic!("{sessions:#?}") };
     assert_eq!(pc.key.to_string(), "ken-sw02:GigabitEthernet1/0/5");
     assert_eq!((pc.vlan.get(), pc.chain.len()), (130, 1));
-    assert_eq!(pc.session.user, b"anonymous");
+    assert_eq!(&*pc.session.user, b"anonymous");
     assert_eq!((printer.vlan.get(), printer.session.nas_port), (125, Some(1)));
     assert!(printer.chain.is_empty() && printer.lasts.is_some());
     assert_eq!(printer.session.local, SocketAddr::from(LOCAL).ip());

@@ -126,16 +126,16 @@ pub(super) fn summary_json(summary: &Summary) -> Value {
 fn pending_json(pending: &Pending, language: Language) -> Value {
     let matter = &pending.matter;
     let (port, network) = match &matter.key.point {
-        Point::Port(name) => (Some(name), None),
-        Point::Network(name) => (None, Some(name)),
+        Point::Port(name) => (Some(name.as_str()), None),
+        Point::Network(name) => (None, Some(name.as_str())),
     };
     json!({
         "state": pending.state,
-        "switch": matter.key.switch,
+        "switch": matter.key.switch.as_str(),
         "port": port,
         "network": network,
         "mac": matter.key.mac.to_string(),
-        "from": matter.environment,
+        "from": matter.environment.as_str(),
         "to": wanted_text(&matter.wanted),
         "reason": matter.because.as_ref().map(|because| because.reason.id()),
         "why": why(matter, language),

@@ -90,7 +90,9 @@ impl Service {
             }
         };
         let port = seat.as_ref().and_then(|seat| match &seat.key.point {
-            Point::Port(port) => Some(MarkSubject::Port(seat.key.switch.clone(), port.clone())),
+            Point::Port(port) => {
+                Some(MarkSubject::Port(seat.key.switch.to_string(), port.to_string()))
+            }
             Point::Network(_) => None,
         });
         let asset = plan.device_by_mac(mac).and_then(|it| plan.device(it));
@@ -238,7 +240,7 @@ mod tests {
     use crate::plan::tests::{NOW, shipped};
 
     fn key(port: &str, mac: Mac) -> Key {
-        Key { switch: "hon-sw01".to_owned(), point: Point::Port(port.to_owned()), mac }
+        Key { switch: "hon-sw01".into(), point: Point::Port(port.into()), mac }
     }
 
     #[test]

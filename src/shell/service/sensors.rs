@@ -126,7 +126,7 @@ impl Sensors {
             match attachment {
                 Some(attachment) => {
                     let sessions = self.live.entry(key.mac).or_default();
-                    sessions.insert(key.clone(), attachment.environment.clone());
+                    sessions.insert(key.clone(), attachment.environment.to_string());
                 }
                 None => {
                     let Some(sessions) = self.live.get_mut(&key.mac) else { continue };

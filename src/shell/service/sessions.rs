@@ -398,7 +398,7 @@ impl Running {
             let switch = snapshot.plan.switch_by_id(&attachment.key.switch);
             let site = switch.and_then(|it| snapshot.plan.site(snapshot.plan.switch(it)?.site));
             let site = site.map_or_else(String::new, |site| site.id.clone());
-            *self.shown.entry((site, attachment.environment.clone())).or_default() += 1;
+            *self.shown.entry((site, attachment.environment.to_string())).or_default() += 1;
         }
         let attached = self.enforcer.ledger().iter().map(Arc::clone).collect();
         self.surroundings.window.show(Seen { snapshot: Arc::clone(snapshot), attached });

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Row, params};
+use smol_str::SmolStr;
 
 use super::Store;
 use crate::ledger::{Attachment, Change, Key, Point, Session};
 use crate::shell::Failure;
 use crate::shell::process::politely;
-use crate::vocabulary::{Mac, Timestamp, VlanId};
+use crate::vocabulary::{Mac, Octets, Timestamp, VlanId};
 
 /// The table, as a migration.
 pub(super) const MIGRATION: &str = "
@@ -70,7 +71,7 @@ impl Store {
     }
 }
 
-const fn kind(point: &Point) -> (&'static str, &String) {
+fn kind(point: &Point) -> (&'static str, &str) {
     match point {
         Point::Port(name) => ("port", name),
         Point::Network(name) => ("network", name),
@@ -84,7 +85,7 @@ fn forget(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
             "DELETE FROM attachment
              WHERE switch = ?1 AND point_kind = ?2 AND point = ?3 AND mac = ?4",
         )?
-        .execute(params![key.switch, kind, point, key.mac.to_string()])?;
+        .execute(params![key.switch.as_str(), kind, point, key.mac.to_string()])?;
     Ok(())
 }
 
@@ -97,19 +98,19 @@ fn keep(connection: &Connection, attachment: &Attachment) -> rusqlite::Result<()
              (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
-            key.switch,
+            key.switch.as_str(),
             kind,
             point,
             key.mac.to_string(),
             attachment.access_point.map(|mac| mac.to_string()),
             pack(&attachment.chain),
-            attachment.environment,
+            attachment.environment.as_str(),
             attachment.vlan.get(),
             attachment.filter,
-            session.user,
+            session.user.as_slice(),
             session.nas_port,
-            session.nas_port_id,
-            session.id,
+            session.nas_port_id.as_deref(),
+            session.id.as_deref(),
             session.nas.to_string(),
             session.local.to_string(),
             attachment.generation.cast_signed(),
@@ -124,9 +125,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attachment> {
         Error::FromSqlConversionFailure(column, Type::Text, "no such attachment".into())
     };
     let mac = |column: usize, text: String| Mac::parse(&text).map_err(|_| wrong(column));
-    let (kind, point): (String, String) = (row.get(1)?, row.get(2)?);
+    let word = |column: usize| row.get::<_, String>(column).map(SmolStr::from);
+    let octets = |column: usize| row.get::<_, Vec<u8>>(column).map(Octets::from);
+    let maybe =
+        |column: usize| row.get::<_, Option<Vec<u8>>>(column).map(|found| found.map(Octets::from));
+    let (kind, point): (String, SmolStr) = (row.get(1)?, word(2)?);
     let key = Key {
-        switch: row.get(0)?,
+        switch: word(0)?,
         point: if kind == "port" { Point::Port(point) } else { Point::Network(point) },
         mac: mac(3, row.get(3)?)?,
     };
@@ -140,14 +145,14 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Attachment> {
         key,
         access_point: access_point.map(|text| mac(4, text)).transpose()?,
         chain: unpack(&chain).ok_or_else(|| wrong(5))?.into(),
-        environment: row.get(6)?,
+        environment: word(6)?,
         vlan: VlanId::new(row.get(7)?).ok_or_else(|| wrong(7))?,
         filter: row.get(8)?,
         session: Session {
-            user: row.get(9)?,
+            user: octets(9)?,
             nas_port: row.get(10)?,
-            nas_port_id: row.get(11)?,
-            id: row.get(12)?,
+            nas_port_id: maybe(11)?,
+            id: maybe(12)?,
             nas: address(13)?,
             local: address(14)?,
         },
@@ -191,20 +196,20 @@ mod tests {
     fn attachments_come_back_as_they_were_and_the_gone_do_not() {
         let attachment = Attachment {
             key: Key {
-                switch: "sw01".to_owned(),
-                point: Point::Network("city-b".to_owned()),
+                switch: "sw01".into(),
+                point: Point::Network("city-b".into()),
                 mac: Mac::new([2, 0, 0, 0, 0, 1]).unwrap(),
             },
             access_point: Mac::new([2, 0, 0, 0, 0, 9]).ok(),
             chain: vec![vec![1; 700], Vec::new(), vec![2]].into(),
-            environment: "B".to_owned(),
+            environment: "B".into(),
             vlan: VlanId::new(120).unwrap(),
             filter: Some("f".to_owned()),
             session: Session {
-                user: vec![0xff, 0],
+                user: Octets::from_slice(&[0xff, 0]),
                 nas_port: Some(u32::MAX),
                 nas_port_id: None,
-                id: Some(b"S".to_vec()),
+                id: Some(Octets::from_slice(b"S")),
                 nas: "fd00::1".parse().unwrap(),
                 local: "127.0.0.1".parse().unwrap(),
             },
@@ -212,7 +217,7 @@ mod tests {
             since: Timestamp(1_234_567),
             lasts: None,
         };
-        let wired = Key { point: Point::Port("1".to_owned()), ..attachment.key.clone() };
+        let wired = Key { point: Point::Port("1".into()), ..attachment.key.clone() };
         let other = Attachment {
             key: wired.clone(),
             lasts: Some(Duration::from_secs(3_600)),

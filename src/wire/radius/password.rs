@@ -1,10 +1,11 @@
 //! Passwords and keys on the wire: hidden by MD5 pads, or answered as a CHAP challenge.
 
+use std::fmt;
 use std::ops::Deref;
 
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Key, Packet, Unwritable, attribute};
 
@@ -44,10 +45,24 @@ impl PasswordFault {
 }
 
 /// A User-Password that was read, kept in place and wiped afterwards.
-#[derive(Debug)]
 pub struct UserPassword {
-    octets: Zeroizing<[u8; PASSWORD_OCTETS_MAX]>,
+    octets: [u8; PASSWORD_OCTETS_MAX],
     length: usize,
+    /// With its padding.
+    padded: usize,
+}
+
+impl Drop for UserPassword {
+    fn drop(&mut self) {
+        // Not the rest, which was never written.
+        self.octets.get_mut(..self.padded).unwrap_or_default().zeroize();
+    }
+}
+
+impl fmt::Debug for UserPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserPassword")
+    }
 }
 
 impl Deref for UserPassword {
@@ -76,10 +91,10 @@ impl Key {
         {
             return Err(PasswordFault::Length);
         }
-        let mut octets = Zeroizing::new([0; PASSWORD_OCTETS_MAX]);
-        self.reveal(&[&packet.authenticator()], hidden, &mut *octets);
-        let length = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
-        let password = UserPassword { octets, length };
+        let octets = [0; PASSWORD_OCTETS_MAX];
+        let mut password = UserPassword { octets, length: hidden.len(), padded: hidden.len() };
+        self.reveal(&[&packet.authenticator()], hidden, &mut password.octets);
+        password.length = password.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
         if password.contains(&0) { Err(PasswordFault::EmbeddedNul) } else { Ok(password) }
     }
 

@@ -298,7 +298,7 @@ fn subjects(subject: &Subject<'_>, now: &[&Attachment]) -> Vec<MarkSubject> {
     let macs = subject.macs.iter().map(|mac| MarkSubject::Mac(*mac));
     let asset = subject.device.map(|device| MarkSubject::Asset(device.asset.clone()));
     let ports = now.iter().filter_map(|it| match &it.key.point {
-        Point::Port(port) => Some(MarkSubject::Port(it.key.switch.clone(), port.clone())),
+        Point::Port(port) => Some(MarkSubject::Port(it.key.switch.to_string(), port.to_string())),
         Point::Network(_) => None,
     });
     macs.chain(asset).chain(ports).collect()
