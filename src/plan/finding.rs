@@ -75,7 +75,7 @@ impl Finding {
     /// Adds one of the words that files are described with.
     #[must_use]
     pub(super) fn term(mut self, name: &'static str, word: &'static str) -> Self {
-        self.facts.push((name, Fact::Both(Text { ja: japanese(word), en: word })));
+        self.facts.push((name, Fact::Both(Box::new(Text { ja: japanese(word), en: word }))));
         self
     }
 

@@ -184,7 +184,7 @@ pub enum Fact {
     /// The day in Japan that holds an instant.
     Day(Timestamp),
     /// A word that each language has its own for.
-    Both(Text),
+    Both(Box<Text>),
 }
 
 impl Fact {

@@ -24,7 +24,7 @@ impl Landing {
     /// As people read it: environment and VLAN, or that it is refused.
     pub(super) fn fact(&self) -> Fact {
         match self {
-            Self::Refused => Fact::Both(Text { ja: "拒否", en: "refused" }),
+            Self::Refused => Fact::Both(Box::new(Text { ja: "拒否", en: "refused" })),
             Self::Quarantine(environment, vlan) | Self::Admitted(environment, vlan) => {
                 Fact::word(format_args!("{environment} VLAN {vlan}"))
             }
