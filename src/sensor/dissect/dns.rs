@@ -15,63 +15,70 @@ pub fn is_host_name(octets: &[u8]) -> bool {
     !octets.is_empty() && octets.len() <= NAME_OCTETS_MAX && octets.iter().all(letter)
 }
 
-/// The names of a message, in lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dns {
+/// A message, whose names are read by whoever wants them.
+#[derive(Debug)]
+pub struct Dns<'a> {
     /// Whether it is a response.
     pub response: bool,
-    /// The names asked for.
-    pub questions: Vec<String>,
-    /// The names answered, as mDNS announces them.
-    pub answers: Vec<String>,
+    packet: DnsPacket<&'a [u8]>,
 }
 
-impl Dns {
-    /// Reads the payload of a datagram; `None` when it is no message. A message that is broken
-    /// further on keeps the names before the break.
+impl<'a> Dns<'a> {
+    /// Reads the payload of a datagram; `None` when it is no message.
     #[must_use]
-    pub fn parse(payload: &[u8]) -> Option<Self> {
+    pub fn parse(payload: &'a [u8]) -> Option<Self> {
         let packet = DnsPacket::new_checked(payload).ok()?;
         let flags = u16::from_be_bytes(*payload.get(2..)?.first_chunk()?);
-        let mut message = Self { response: flags & 0x8000 != 0, ..Self::default() };
         let (questions, answers) = (packet.question_count(), packet.answer_record_count());
         // Without any entry, or with absurdly many, it is something else on the same port.
         if questions > 64 || (questions == 0 && answers == 0) {
             return None;
         }
-        let mut rest = packet.payload();
-        for _ in 0..questions.min(ENTRIES_MAX) {
-            let Ok((tail, question)) = DnsQuestion::parse(rest) else { return Some(message) };
-            message.questions.extend(name(&packet, question.name));
+        Some(Self { response: flags & 0x8000 != 0, packet })
+    }
+
+    /// The names asked for, in lower case, as far as the message can be read.
+    pub fn questions(&self) -> impl Iterator<Item = String> {
+        let mut rest = self.packet.payload();
+        let questions = (0..self.packet.question_count().min(ENTRIES_MAX)).map_while(move |_| {
+            let (tail, question) = DnsQuestion::parse(rest).ok()?;
             rest = tail;
+            Some(name(&self.packet, question.name))
+        });
+        questions.flatten()
+    }
+
+    /// The names answered, in lower case, as mDNS announces them and as far as the message can be
+    /// read.
+    pub fn answers(&self) -> impl Iterator<Item = String> {
+        let questions = self.packet.question_count();
+        let mut rest = Some(self.packet.payload()).filter(|_| questions <= ENTRIES_MAX);
+        for _ in 0..questions {
+            rest = rest.and_then(|rest| DnsQuestion::parse(rest).ok()).map(|(tail, _)| tail);
         }
-        if questions > ENTRIES_MAX {
-            return Some(message);
-        }
-        for _ in 0..answers.min(ENTRIES_MAX) {
-            let Ok((tail, record)) = DnsRecord::parse(rest) else { return Some(message) };
-            message.answers.extend(name(&packet, record.name));
-            rest = tail;
-        }
-        Some(message)
+        let answers = (0..self.packet.answer_record_count().min(ENTRIES_MAX)).map_while(move |_| {
+            let (tail, record) = DnsRecord::parse(rest?).ok()?;
+            rest = Some(tail);
+            Some(name(&self.packet, record.name))
+        });
+        answers.flatten()
     }
 }
 
 fn name(packet: &DnsPacket<&[u8]>, octets: &[u8]) -> Option<String> {
-    let mut text = String::with_capacity(octets.len());
+    let mut text = Vec::with_capacity(NAME_OCTETS_MAX);
     for label in packet.parse_name(octets) {
         let label = label.ok()?;
         if text.len() + label.len() >= NAME_OCTETS_MAX {
             return None;
         }
         if !text.is_empty() {
-            text.push('.');
+            text.push(b'.');
         }
-        match str::from_utf8(label) {
-            Ok(label) if label.is_ascii() => text.push_str(label),
-            _ => text.extend(label.iter().map(|octet| char::from(*octet))),
-        }
+        text.extend_from_slice(label);
     }
     text.make_ascii_lowercase();
-    Some(text)
+    // What is no ASCII is no name of a host, and is shown octet by octet.
+    let latin1 = |octets: &[u8]| octets.iter().copied().map(char::from).collect();
+    Some(if text.is_ascii() { String::from_utf8(text).ok()? } else { latin1(&text) })
 }

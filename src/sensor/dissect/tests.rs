@@ -135,14 +135,16 @@ fn overloaded_dhcp_hides_nothing() {
 #[test]
 fn dns_names_end_at_loops_and_lengths() {
     let query = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x01A\x02eX\0\0\x01\0\x01";
-    assert_eq!(Dns::parse(query).unwrap().questions, ["a.ex"]);
+    let questions = |octets: &[u8]| Dns::parse(octets).unwrap().questions().collect::<Vec<_>>();
+    assert_eq!(questions(query), ["a.ex"]);
     let pointer = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\xc0\x0c\0\x01\0\x01";
-    assert_eq!(Dns::parse(pointer).unwrap().questions, Vec::<String>::new());
+    assert_eq!(questions(pointer), Vec::<String>::new());
     let response =
         b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x01a\x05local\0\0\x01\0\x01\0\0\0\x78\0\x04\x0a\0\0\x01";
     let read = Dns::parse(response).unwrap();
-    assert_eq!((read.response, read.answers), (true, vec!["a.local".to_owned()]));
-    assert_eq!(Dns::parse(&[0; 12]), None);
+    assert!(read.response);
+    assert_eq!(read.answers().collect::<Vec<_>>(), ["a.local"]);
+    assert!(Dns::parse(&[0; 12]).is_none());
 }
 
 #[test]

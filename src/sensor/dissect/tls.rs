@@ -29,7 +29,8 @@ pub struct ClientHello {
 impl fmt::Display for ClientHello {
     /// The shape, as `0304/16/18/h2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04x}/{}/{}/{}", self.version, self.suites, self.extensions, self.alpn)
+        let (version, suites, extensions, alpn) = self.shape();
+        write!(f, "{version:04x}/{suites}/{extensions}/{alpn}")
     }
 }
 
@@ -38,6 +39,12 @@ const fn is_grease(value: u16) -> bool {
 }
 
 impl ClientHello {
+    /// What of it is its program's own choice.
+    #[must_use]
+    pub const fn shape(&self) -> (u16, u16, u16, &str) {
+        (self.version, self.suites, self.extensions, self.alpn.as_str())
+    }
+
     /// Reads a payload that begins with a record holding a ClientHello. A hello that goes on in
     /// another segment is read as far as it is here.
     #[must_use]

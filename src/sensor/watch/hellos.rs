@@ -4,12 +4,12 @@
 //! No table of programs is needed: what the stations here show is learnt. A program that runs on
 //! several systems is seen on several, and says nothing from then on.
 
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use super::{Context, Draft, Sensor, Subject};
 use crate::sensor::dissect::ClientHello;
 use crate::sensor::fingerprint::StackClass;
-use crate::sensor::habit::digest;
 use crate::sensor::sign::SignKind;
 use crate::vocabulary::{Mac, escape};
 
@@ -37,9 +37,8 @@ impl Sensor {
         hello: &ClientHello,
         class: StackClass,
     ) {
-        let shape = hello.to_string();
         let new = || Hello { class, stations: Vec::new(), odd: None, varies: false };
-        let known = self.hellos.get_or(digest(&[shape.as_bytes()]), new);
+        let known = self.hellos.get_or(self.offers.hash_one(hello.shape()), new);
         if known.varies {
             return;
         }
@@ -57,8 +56,8 @@ impl Sensor {
         }
         known.odd = Some(mac);
         let one = known.class.id();
-        let draft =
-            Draft::new(SignKind::TlsMismatch).at(address).fact("shape", escape(shape.as_bytes()));
+        let shape = escape(hello.to_string().as_bytes());
+        let draft = Draft::new(SignKind::TlsMismatch).at(address).fact("shape", shape);
         self.raise(at, Subject::Mac(mac), draft.fact("one", class.id()).fact("other", one));
     }
 }

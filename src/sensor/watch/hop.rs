@@ -248,8 +248,10 @@ impl Sensor {
             };
             station.ttls.iter().filter(counts).map(|family| family.packets).sum()
         };
+        let two = station.ttls.iter().any(|family| family.initial != initial);
         let poses = initial == 64 && hop == 0 && poses(station);
-        if packets(64) >= TTL_FAMILY_PACKETS_MIN
+        if two
+            && packets(64) >= TTL_FAMILY_PACKETS_MIN
             && packets(128) >= TTL_FAMILY_PACKETS_MIN
             && !is_told(station, SignKind::TtlFamilies, ip.source, at.time)
         {

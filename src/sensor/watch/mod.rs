@@ -149,7 +149,9 @@ pub struct Sensor {
     servings: Shelf<(Option<u16>, IpAddr), Serving>,
     flows: Shelf<FlowKey, Flow>,
     servers: Shelf<ServerKey, Server>,
+    /// By the hash of their shapes, which `offers` makes.
     hellos: Shelf<u64, Hello>,
+    offers: foldhash::fast::RandomState,
     baselines: Map<Option<u16>, Baseline>,
     breaches: Breaches,
     habits: Habits,
@@ -177,6 +179,7 @@ impl Sensor {
             flows: Shelf::new(FLOWS_MAX),
             servers: Shelf::new(SERVERS_MAX),
             hellos: Shelf::new(HELLOS_MAX),
+            offers: foldhash::fast::RandomState::default(),
             baselines: Map::default(),
             breaches: Breaches::default(),
             habits: Habits::default(),

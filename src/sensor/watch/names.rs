@@ -66,14 +66,14 @@ impl Sensor {
         let subject = self.subject(at, at.source, ip.source);
         if message.response {
             if to == 5353 {
-                for name in &message.answers {
-                    self.announced(at, subject, name);
+                for name in message.answers() {
+                    self.announced(at, subject, &name);
                 }
             }
         } else if to == 53 {
-            for name in &message.questions {
-                self.checks(at, subject, ip.source, name);
-                self.asked_for(at, subject, ip.source, name);
+            for name in message.questions() {
+                self.checks(at, subject, ip.source, &name);
+                self.asked_for(at, subject, ip.source, &name);
             }
         }
     }
