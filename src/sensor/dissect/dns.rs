@@ -56,11 +56,12 @@ impl<'a> Dns<'a> {
         for _ in 0..questions {
             rest = rest.and_then(|rest| DnsQuestion::parse(rest).ok()).map(|(tail, _)| tail);
         }
-        let answers = (0..self.packet.answer_record_count().min(ENTRIES_MAX)).map_while(move |_| {
-            let (tail, record) = DnsRecord::parse(rest?).ok()?;
-            rest = Some(tail);
-            Some(name(&self.packet, record.name))
-        });
+        let answers =
+            (0..self.packet.answer_record_count().min(ENTRIES_MAX)).map_while(move |_| {
+                let (tail, record) = DnsRecord::parse(rest?).ok()?;
+                rest = Some(tail);
+                Some(name(&self.packet, record.name))
+            });
         answers.flatten()
     }
 }

@@ -25,8 +25,8 @@ impl Sensor {
         }
         self.dismiss_gateways();
         let now = &self.knowledge;
-        for (vlan, place) in &mut self.places {
-            let moved = before.prefixes(*vlan) != now.prefixes(*vlan);
+        for (vlan, place) in self.places.iter_mut() {
+            let moved = before.prefixes(vlan) != now.prefixes(vlan);
             for (subject, station) in place.entries_mut() {
                 let changed = named(*subject, station)
                     .into_iter()

@@ -191,7 +191,7 @@ impl Sensor {
             }
             before = words;
             let id = change_id(*vlan, *mac, aspect, value);
-            let place = self.places.get_mut(vlan);
+            let place = self.places.get_mut(*vlan);
             if let Some(station) = place.and_then(|place| place.get_mut(&Subject::Mac(*mac))) {
                 station.signs.retain(|sign| sign.change != Some(id));
             }
@@ -218,7 +218,7 @@ impl Sensor {
             habit.decide(what, accepted);
             self.habits.revision += 1;
         }
-        let place = self.places.get_mut(&key.0).filter(|_| accepted);
+        let place = self.places.get_mut(key.0).filter(|_| accepted);
         if let Some(station) = place.and_then(|place| place.get_mut(&Subject::Mac(key.1))) {
             station.signs.retain(|sign| sign.change != Some(change));
         }

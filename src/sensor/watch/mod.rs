@@ -11,13 +11,14 @@ mod hellos;
 mod hop;
 mod link;
 mod names;
+mod places;
 mod separation;
 mod servers;
 mod stream;
 mod told;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::capture::{CaptureTime, Captured};
 use super::dissect::{Content, Dissection, Ip, Protocol, Protocols, Transport, dissect};
@@ -37,6 +38,7 @@ use gateway::{Carrier, Claim};
 use habits::Habits;
 use hellos::{HELLOS_MAX, Hello};
 use hop::Baseline;
+use places::Places;
 use separation::Breaches;
 use servers::{SERVERS_MAX, Server, ServerKey};
 use stream::{Flow, FlowKey};
@@ -102,19 +104,15 @@ impl Draft {
         }
     }
 
-    fn at(mut self, address: IpAddr) -> Self {
+    const fn at(mut self, address: IpAddr) -> Self {
         self.address = Some(address);
-        self.fact("address", address)
+        self
     }
 
-    fn service(mut self, address: IpAddr, port: u16) -> Self {
+    const fn service(mut self, address: IpAddr, port: u16) -> Self {
         self.address = Some(address);
         self.port = Some(port);
-        let server = match address {
-            IpAddr::V4(address) => format!("{address}:{port}"),
-            IpAddr::V6(address) => format!("[{address}]:{port}"),
-        };
-        self.fact("server", server)
+        self
     }
 
     const fn hard(mut self, hard: bool) -> Self {
@@ -131,14 +129,38 @@ impl Draft {
         self.facts.push((name, value.to_string()));
         self
     }
+
+    /// The sign, once it is one: most drafts say what was told lately.
+    fn sign(self, at: &Context) -> Sign {
+        let weight = self.weighs();
+        let place = self.address.map(|address| match self.port {
+            Some(port) => ("server", SocketAddr::new(address, port).to_string()),
+            None => ("address", address.to_string()),
+        });
+        Sign {
+            kind: self.kind,
+            hard: self.hard,
+            weight,
+            weight_tenths: u32::from(weight) * at.setting.factor_tenths,
+            frame: at.frame,
+            time: at.time,
+            address: self.address,
+            port: self.port,
+            change: self.change,
+            facts: place.into_iter().chain(self.facts).collect(),
+        }
+    }
+
+    fn weighs(&self) -> u8 {
+        self.weight.unwrap_or_else(|| self.kind.weight())
+    }
 }
 
 /// The sensor.
 #[derive(Debug)]
 pub struct Sensor {
     knowledge: Knowledge,
-    /// By outer VLAN tag, of which there are at most 4,096.
-    places: Map<Option<u16>, Shelf<Subject, Station>>,
+    places: Places,
     stations: usize,
     /// The place in which a station was made that is not counted yet, and how many it held before.
     grown: Option<(Option<u16>, usize)>,
@@ -170,7 +192,7 @@ impl Sensor {
     pub fn new(knowledge: Knowledge) -> Self {
         Self {
             knowledge,
-            places: Map::default(),
+            places: Places::default(),
             stations: 0,
             grown: None,
             carriers: Shelf::new(CARRIERS_MAX),
@@ -265,7 +287,7 @@ impl Sensor {
     /// comes to that address next inherits no suspicion.
     pub fn end_session(&mut self, vlan: Option<u16>, subject: Subject) {
         self.settle();
-        if let Some(place) = self.places.get_mut(&vlan)
+        if let Some(place) = self.places.get_mut(vlan)
             && place.remove(&subject).is_some()
         {
             self.stations = self.stations.saturating_sub(1);
@@ -274,7 +296,7 @@ impl Sensor {
 
     /// Ends what is known of a MAC in every VLAN, for whoever does not know in which it was.
     pub fn end_sessions(&mut self, mac: Mac) {
-        let vlans: Vec<_> = self.places.keys().copied().collect();
+        let vlans: Vec<_> = self.places.iter().map(|(vlan, _)| vlan).collect();
         for vlan in vlans {
             self.end_session(vlan, Subject::Mac(mac));
         }
@@ -296,7 +318,7 @@ impl Sensor {
     /// Stations and connections let go for want of room.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        let stations: u64 = self.places.values().map(Shelf::evicted).sum();
+        let stations: u64 = self.places.iter().map(|(_, place)| place.evicted()).sum();
         let learnt = self.breaches.evicted() + self.habits.evicted();
         let learnt = learnt + self.servers.evicted() + self.hellos.evicted();
         let learnt = learnt + self.servings.evicted();
@@ -307,7 +329,7 @@ impl Sensor {
     #[must_use]
     pub fn stations(&self) -> usize {
         let grown = self.grown.and_then(|(vlan, before)| {
-            self.places.get(&vlan).map(|place| place.len().saturating_sub(before))
+            self.places.get(vlan).map(|place| place.len().saturating_sub(before))
         });
         self.stations + grown.unwrap_or(0)
     }
@@ -316,12 +338,12 @@ impl Sensor {
     #[must_use]
     pub fn watched(&self) -> Vec<Watched> {
         let mut watched = Vec::new();
-        for (vlan, place) in &self.places {
+        for (vlan, place) in self.places.iter() {
             for (subject, station) in place.entries() {
                 let last = station.signs.iter().map(|sign| sign.time).max();
                 let Some(last) = last.filter(|_| station.alarms.is_empty()) else { continue };
                 if let Judgement::Watch { score_tenths } = judge(station, last) {
-                    let about = about(*subject, station, *vlan, None, None);
+                    let about = about(*subject, station, vlan, None, None);
                     watched.push(Watched { about, score_tenths, signs: station.signs.clone() });
                 }
             }
@@ -341,8 +363,7 @@ impl Sensor {
 
     fn station(&mut self, at: &Context, subject: Subject) -> &mut Station {
         self.settle();
-        let new = || Shelf::new(STATIONS_PER_PLACE_MAX);
-        let place = self.places.entry(at.vlan).or_insert_with(new);
+        let place = self.places.open(at.vlan);
         let (before, grown) = (place.len(), &mut self.grown);
         place.get_or(subject, || {
             *grown = Some((at.vlan, before));
@@ -354,7 +375,7 @@ impl Sensor {
     /// next.
     fn settle(&mut self) {
         let Some((vlan, before)) = self.grown.take() else { return };
-        let now = self.places.get(&vlan).map_or(0, Shelf::len);
+        let now = self.places.get(vlan).map_or(0, Shelf::len);
         self.stations = (self.stations + now).saturating_sub(before);
         self.make_room();
     }
@@ -366,9 +387,8 @@ impl Sensor {
             if self.stations < STATIONS_MAX {
                 return;
             }
-            let Some(place) = self.places.values_mut().max_by_key(|place| place.len()) else {
-                return;
-            };
+            let places = self.places.iter_mut().map(|(_, place)| place);
+            let Some(place) = places.max_by_key(|place| place.len()) else { return };
             let before = place.len();
             place.turn();
             self.stations = (self.stations + place.len()).saturating_sub(before);
@@ -384,36 +404,24 @@ impl Sensor {
         {
             return;
         }
-        let weight = draft.weight.unwrap_or_else(|| draft.kind.weight());
-        let sign = Sign {
-            kind: draft.kind,
-            hard: draft.hard,
-            weight,
-            weight_tenths: u32::from(weight) * at.setting.factor_tenths,
-            frame: at.frame,
-            time: at.time,
-            address: draft.address,
-            port: draft.port,
-            change: draft.change,
-            facts: draft.facts,
-        };
         let station = self.station(at, subject);
         let same = |other: &Sign| {
-            other.kind == sign.kind && (other.address, other.port) == (sign.address, sign.port)
+            other.kind == draft.kind && (other.address, other.port) == (draft.address, draft.port)
         };
         if let Some(known) = station.signs.iter().position(same) {
             let told = station.signs.get(known);
             let lately = told.is_some_and(|known| known.time.within(at.time, WINDOW_S));
             // What was only asked for is another thing than what was done.
             let stronger = told.is_some_and(|known| {
-                sign.hard && !known.hard
-                    || sign.kind == SignKind::ProxyRequest && known.weight < sign.weight
+                draft.hard && !known.hard
+                    || draft.kind == SignKind::ProxyRequest && known.weight < draft.weighs()
             });
             if lately && !stronger {
                 return;
             }
             station.signs.remove(known);
         }
+        let sign = draft.sign(at);
         station.keep(sign.clone());
         let judgement = judge(station, at.time);
         let verdict = match judgement {

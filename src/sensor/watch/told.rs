@@ -10,9 +10,9 @@ impl Sensor {
         let (Some((mac, kind)), Some(time)) = (hint.read(), self.now) else { return };
         let subject = Subject::Mac(mac);
         let mut seen = Vec::new();
-        for (vlan, place) in &mut self.places {
+        for (vlan, place) in self.places.iter_mut() {
             if place.get_mut(&subject).is_some() {
-                seen.push(*vlan);
+                seen.push(vlan);
             }
         }
         for vlan in seen {
