@@ -3,20 +3,27 @@
 //! it back.
 //!
 //! ```text
-//! header (32):  "skspool1"  epoch u64  reserved
-//! entry:        length u32  check 8 octets  line (JSON)
+//! header (32):  "skspool2"  epoch u64  reserved
+//! entry:        length u32  check 8 octets  content
+//! content:      a line (JSON)
+//!               or, where the first bit of the length is set, lines, each with its end, as their
+//!               length (u32, little-endian) and an LZ4 block
 //! ```
 //!
-//! `check` is the beginning of SHA-256 over epoch, place in the file and line: what is left of
+//! `check` is the beginning of SHA-256 over epoch, place in the file and content: what is left of
 //! an earlier epoch, or was half written when the power went, is no entry. When everything was
 //! handed on, a new epoch begins at the front. The store keeps in the same step as the lines how
 //! many of an epoch it has, so that nothing is kept twice, whenever the power goes.
+//!
+//! Lines that come together are packed: decisions are much alike, so that nine times as many fit,
+//! and packing them costs less than checking and writing them as they are.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use lz4_flex::block::{compress_prepend_size, decompress, uncompressed_size};
 use ring::digest::{Context, SHA256};
 use rustix::fs::{FallocateFlags, fallocate};
 
@@ -26,14 +33,22 @@ use crate::shell::files::PRIVATE_FILE;
 
 /// Name of the file inside the state directory.
 pub const SPOOL_FILE: &str = "evidence.spool";
-/// Its size: about 180,000 records.
+/// Its size: about 180,000 records one by one, 1,800,000 decisions that come together.
 pub const SPOOL_OCTETS: u64 = 128 * 1024 * 1024;
 
-const MAGIC: &[u8; 8] = b"skspool1";
+const MAGIC: &[u8; 8] = b"skspool2";
+/// What an earlier version wrote, which packed nothing and could not read what is packed.
+const MAGIC_BEFORE: &[u8; 8] = b"skspool1";
 const HEADER_OCTETS: u64 = 32;
 const ENTRY_HEAD_OCTETS: usize = 12;
 /// Longest line: more than any record.
 const LINE_OCTETS_MAX: usize = 65_536;
+/// Lines are packed up to about so many octets at a time.
+const PACK_OCTETS: usize = 128 * 1024;
+/// The most that packed lines are.
+const PACKED_OCTETS_MAX: usize = PACK_OCTETS + LINE_OCTETS_MAX + 1;
+/// Set in the length of packed lines.
+const PACKED: u32 = 1 << 31;
 
 /// Entries looked at together when the file is opened.
 const SCAN_ENTRIES: usize = 4096;
@@ -80,7 +95,8 @@ impl Spool {
             file.read_exact(&mut header)?;
         }
         let (magic, epoch) = header.split_at(MAGIC.len());
-        let known = magic == *MAGIC;
+        let before = magic == *MAGIC_BEFORE;
+        let known = before || magic == *MAGIC;
         if found > 0 && !known {
             // Whatever it is, it may hold what was acknowledged.
             std::fs::rename(path, path.with_extension(format!("unknown-{}", clock::now().0)))?;
@@ -107,6 +123,9 @@ impl Spool {
                 if texts.is_empty() {
                     break;
                 }
+            }
+            if before {
+                spool.write_header()?;
             }
         } else if let Err(cause) = spool.allocate() {
             // Half a spool would only take the room that others need. OK because the first cause
@@ -186,18 +205,35 @@ impl Spool {
         &mut self,
         texts: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<usize> {
+        let mut texts = texts.into_iter().take_while(|text| text.len() <= LINE_OCTETS_MAX);
         let mut octets = Vec::new();
         let mut taken = 0;
-        for text in texts {
-            let place = self.end + octets.len() as u64;
-            let length = ENTRY_HEAD_OCTETS + text.len();
-            if text.len() > LINE_OCTETS_MAX || place + length as u64 > self.octets {
+        loop {
+            let mut lines = String::new();
+            let mut count = 0;
+            while lines.len() < PACK_OCTETS
+                && let Some(text) = texts.next()
+            {
+                lines.push_str(text);
+                lines.push('\n');
+                count += 1;
+            }
+            let packed = count > 1 && {
+                let packed = compress_prepend_size(lines.as_bytes());
+                packed.len() < lines.len() && self.add(&packed, PACKED, &mut octets)
+            };
+            if packed {
+                taken += count;
+                continue;
+            }
+            // One alone, or as many as still fit.
+            let fitting =
+                lines.lines().take_while(|line| self.add(line.as_bytes(), 0, &mut octets));
+            let fitting = fitting.count();
+            taken += fitting;
+            if fitting < count || count == 0 {
                 break;
             }
-            octets.extend((text.len() as u32).to_be_bytes());
-            octets.extend(check(self.epoch, place, text.as_bytes()));
-            octets.extend(text.as_bytes());
-            taken += 1;
         }
         if taken > 0 {
             self.file.seek(SeekFrom::Start(self.end))?;
@@ -209,6 +245,18 @@ impl Spool {
         Ok(taken)
     }
 
+    /// Adds an entry to those that will be written, if there is room.
+    fn add(&self, content: &[u8], flag: u32, octets: &mut Vec<u8>) -> bool {
+        let place = self.end + octets.len() as u64;
+        if place + (ENTRY_HEAD_OCTETS + content.len()) as u64 > self.octets {
+            return false;
+        }
+        octets.extend((content.len() as u32 | flag).to_be_bytes());
+        octets.extend(check(self.epoch, place, content));
+        octets.extend(content);
+        true
+    }
+
     /// The lines that wait, in order.
     ///
     /// # Errors
@@ -218,7 +266,7 @@ impl Spool {
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
-    /// The first lines that wait, `most` of them, as texts.
+    /// The first lines that wait, as texts: `most` of them, and those packed with the last.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -228,13 +276,16 @@ impl Spool {
         Ok(texts)
     }
 
-    /// The first `count` lines that wait were handed on.
+    /// The first `count` lines that wait were handed on, as many as [`Spool::first`] gives.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or lines packed together were parted.
     pub fn hand_on(&mut self, count: u64) -> io::Result<()> {
         if self.read.0 != count {
             self.first(usize::try_from(count).unwrap_or(usize::MAX))?;
+        }
+        if self.read.0 > count {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         self.handed_on += self.read.0;
         self.begin = self.read.1;
@@ -242,7 +293,8 @@ impl Spool {
         Ok(())
     }
 
-    /// The entries from a place on, `most` of them, and where the next one is or goes.
+    /// The lines from a place on, `most` of them and those packed with the last, and where the next
+    /// entry is or goes.
     fn read_from(&mut self, from: u64, most: usize) -> io::Result<(Vec<String>, u64)> {
         self.file.seek(SeekFrom::Start(from))?;
         let rest = (&self.file).take(self.octets.saturating_sub(from));
@@ -254,16 +306,22 @@ impl Spool {
                 break;
             }
             let (length, sum) = head.split_at(4);
-            let length = length.iter().fold(0_usize, |all, octet| all << 8 | usize::from(*octet));
-            if length == 0 || length > LINE_OCTETS_MAX {
+            let length = length.iter().fold(0, |all, octet| all << 8 | u32::from(*octet));
+            let (packed, length) = (length & PACKED != 0, (length & !PACKED) as usize);
+            if length == 0 || length > if packed { PACKED_OCTETS_MAX } else { LINE_OCTETS_MAX } {
                 break;
             }
-            let mut text = vec![0; length];
-            if !read_whole(&mut rest, &mut text)? || sum != check(self.epoch, place, &text) {
+            let mut content = vec![0; length];
+            if !read_whole(&mut rest, &mut content)? || sum != check(self.epoch, place, &content) {
                 break;
             }
-            let Ok(text) = String::from_utf8(text) else { break };
-            texts.push(text);
+            let content = if packed { unpack(&content) } else { Some(content) };
+            let Some(text) = content.and_then(|text| String::from_utf8(text).ok()) else { break };
+            if packed {
+                texts.extend(text.lines().map(str::to_owned));
+            } else {
+                texts.push(text);
+            }
             place += (ENTRY_HEAD_OCTETS + length) as u64;
         }
         Ok((texts, place))
@@ -285,6 +343,12 @@ impl Spool {
         }
         done
     }
+}
+
+/// Lines that were packed; `None` for what no packing makes.
+fn unpack(content: &[u8]) -> Option<Vec<u8>> {
+    let (length, block) = uncompressed_size(content).ok()?;
+    (length <= PACKED_OCTETS_MAX).then(|| decompress(block, length).ok()).flatten()
 }
 
 /// False at the end of the file.
@@ -342,9 +406,11 @@ mod tests {
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
         let path = directory.path().join(SPOOL_FILE);
         assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
-        let lines: Vec<Line> = (0..1000).map(line).collect();
+        // Nothing that packing would make much shorter.
+        let noise = |number: usize| line(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let lines: Vec<Line> = (1..=1000).map(noise).collect();
         let taken = spool.append(&lines).unwrap();
-        assert!((100..200).contains(&taken), "{taken}");
+        assert!((50..200).contains(&taken), "{taken}");
         assert_eq!(spool.append(&lines).unwrap(), 0, "full");
         assert_eq!(fs::metadata(&path).unwrap().len(), 4096);
         assert_eq!(spool.lines().unwrap().len(), taken);
@@ -354,7 +420,9 @@ mod tests {
     fn lines_are_handed_on_piece_by_piece_while_others_come() {
         let directory = tempfile::tempdir().unwrap();
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
-        spool.append(&[line(1), line(2), line(3)]).unwrap();
+        for number in 1..=3 {
+            spool.append(&[line(number)]).unwrap();
+        }
         let text = |number| serde_json::to_string(&line(number)).unwrap();
         assert_eq!(spool.first(2).unwrap(), [text(1), text(2)]);
         spool.hand_on(2).unwrap();
@@ -387,6 +455,55 @@ mod tests {
         let aside = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
         let aside: Vec<_> = aside.filter(|found| *found != path).collect();
         assert_eq!(fs::read(&aside[0]).unwrap(), b"something that somebody else wrote");
+    }
+
+    #[test]
+    fn what_an_earlier_version_left_is_read_and_its_file_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(SPOOL_FILE);
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        spool.append(&[line(1)]).unwrap();
+        spool.append(&[line(2)]).unwrap();
+        drop(spool);
+        let mut octets = fs::read(&path).unwrap();
+        octets[..8].copy_from_slice(MAGIC_BEFORE);
+        fs::write(&path, octets).unwrap();
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        assert_eq!(spool.append(&[line(3), line(4)]).unwrap(), 2);
+        assert_eq!(fs::read(&path).unwrap()[..8], *MAGIC);
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), 4096).unwrap();
+        assert_eq!(spool.lines().unwrap(), [line(1), line(2), line(3), line(4)]);
+    }
+
+    #[test]
+    fn lines_that_come_together_are_packed_and_stay_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), SPOOL_OCTETS / 16).unwrap();
+        // Three times what is packed at a time, and one line that packing does not make shorter.
+        let long: String =
+            (0..60_000_u32).map(|it| char::from(b'0' + (it * it % 75) as u8)).collect();
+        let texts: Vec<String> = (0..4_000)
+            .map(|number| format!("{{\"event\":\"AUTH\",\"place\":\"s019-sw05/0/{number}\",\"text\":\"規則 P-70 により環境 B に許可しました。\"}}"))
+            .chain([format!("{{\"long\":\"{long}\"}}")])
+            .collect();
+        let plain: usize = texts.iter().map(String::len).sum();
+        assert_eq!(spool.append_texts(texts.iter().map(String::as_str)).unwrap(), texts.len());
+        assert!(spool.end < plain as u64 / 3, "{} of {plain}", spool.end);
+        assert_eq!(spool.append_texts(["{}"]).unwrap(), 1);
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), SPOOL_OCTETS / 16).unwrap();
+        assert_eq!(spool.waiting(), 4_002);
+        assert!(spool.hand_on(1).is_err(), "what is packed together is handed on together");
+        let mut found = Vec::new();
+        while spool.waiting() > 0 {
+            let first = spool.first(100).unwrap();
+            assert!((1..=4_000).contains(&first.len()));
+            spool.hand_on(first.len() as u64).unwrap();
+            found.extend(first);
+        }
+        assert_eq!(found.pop().unwrap(), "{}");
+        assert_eq!(found, texts);
     }
 
     #[test]

@@ -167,8 +167,10 @@ fn a_full_spool_acknowledges_nothing_and_what_else_is_lost_is_said() {
     });
     assert!(refused.is_some(), "4,096 octets hold no hundred records");
     for number in 0..5 {
-        let line =
-            [("number".to_owned(), json!(number)), ("filler".to_owned(), "x".repeat(900).into())];
+        let line = [
+            ("number".to_owned(), json!(number)),
+            ("filler".to_owned(), noise(number, 900).into()),
+        ];
         node.evidence.keep(batch([line.into_iter().collect()]));
     }
     assert!(!node.keep(100));
@@ -183,6 +185,16 @@ fn a_full_spool_acknowledges_nothing_and_what_else_is_lost_is_said() {
     assert!((1..=8).contains(&count), "{count}");
 }
 
+/// Text that packing does not make shorter.
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed + 1;
+    let letters = std::iter::from_fn(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        Some(char::from(b'0' + (state >> 58) as u8))
+    });
+    letters.take(length).collect()
+}
+
 #[test]
 fn what_belongs_together_is_acknowledged_whole_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
@@ -191,7 +203,7 @@ fn what_belongs_together_is_acknowledged_whole_or_not_at_all() {
     let keep = |count: u64| {
         let said: Vec<Said> = (0..count)
             .map(|number| {
-                let text = format!("{number} {}", "x".repeat(600));
+                let text = format!("{number} {}", noise(number, 600));
                 (Event::SensorSign, vec![("sequence", number.to_string()), ("text", text)])
             })
             .collect();
