@@ -206,32 +206,18 @@ impl Spool {
         texts: impl IntoIterator<Item = &'a str>,
     ) -> io::Result<usize> {
         let mut texts = texts.into_iter().take_while(|text| text.len() <= LINE_OCTETS_MAX);
-        let mut octets = Vec::new();
-        let mut taken = 0;
+        let (mut octets, mut taken) = (Vec::new(), 0);
         loop {
-            let mut lines = String::new();
-            let mut count = 0;
-            while lines.len() < PACK_OCTETS
+            let (mut lines, mut length) = (Vec::new(), 0);
+            while length < PACK_OCTETS
                 && let Some(text) = texts.next()
             {
-                lines.push_str(text);
-                lines.push('\n');
-                count += 1;
+                length += text.len() + 1;
+                lines.push(text);
             }
-            let packed = count > 1 && {
-                let packed = compress_prepend_size(lines.as_bytes());
-                packed.len() < lines.len() && self.add(&packed, PACKED, &mut octets)
-            };
-            if packed {
-                taken += count;
-                continue;
-            }
-            // One alone, or as many as still fit.
-            let fitting =
-                lines.lines().take_while(|line| self.add(line.as_bytes(), 0, &mut octets));
-            let fitting = fitting.count();
-            taken += fitting;
-            if fitting < count || count == 0 {
+            let added = self.add_lines(&lines, &mut octets);
+            taken += added;
+            if added < lines.len() || lines.is_empty() {
                 break;
             }
         }
@@ -243,6 +229,25 @@ impl Spool {
             self.entries += taken as u64;
         }
         Ok(taken)
+    }
+
+    /// Adds lines to what will be written, together or in parts, as many as fit; says how many.
+    fn add_lines(&self, lines: &[&str], octets: &mut Vec<u8>) -> usize {
+        match lines {
+            [] => return 0,
+            [line] => return self.add(line.as_bytes(), 0, octets).into(),
+            [_, _, ..] => {}
+        }
+        let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+        let packed = compress_prepend_size(text.as_bytes());
+        if packed.len() < text.len() && self.add(&packed, PACKED, octets) {
+            return lines.len();
+        }
+        let (front, back) = lines.split_at(lines.len() / 2);
+        match self.add_lines(front, octets) {
+            added if added < front.len() => added,
+            added => added + self.add_lines(back, octets),
+        }
     }
 
     /// Adds an entry to those that will be written, if there is room.
