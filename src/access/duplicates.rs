@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::wire::radius::Code;
 
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
-const REMEMBERED_S: u64 = 30;
+const REMEMBERED_S: u32 = 30;
 /// Answers remembered for one client at most and at least, so that no switch can push out
 /// another's; between them each has its part of what is remembered altogether.
 const PER_CLIENT_ANSWERS: (usize, usize) = (1024, 4096);
@@ -46,13 +46,14 @@ struct Client {
 }
 
 /// A [`Key`] at one client: place of our address, its port, code and identifier.
-type Request = (usize, u16, u8, u8);
+type Request = (u16, u16, u8, u8);
 
 #[derive(Debug)]
 struct Answer {
     request: Request,
     authenticator: [u8; 16],
-    at: Duration,
+    /// Whole seconds: it is forgotten up to one too early, never too late.
+    at_s: u32,
     /// `None` once it was forgotten, or another took its place.
     reply: Option<Reply>,
 }
@@ -76,7 +77,8 @@ impl Duplicates {
     pub(super) fn find(&self, now: Duration, key: &Key, authenticator: [u8; 16]) -> Option<&Reply> {
         let client = self.clients.get(&key.source.ip())?;
         let answer = client.answers.get(client.place(self.request(key)?)?)?;
-        let same = answer.authenticator == authenticator && !expired(answer.at, now);
+        let same =
+            answer.authenticator == authenticator && !expired(answer.at_s, whole_seconds(now));
         answer.reply.as_ref().filter(|_| same)
     }
 
@@ -89,16 +91,18 @@ impl Duplicates {
         reply: Reply,
     ) {
         let request = self.request(&key).unwrap_or_else(|| {
+            let place = u16::try_from(self.locals.len()).unwrap_or(u16::MAX);
             self.locals.push(key.local);
-            (self.locals.len() - 1, key.source.port(), key.code, key.identifier)
+            (place, key.source.port(), key.code, key.identifier)
         });
         let (least, most) = PER_CLIENT_ANSWERS;
         let most = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
         let client = self.clients.entry(key.source.ip()).or_default();
         client.forget(request);
-        client.make_room(now, most);
+        let at_s = whole_seconds(now);
+        client.make_room(at_s, most);
         client.arrivals.insert(request, client.first + client.answers.len());
-        client.answers.push_back(Answer { request, authenticator, at: now, reply: Some(reply) });
+        client.answers.push_back(Answer { request, authenticator, at_s, reply: Some(reply) });
     }
 
     /// Records the octets of an answer that was awaited; false when a newer request has taken
@@ -139,7 +143,7 @@ impl Duplicates {
 
     fn request(&self, key: &Key) -> Option<Request> {
         let local = self.locals.iter().position(|local| *local == key.local)?;
-        Some((local, key.source.port(), key.code, key.identifier))
+        Some((u16::try_from(local).ok()?, key.source.port(), key.code, key.identifier))
     }
 
     /// What is still remembered of a request.
@@ -168,10 +172,11 @@ impl Client {
         }
     }
 
-    /// Lets go of what is old or forgotten, and of the oldest where there is no room.
-    fn make_room(&mut self, now: Duration, most: usize) {
+    /// Lets go of what is old or forgotten, and of the oldest where there is no room; takes memory
+    /// for no more than `most`.
+    fn make_room(&mut self, now_s: u32, most: usize) {
         while let Some(oldest) = self.answers.front()
-            && (self.answers.len() >= most || oldest.reply.is_none() || expired(oldest.at, now))
+            && (self.answers.len() >= most || oldest.reply.is_none() || expired(oldest.at_s, now_s))
         {
             if self.arrivals.get(&oldest.request) == Some(&self.first) {
                 self.arrivals.remove(&oldest.request);
@@ -181,6 +186,10 @@ impl Client {
         }
         if self.answers.len() >= 2 * self.arrivals.len().max(GAPS_MIN) {
             self.close_gaps();
+        }
+        let held = self.answers.len();
+        if held == self.answers.capacity() {
+            self.answers.reserve_exact((most - held).min(held.max(GAPS_MIN)));
         }
     }
 
@@ -194,8 +203,13 @@ impl Client {
     }
 }
 
-fn expired(at: Duration, now: Duration) -> bool {
-    now.saturating_sub(at) >= Duration::from_secs(REMEMBERED_S)
+fn expired(at_s: u32, now_s: u32) -> bool {
+    now_s.saturating_sub(at_s) >= REMEMBERED_S
+}
+
+/// Of a monotonic clock: they last for 136 years.
+fn whole_seconds(now: Duration) -> u32 {
+    u32::try_from(now.as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -275,8 +289,11 @@ mod tests {
         }
         for client in 0..200 {
             assert_eq!(duplicates.held([10, 0, 0, client].into()), PER_CLIENT_ANSWERS.0);
-            let arrivals = &duplicates.clients[&[10, 0, 0, client].into()].arrivals;
+            let Client { answers, arrivals, .. } = &duplicates.clients[&[10, 0, 0, client].into()];
             assert_eq!(arrivals.len(), PER_CLIENT_ANSWERS.0, "nothing else is left behind");
+            // All but one spoke before anybody had much to hold.
+            let room = if client == 7 { PER_CLIENT_ANSWERS.1 } else { PER_CLIENT_ANSWERS.0 };
+            assert_eq!(answers.capacity(), room, "no memory beyond its part");
         }
         assert_eq!(duplicates.find(NOW, &key(7, 100), [7; 16]), None, "the oldest went");
     }

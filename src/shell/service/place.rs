@@ -49,7 +49,7 @@ impl Sensors {
         let somewhere = vlan.is_none_or(|vlan| {
             VlanId::new(vlan).is_some_and(|vlan| plan.vlan_environment(vlan).is_some())
         });
-        self.live.get(&mac)?.keys().next().filter(|_| somewhere).cloned()
+        self.live.get(&mac)?.first().filter(|_| somewhere).map(|(key, _)| key.clone())
     }
 
     /// A session at a port.
@@ -57,7 +57,7 @@ impl Sensors {
         let here = |key: &&Key| {
             key.switch == switch && matches!(&key.point, Point::Port(name) if name == port)
         };
-        self.live.values().flat_map(|sessions| sessions.keys()).find(here).cloned()
+        self.live.values().flatten().map(|(key, _)| key).find(here).cloned()
     }
 }
 
@@ -233,7 +233,6 @@ fn standing(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use super::*;
     use crate::plan::compile;
@@ -248,7 +247,7 @@ mod tests {
         let (plan, mac) = (compile(&shipped(), NOW).plan.unwrap(), Mac::LEAST);
         let mut sensors = Sensors::default();
         let there = key("GigabitEthernet1/0/1", mac);
-        sensors.live.insert(mac, BTreeMap::from([(there.clone(), "B".to_owned())]));
+        sensors.live.insert(mac, vec![(there.clone(), "B".into())]);
         let vlan = plan.environments.iter().find_map(|it| it.vlans.first()).unwrap().id.get();
         for (vlan, found) in [(None, true), (Some(vlan), true), (Some(4094), false)] {
             let session = sensors.session(&plan, mac, vlan);

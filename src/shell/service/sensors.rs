@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use super::place::Sought;
@@ -28,8 +29,8 @@ const HINTS_MAX: usize = 1024;
 /// Who is where, and how the sensors do.
 #[derive(Debug, Default)]
 pub(super) struct Sensors {
-    /// The sessions of each address, with the environment entered.
-    pub(super) live: BTreeMap<Mac, BTreeMap<Key, String>>,
+    /// The sessions of each address, nearly always one, with the environment entered.
+    pub(super) live: BTreeMap<Mac, Vec<(Key, SmolStr)>>,
     pub(super) states: BTreeMap<String, State>,
     /// Verdicts on devices of which nobody knows yet where they are.
     pub(super) sought: VecDeque<Sought>,
@@ -126,11 +127,17 @@ impl Sensors {
             match attachment {
                 Some(attachment) => {
                     let sessions = self.live.entry(key.mac).or_default();
-                    sessions.insert(key.clone(), attachment.environment.to_string());
+                    let environment = attachment.environment.clone();
+                    if let Some((_, entered)) = sessions.iter_mut().find(|(held, _)| held == key) {
+                        *entered = environment;
+                    } else {
+                        sessions.reserve_exact(1);
+                        sessions.push((key.clone(), environment));
+                    }
                 }
                 None => {
                     let Some(sessions) = self.live.get_mut(&key.mac) else { continue };
-                    sessions.remove(key);
+                    sessions.retain(|(held, _)| held != key);
                     if sessions.is_empty() {
                         self.live.remove(&key.mac);
                         for state in self.states.values_mut() {
@@ -390,9 +397,56 @@ fn check_source(plan: &Plan, sensor: &str, report: &Report) -> Result<(), Failur
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
+    use crate::ledger::{Attachment, Point, Session};
+    use crate::vocabulary::VlanId;
 
     const ENDED: Mac = Mac::LEAST;
+
+    fn change(port: &str, environment: Option<&str>) -> Change {
+        let key = Key { switch: "sw01".into(), point: Point::Port(port.into()), mac: Mac::LEAST };
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let attachment = environment.map(|environment| Attachment {
+            key: key.clone(),
+            access_point: None,
+            chain: [].into(),
+            environment: environment.into(),
+            vlan: VlanId::new(120).unwrap(),
+            filter: None,
+            session: Session {
+                user: b"u".as_slice().into(),
+                nas_port: None,
+                nas_port_id: None,
+                id: None,
+                nas: address,
+                local: address,
+            },
+            generation: 1,
+            since: Timestamp(0),
+            lasts: None,
+        });
+        (key, attachment.map(Arc::new))
+    }
+
+    #[test]
+    fn an_address_is_live_until_the_last_of_its_sessions_ends() {
+        let mut sensors = Sensors::default();
+        sensors.states.insert("one".to_owned(), State::new(Duration::ZERO));
+        let environments = |sensors: &Sensors| -> Vec<String> {
+            let sessions = sensors.live.get(&Mac::LEAST).into_iter().flatten();
+            sessions.map(|(_, environment)| environment.to_string()).collect()
+        };
+        sensors.follow(&[change("1", Some("A")), change("2", Some("B")), change("1", Some("C"))]);
+        assert_eq!(environments(&sensors), ["C", "B"], "a session that goes on is the same one");
+        sensors.follow(&[change("1", None)]);
+        assert_eq!(environments(&sensors), ["B"]);
+        assert!(sensors.states["one"].ended.is_empty());
+        sensors.follow(&[change("2", None), change("2", None)]);
+        assert!(sensors.live.is_empty());
+        assert_eq!(sensors.states["one"].ended, [Mac::LEAST]);
+    }
 
     fn taken(head: u64, pulse: Pulse) -> Taken {
         Taken { run: "one".to_owned(), head, gaps: 0, pulse }

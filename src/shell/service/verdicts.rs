@@ -108,7 +108,7 @@ impl Service {
         let device = mac.and_then(|mac| plan.device_by_mac(mac)).and_then(|it| plan.device(it));
         let session = || {
             let sessions = self.sensors.live.get(&mac?)?;
-            sessions.values().next().and_then(|id| plan.environment_by_id(id))
+            sessions.first().and_then(|(_, id)| plan.environment_by_id(id))
         };
         let network = || plan.vlan_environment(VlanId::new(vlan?)?);
         device.map(|device| device.environment).or_else(session).or_else(network)
