@@ -121,6 +121,8 @@ impl Batch {
                 lines.len()
             });
             let ends = ends.collect();
+            // It may wait for a while.
+            lines.shrink_to_fit();
             Text { lines, ends }
         })
     }

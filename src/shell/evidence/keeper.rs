@@ -30,7 +30,7 @@ const BATCH_MAX: usize = 4096;
 /// Lines in a second from which on they go to the spool first.
 const BUSY_LINES: usize = 300;
 /// How long lines gather for one commit while many come.
-const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(20);
 /// Lines taken from the spool before new ones are looked at.
 const CATCH_UP: usize = 1024;
 /// How long the end may take to hand on what waits on the spool; the next start does the rest.

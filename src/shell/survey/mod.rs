@@ -35,7 +35,7 @@ use left::Left;
 use target::{Cause, Ended, Target};
 
 /// Messages waiting for the thread.
-const QUEUE_MAX: usize = 16_384;
+const QUEUE_MAX: usize = 4_096;
 /// How long a receiver waits before it looks for the end.
 const IDLE: Duration = Duration::from_millis(200);
 /// How long an operator waits for an answer of the thread.
