@@ -1,6 +1,7 @@
 //! Accounting as the worker threads see it: every account becomes evidence, and is answered when
 //! the evidence is durable.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::admission::HOLD;
 use super::log::Log;
 use super::metrics::{CLIENT_UNKNOWN, Metrics};
 use super::service::Feed;
@@ -20,6 +22,10 @@ use crate::vocabulary::{Fact, Language, Moment};
 const PENDING_MAX: usize = 16_384;
 /// How often the worker looks for accounts that were kept while any is under way.
 const POLL: Duration = Duration::from_micros(500);
+
+/// How long an account waits for the decision that it follows, which its worker hands on by then.
+/// A switch begins to account as soon as it is told Yes.
+const AFTER_DECISION: Duration = HOLD.saturating_add(Duration::from_millis(10));
 
 /// An account's answer, and whether the account was kept.
 type Told = (AccountAnswer, bool);
@@ -34,6 +40,9 @@ pub(super) struct Accountant {
     /// Where the keeper tells what became of an account.
     told: Sender<Told>,
     tidings: Receiver<Told>,
+    /// Accounts that wait for their decisions, and when they came.
+    waiting: VecDeque<(Moment, Box<Pending>)>,
+    /// Accounts under way, those among them.
     pending: usize,
     settled: Duration,
 }
@@ -47,21 +56,45 @@ impl Accountant {
         feed: Feed,
     ) -> Self {
         let (told, tidings) = channel();
-        let settled = Duration::ZERO;
-        Self { accounting, language, log, metrics, feed, told, tidings, pending: 0, settled }
+        Self {
+            accounting,
+            language,
+            log,
+            metrics,
+            feed,
+            told,
+            tidings,
+            waiting: VecDeque::new(),
+            pending: 0,
+            settled: Duration::ZERO,
+        }
     }
 
-    fn keep(&mut self, now: Moment, pending: Pending) {
+    /// When the first account has waited long enough.
+    fn due(&self) -> Option<Duration> {
+        self.waiting.front().map(|(came, _)| came.monotonic + AFTER_DECISION)
+    }
+
+    fn keep_first(&mut self) {
+        if let Some((came, pending)) = self.waiting.pop_front() {
+            self.keep(came, *pending);
+        }
+    }
+
+    fn keep_all(&mut self) {
+        (0..self.waiting.len()).for_each(|_| self.keep_first());
+    }
+
+    fn keep(&mut self, came: Moment, pending: Pending) {
         let fields = self.fields(&pending);
         if let Some(change) = pending.change {
             self.feed.tell(vec![change]);
         }
         let (sender, answer) = (self.told.clone(), pending.answer);
-        self.pending += 1;
         let kept = Box::new(move |kept| {
             let _ = sender.send((answer, kept)); // OK because a worker that is gone answers nobody
         });
-        self.log.account(now.wall, pending.account.status.id(), fields, kept);
+        self.log.account(came.wall, pending.account.status.id(), fields, kept);
     }
 
     /// The account with what the plan knows of device and place. Device and section rest on the
@@ -127,7 +160,8 @@ impl Answerer for Accountant {
             }
             AccountAction::Pending(pending) => {
                 self.count(source, pending.account.status.id(), "received");
-                self.keep(now, *pending);
+                self.pending += 1;
+                self.waiting.push_back((now, pending));
                 Answer::Later
             }
             AccountAction::Ignore { reason } => {
@@ -152,16 +186,29 @@ impl Answerer for Accountant {
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        (self.pending > 0).then(|| self.settled + POLL)
+        let told = (self.pending > self.waiting.len()).then(|| self.settled + POLL);
+        self.due().into_iter().chain(told).min()
     }
 
-    fn handle_timeout(&mut self, _now: Moment) {}
+    fn handle_timeout(&mut self, now: Moment) {
+        while self.due().is_some_and(|due| due <= now.monotonic) {
+            self.keep_first();
+        }
+    }
 
     fn replace(&mut self, snapshot: Arc<Snapshot>) {
+        // The new plan has other numbers.
+        self.keep_all();
         self.accounting.replace(snapshot);
     }
 
     fn settle(&mut self, now: Moment) {
         self.settled = now.monotonic;
+    }
+}
+
+impl Drop for Accountant {
+    fn drop(&mut self) {
+        self.keep_all();
     }
 }

@@ -25,7 +25,7 @@ const COMPLAINTS_MAX: usize = 1024;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Decisions are handed on this many together, or when the first has waited so long.
 const BATCH: usize = 256;
-const HOLD: Duration = Duration::from_millis(20);
+pub(super) const HOLD: Duration = Duration::from_millis(20);
 /// Codes of requests (RFC 2865 §3, RFC 5997 §3).
 const ACCESS_REQUEST: u8 = 1;
 const STATUS_SERVER: u8 = 12;
