@@ -178,9 +178,20 @@ class Floor(Lab):
         self.end(f"client-{host}")
         script = self.script("bound.sh", BOUND)
         options = options or ("-V", "MSFT 5.0", "-x", f"hostname:PC-{host}", "-o", *(f"-O{code}" for code in ASKED))
-        self.start(host, f"client-{host}", "busybox", "udhcpc", "-f", "-i", "eth0", "-t", "3", "-T", "1", "-A", "2", "-s", script, *options)
+        client = ("busybox", "udhcpc", "-f", "-i", "eth0", "-t", "3", "-T", "1", "-A", "2", "-s", script, *options)
+        self.start(host, f"client-{host}", *client)
+
+        def addressed():
+            # Whom the stranger's server was first to answer asks again, once it is cut off.
+            if "192.168.137." in self.inside(host, "ip", "-o", "-4", "addr", "show", "eth0"):
+                self.end(f"client-{host}")
+                self.inside(host, "ip", "addr", "flush", "dev", "eth0")
+                time.sleep(1)
+                self.start(host, f"client-{host}", *client)
+            return self.addressed(host)
+
         if wait:
-            self.wait(f"address of {host}", lambda: self.addressed(host))
+            self.wait(f"address of {host}", addressed)
 
     def addressed(self, host):
         said = self.inside(host, "ip", "-o", "-4", "addr", "show", "eth0")
