@@ -272,8 +272,7 @@ fn copy(packet: &Packet<'_>, switch: &str, status: Status) -> u64 {
     let told_apart = match status {
         Status::Start | Status::Stop => true,
         Status::Interim => {
-            packet.count(attribute::ACCT_SESSION_TIME) > 0
-                || packet.count(attribute::EVENT_TIMESTAMP) > 0
+            packet.has(attribute::ACCT_SESSION_TIME) || packet.has(attribute::EVENT_TIMESTAMP)
         }
         Status::On | Status::Off | Status::Other => false,
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use smol_str::{SmolStr, ToSmolStr as _, format_smolstr};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::eap::tls::Msk;
 use crate::plan::{
@@ -79,9 +79,9 @@ fn vlan(writer: &mut Writer<'_>, plan: &Plan, profile: &Profile, vlan: VlanId) {
         VlanTag::Two => Some(2),
     };
     let text = match profile.reply.vlan_text {
-        VlanText::Decimal => vlan.to_smolstr(),
+        VlanText::Decimal => vlan.decimal(),
         VlanText::Name => {
-            plan.vlan(vlan).map_or_else(|| vlan.to_smolstr(), |found| SmolStr::new(&found.name))
+            plan.vlan(vlan).map_or_else(|| vlan.decimal(), |found| SmolStr::new(&found.name))
         }
         VlanText::Prefixed => format_smolstr!("VLAN{vlan}"),
     };

@@ -235,7 +235,7 @@ impl Access {
                 let proof = if decision.outcome() == Outcome::Refuse {
                     Proof { eap: Some(failure_to(&packet)), ..Proof::default() }
                 } else {
-                    let named = point.request.packet.count(attribute::EAP_KEY_NAME) > 0;
+                    let named = point.request.packet.has(attribute::EAP_KEY_NAME);
                     let session_id = named.then(|| session.id()).flatten();
                     Proof { eap: Some(packet), keys: Some(keys), session_id }
                 };

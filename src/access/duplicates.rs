@@ -1,11 +1,12 @@
 //! Duplicate detection: the same request gets the same octets back (RFC 5080 §2.2.2).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use crate::vocabulary::Map;
 use crate::wire::radius::Code;
 
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
@@ -29,7 +30,7 @@ pub(super) struct Key {
 /// The answers given lately, by worker.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    clients: HashMap<IpAddr, Client>,
+    clients: Map<IpAddr, Client>,
     /// Our own addresses.
     locals: Vec<SocketAddr>,
 }
@@ -42,7 +43,7 @@ struct Client {
     /// The arrival of the first of them, counted from the beginning.
     first: usize,
     /// Which arrival a request was.
-    arrivals: HashMap<Request, usize>,
+    arrivals: Map<Request, usize>,
 }
 
 /// A [`Key`] at one client: place of our address, its port, code and identifier.
@@ -98,10 +99,15 @@ impl Duplicates {
         let (least, most) = PER_CLIENT_ANSWERS;
         let most = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
         let client = self.clients.entry(key.source.ip()).or_default();
-        client.forget(request);
         let at_s = whole_seconds(now);
         client.make_room(at_s, most);
-        client.arrivals.insert(request, client.first + client.answers.len());
+        let arrival = client.first + client.answers.len();
+        let before = client.arrivals.insert(request, arrival);
+        if let Some(older) =
+            before.and_then(|it| client.answers.get_mut(it.checked_sub(client.first)?))
+        {
+            older.reply = None;
+        }
         client.answers.push_back(Answer { request, authenticator, at_s, reply: Some(reply) });
     }
 
@@ -164,12 +170,6 @@ impl Duplicates {
 impl Client {
     fn place(&self, request: Request) -> Option<usize> {
         self.arrivals.get(&request)?.checked_sub(self.first)
-    }
-
-    fn forget(&mut self, request: Request) {
-        if let Some(answer) = self.place(request).and_then(|place| self.answers.get_mut(place)) {
-            answer.reply = None;
-        }
     }
 
     /// Lets go of what is old or forgotten, and of the oldest where there is no room; takes memory

@@ -370,7 +370,7 @@ fn absent(
     client: &Client,
     packet: &Packet<'_>,
 ) -> Result<(), IgnoreReason> {
-    let always = packet.code() == Code::StatusServer || packet.count(attribute::EAP_MESSAGE) > 0;
+    let always = packet.code() == Code::StatusServer || packet.has(attribute::EAP_MESSAGE);
     let tolerated = match requirement {
         Requirement::Require => false,
         Requirement::Learn => !client.has_learned(),
@@ -380,7 +380,7 @@ fn absent(
         return Err(IgnoreReason::MessageAuthenticatorMissing);
     }
     // The forgery of CVE-2024-3596 hides its collision blocks in Proxy-State.
-    if packet.count(attribute::PROXY_STATE) > 0 {
+    if packet.has(attribute::PROXY_STATE) {
         return Err(IgnoreReason::ProxyStateUnprotected);
     }
     Ok(())

@@ -71,7 +71,7 @@ impl Access {
         let place = station::place(request.packet, &request.snapshot.plan, request.switch, profile);
         let point = Site { request, profile, place };
         let packet = request.packet;
-        if packet.count(attribute::EAP_MESSAGE) > 0 {
+        if packet.has(attribute::EAP_MESSAGE) {
             let passwords =
                 packet.count(attribute::USER_PASSWORD) + packet.count(attribute::CHAP_PASSWORD);
             if passwords > 0 {
@@ -123,7 +123,7 @@ impl Access {
             if let Some(id) = &proof.session_id {
                 writer.attribute(attribute::EAP_KEY_NAME, id);
             }
-            if packet.count(attribute::CHARGEABLE_USER_IDENTITY) > 0
+            if packet.has(attribute::CHARGEABLE_USER_IDENTITY)
                 && let Some(pseudonym) = point.pseudonym(&decision)
             {
                 writer.text(attribute::CHARGEABLE_USER_IDENTITY, &pseudonym);
@@ -213,7 +213,7 @@ pub(super) fn decide(now: Moment, point: &Site<'_>, evidence: &Evidence) -> Deci
 
 fn mac_decision(now: Moment, point: &Site<'_>) -> Decision {
     let Request { packet, client, key, .. } = point.request;
-    let password = if packet.count(attribute::USER_PASSWORD) > 0 {
+    let password = if packet.has(attribute::USER_PASSWORD) {
         match key.decode_user_password(packet) {
             Ok(password) => Some(password),
             Err(fault) => {

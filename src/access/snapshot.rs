@@ -1,6 +1,6 @@
 //! What every worker reads and none writes: the plan, the marks, the keys, the TLS server.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use super::reason::IgnoreReason;
 use crate::eap::tls::{TlsServer, TrustMaterial};
 use crate::eap::trust::{CrlRule, Realm, RealmOf, StaleRule, TrustError};
-use crate::plan::{Admission, Credentials, Environment, Plan, WhenStale};
+use crate::plan::{Admission, Credentials, Environment, Plan, Switch, WhenStale};
 use crate::vocabulary::{Because, Certificate, Marks, Moment, Secret, SwitchIndex};
 use crate::wire::radius::Key;
 
@@ -29,7 +29,8 @@ pub struct Snapshot {
     pub plan: Arc<Plan>,
     /// The marks in force.
     pub marks: Arc<Marks>,
-    pub(super) clients: Arc<HashMap<SwitchIndex, Client>>,
+    /// By the number of their switch.
+    pub(super) clients: Arc<[Option<Client>]>,
     pub(super) tls: Arc<TlsServer>,
     /// Turns asset numbers into pseudonyms that stay the same (Chargeable-User-Identity).
     pub(super) pseudonym: hmac::Key,
@@ -91,20 +92,19 @@ impl Snapshot {
         learned: &HashSet<String>,
         previous: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
-        let client = |(index, secrets): (&SwitchIndex, &crate::plan::ClientSecrets)| {
-            let known = plan.switch(*index).is_some_and(|switch| {
-                learned.contains(&switch.id)
-                    || previous.is_some_and(|previous| previous.has_learned(&switch.id))
-            });
-            let client = Client {
+        let client = |(index, switch): (usize, &Switch)| {
+            let index = SwitchIndex(u16::try_from(index).ok()?);
+            let secrets = credentials.clients.get(&index)?;
+            let known = learned.contains(&switch.id)
+                || previous.is_some_and(|previous| previous.has_learned(&switch.id));
+            Some(Client {
                 current: Key::new(&secrets.current),
                 next: secrets.next.as_ref().map(Key::new),
                 mab_word: secrets.mab_word.clone(),
                 learned: AtomicBool::new(known),
-            };
-            (*index, client)
+            })
         };
-        let clients = Arc::new(credentials.clients.iter().map(client).collect());
+        let clients = plan.switches.iter().enumerate().map(client).collect();
         let tls = Arc::new(tls_server(&plan, credentials, previous)?);
         let key = digest::digest(&digest::SHA256, credentials.server_key.expose());
         let pseudonym = hmac::Key::new(hmac::HMAC_SHA256, key.as_ref());
@@ -133,8 +133,11 @@ impl Snapshot {
     /// The switch that a source address belongs to; it alone chooses the secret (RFC 2865 §3).
     pub(super) fn client(&self, source: IpAddr) -> Result<(SwitchIndex, &Client), IgnoreReason> {
         let switch = self.plan.client_by_address(source).ok_or(IgnoreReason::UnknownClient)?;
-        let client = self.clients.get(&switch).ok_or(IgnoreReason::UnknownClient)?;
-        Ok((switch, client))
+        Ok((switch, self.client_of(switch).ok_or(IgnoreReason::UnknownClient)?))
+    }
+
+    fn client_of(&self, switch: SwitchIndex) -> Option<&Client> {
+        self.clients.get(usize::from(switch.0))?.as_ref()
     }
 
     /// The id of the switch that a source address belongs to.
@@ -159,7 +162,7 @@ impl Snapshot {
 
     /// The secrets shared with a switch: the current one, and the one it is about to change to.
     pub fn secrets(&self, switch: SwitchIndex) -> impl Iterator<Item = &Key> {
-        let client = self.clients.get(&switch);
+        let client = self.client_of(switch);
         client.into_iter().flat_map(|client| std::iter::once(&client.current).chain(&client.next))
     }
 
@@ -170,7 +173,7 @@ impl Snapshot {
     }
 
     fn has_learned(&self, switch: &str) -> bool {
-        let client = self.plan.switch_by_id(switch).and_then(|index| self.clients.get(&index));
+        let client = self.plan.switch_by_id(switch).and_then(|index| self.client_of(index));
         client.is_some_and(Client::has_learned)
     }
 }

@@ -17,8 +17,7 @@ fn text<'a>(packet: &Packet<'a>, kind: u8) -> Option<&'a str> {
 /// The station's address as the switch saw it (Calling-Station-Id, RFC 3580 §3.21), from the
 /// attribute the profile names.
 pub(super) fn calling_mac(packet: &Packet<'_>, profile: &Profile) -> Option<Mac> {
-    let value = text(packet, profile.request.calling.attribute)?;
-    Mac::parse(value).ok()
+    Mac::parse(packet.first(profile.request.calling.attribute)?).ok()
 }
 
 /// The device's address for record and back-off: Calling-Station-Id, or User-Name on switches
@@ -68,8 +67,7 @@ fn raw_port(packet: &Packet<'_>) -> String {
 fn split_called(called: &[u8]) -> (Option<Mac>, &[u8]) {
     for length in [17, 14, 13, 12] {
         if let Some((address, [b':', ssid @ ..])) = called.split_at_checked(length)
-            && let Some(mac) =
-                std::str::from_utf8(address).ok().and_then(|address| Mac::parse(address).ok())
+            && let Ok(mac) = Mac::parse(address)
         {
             return (Some(mac), ssid);
         }
@@ -97,7 +95,7 @@ fn judge_mab(
     word: Option<&Secret>,
     password: Option<&[u8]>,
 ) -> Result<Mac, Box<Because>> {
-    let chap = packet.count(attribute::CHAP_PASSWORD) > 0;
+    let chap = packet.has(attribute::CHAP_PASSWORD);
     let form = match (password.is_some(), chap) {
         (true, false) => Some(MabForm::Pap),
         (false, true) => Some(MabForm::Chap),
@@ -155,8 +153,7 @@ pub(super) fn mab_identity(
     };
     match packet.first(profile.request.calling.attribute) {
         Some(raw) => {
-            let calling = std::str::from_utf8(raw).ok().and_then(|raw| Mac::parse(raw).ok());
-            if calling != Some(user) {
+            if Mac::parse(raw) != Ok(user) {
                 return Err(Because::new(Reason::MabMacMismatch)
                     .fact("user", user)
                     .fact("calling", escape(raw)));

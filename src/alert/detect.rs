@@ -115,7 +115,7 @@ pub trait Facts {
     fn fact(&self, name: &str) -> Option<Cow<'_, str>>;
     /// The device's address.
     fn mac(&self) -> Option<Mac> {
-        Mac::parse(&self.fact("mac")?).ok()
+        Mac::parse(self.fact("mac")?.as_ref()).ok()
     }
     /// The whole line.
     fn line(&self) -> Cow<'_, Line>;

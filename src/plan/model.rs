@@ -1,6 +1,5 @@
 //! The plan as a whole, and how its parts are found.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,8 +15,8 @@ use super::{
     Switch, Tripwire, Vlan,
 };
 use crate::vocabulary::{
-    ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Place, Point, PortIndex,
-    RuleIndex, SiteIndex, SwitchIndex, Timestamp, VlanId,
+    ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Language, Mac, Map, Place, Point,
+    PortIndex, RuleIndex, SiteIndex, SwitchIndex, Timestamp, VlanId,
 };
 
 /// A name in both languages, as written in a file.
@@ -116,18 +115,18 @@ pub struct Plan {
 /// Indices derived from the lists.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lookup {
-    macs: HashMap<Mac, DeviceIndex>,
+    macs: Map<Mac, DeviceIndex>,
     /// Devices that have a certificate, in the order of its name.
     identities: Vec<DeviceIndex>,
     /// In the order of asset numbers.
     assets: Vec<DeviceIndex>,
-    vlans: HashMap<VlanId, (EnvironmentIndex, usize)>,
-    switches: HashMap<String, SwitchIndex>,
+    vlans: Map<VlanId, (EnvironmentIndex, usize)>,
+    switches: Map<String, SwitchIndex>,
     /// Of each switch, in the order of their names.
     ports: Vec<Vec<PortIndex>>,
     /// Of each switch, those that requests call by number, in the order of numbers.
     numbers: Vec<Vec<(PortPlace, PortIndex)>>,
-    hosts: HashMap<IpAddr, SwitchIndex>,
+    hosts: Map<IpAddr, SwitchIndex>,
     /// Longest first.
     networks: Vec<(IpNetwork, SwitchIndex)>,
 }

@@ -8,9 +8,8 @@ use ipnetwork::IpNetwork;
 
 use super::habit::digest;
 use super::separation::Separation;
-use super::shelf::Map;
 pub use crate::plan::Vantage;
-use crate::vocabulary::Mac;
+use crate::vocabulary::{Mac, Map};
 
 /// A station, by its MAC where the link shows one, else by its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,9 +6,8 @@ use ipnetwork::IpNetwork;
 
 use super::capture::CaptureTime;
 use super::dissect::{Ip, Transport};
-use super::shelf::{Map, Set};
 use crate::plan::{Flow, Plan, Role, TCP, UDP};
-use crate::vocabulary::{EnvironmentIndex, Mac};
+use crate::vocabulary::{EnvironmentIndex, Mac, Map, Set};
 
 /// The environments of a plan, as far as frames can show them; empty without a plan.
 #[derive(Clone, Debug, Default)]

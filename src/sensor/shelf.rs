@@ -6,17 +6,9 @@
 //! is constant, however many addresses a flood invents.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use foldhash::fast::RandomState;
-
-/// The maps that every frame is looked up in, several times. Their hash is seeded for each process
-/// and ten times as fast as the standard one, which also withstands whoever can time its answers; a
-/// sensor gives none, and its maps are bounded.
-pub type Map<K, V> = HashMap<K, V, RandomState>;
-/// A set of the same kind.
-pub type Set<K> = HashSet<K, RandomState>;
+use crate::vocabulary::Map;
 
 /// A bounded map.
 #[derive(Debug)]

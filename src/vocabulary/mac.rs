@@ -50,9 +50,9 @@ impl Mac {
     ///
     /// # Errors
     /// [`MacError::Spelling`] for anything else, and the errors of [`Mac::new`].
-    pub fn parse(text: &str) -> Result<Self, MacError> {
+    pub fn parse(text: &(impl AsRef<[u8]> + ?Sized)) -> Result<Self, MacError> {
         let mut octets = [0_u8; 6];
-        let mut rest = text.as_bytes();
+        let mut rest = text.as_ref();
         for (index, octet) in octets.iter_mut().enumerate() {
             let [high, low, tail @ ..] = rest else {
                 return Err(MacError::Spelling);

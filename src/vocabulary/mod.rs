@@ -9,6 +9,7 @@ mod alert;
 mod json;
 mod language;
 mod mac;
+mod map;
 mod mark;
 mod network;
 mod random;
@@ -24,6 +25,7 @@ pub use json::{Json, words};
 pub(crate) use language::registry;
 pub use language::{Fact, Language, Text, escape, escape_to, hex, unhex};
 pub use mac::{Mac, MacError, MacSpelling};
+pub use map::{Map, Set};
 pub use mark::{Mark, MarkKind, MarkSubject, Marks};
 pub use network::{
     ClassIndex, DeviceIndex, EnvironmentIndex, GrantIndex, Place, Point, PortIndex, RuleIndex,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 /// A VLAN that may carry traffic: 1 to 4094 (IEEE 802.1Q, 0 and 4095 are reserved).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VlanId(u16);
@@ -17,6 +19,15 @@ impl VlanId {
     #[must_use]
     pub const fn get(self) -> u16 {
         self.0
+    }
+
+    /// The number as text, without the price of a format.
+    #[must_use]
+    pub fn decimal(self) -> SmolStr {
+        let digits = [1_000, 100, 10, 1].map(|unit| self.0 / unit % 10);
+        let digits = digits.map(|digit| b'0' + u8::try_from(digit).unwrap_or_default());
+        let first = digits.iter().position(|digit| *digit != b'0').unwrap_or_default();
+        digits.get(first..).and_then(|it| str::from_utf8(it).ok()).unwrap_or_default().into()
     }
 }
 
@@ -84,5 +95,17 @@ impl Point {
     #[must_use]
     pub const fn is_wireless(&self) -> bool {
         matches!(self, Self::Wireless { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VlanId;
+
+    #[test]
+    fn a_vlan_reads_as_its_number() {
+        for vlan in (1..=4094).filter_map(VlanId::new) {
+            assert_eq!(vlan.decimal(), vlan.to_string());
+        }
     }
 }

@@ -266,7 +266,7 @@ fn fmt_11_mixed_credentials_are_refused_and_a_key_name_is_given_only_when_asked(
     });
     let reply = desk.ask(PC.switch, &request);
     assert_eq!(Packet::parse(&reply).unwrap().code(), Code::AccessReject);
-    assert!(Packet::parse(&reply).unwrap().count(attribute::EAP_MESSAGE) > 0, "with a Failure");
+    assert!(Packet::parse(&reply).unwrap().has(attribute::EAP_MESSAGE), "with a Failure");
     assert_eq!(desk.decision().because.reason, Reason::CredentialsMixed);
     let (config, _) = desk.supplicant(PC.name, PeerVersions::Tls13);
     let ended = desk.authenticate(&PC, &config, false, None, nothing);

@@ -26,10 +26,10 @@ use super::event::{About, Event, Verdict, Watched};
 use super::judge::{Judgement, WATCH_TENTHS_MIN, WINDOW_S, judge};
 use super::kind::{NoticeKind, VerdictKind};
 use super::knowledge::{Knowledge, PortKind, Role, Setting, Subject};
-use super::shelf::{Map, Shelf};
+use super::shelf::Shelf;
 use super::sign::{Sign, SignKind};
 use super::station::{ALARMS_MAX, Alarm, Station};
-use crate::vocabulary::Mac;
+use crate::vocabulary::{Mac, Map};
 pub use habits::{HABITS_MAX, STRANGERS_MAX};
 pub use hop::HOPS_MAX;
 

@@ -2,23 +2,19 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 
 use crate::vocabulary::Secret;
 
 use super::code::AuthenticatorRule;
+use super::digest::{HmacMd5, Md5};
 use super::{HEADER_OCTETS, Packet, attribute};
-
-/// The block of MD5, to which HMAC pads its key (RFC 2104 §2).
-const MD5_BLOCK_OCTETS: usize = 64;
 
 /// A shared secret made ready: its HMAC state and its MD5 prefix are computed once a client.
 #[derive(Clone)]
 pub struct Key {
     secret: Secret,
-    hmac: Hmac<Md5>,
+    hmac: HmacMd5,
     prefix: Md5,
 }
 
@@ -75,16 +71,9 @@ impl Key {
     /// Prepares a secret.
     #[must_use]
     pub fn new(secret: &Secret) -> Self {
-        let octets = secret.expose();
-        let mut block = zeroize::Zeroizing::new([0; MD5_BLOCK_OCTETS]);
-        if octets.len() > MD5_BLOCK_OCTETS {
-            copy(&mut block[..], &Md5::digest(octets));
-        } else {
-            copy(&mut block[..], octets);
-        }
-        let hmac = Hmac::new((&*block).into());
-        let prefix = Md5::new_with_prefix(octets);
-        Self { secret: secret.clone(), hmac, prefix }
+        let mut prefix = Md5::new();
+        prefix.update(secret.expose());
+        Self { secret: secret.clone(), hmac: HmacMd5::new(secret.expose()), prefix }
     }
 
     /// Checks the Message-Authenticator of a request over exactly Length octets (RFC 3579 §3.2,
@@ -159,32 +148,22 @@ impl Key {
         authenticator: [u8; 16],
         value_at: usize,
     ) -> [u8; 16] {
-        let mut hmac = self.hmac.clone();
-        hmac.update(octets.get(..4).unwrap_or_default());
-        hmac.update(&authenticator);
-        hmac.update(octets.get(HEADER_OCTETS..value_at).unwrap_or_default());
-        hmac.update(&[0; 16]);
-        hmac.update(octets.get(value_at.saturating_add(16)..).unwrap_or_default());
-        hmac.finalize().into_bytes().into()
+        let head = octets.get(..4).unwrap_or_default();
+        let before = octets.get(HEADER_OCTETS..value_at).unwrap_or_default();
+        let after = octets.get(value_at.saturating_add(16)..).unwrap_or_default();
+        self.hmac.of(&[head, &authenticator, before, &[0; 16], after])
     }
 
     /// MD5 over a packet with these octets in the authenticator field, then the secret.
     pub(super) fn keyed_authenticator(&self, octets: &[u8], authenticator: [u8; 16]) -> [u8; 16] {
-        let mut digest = Md5::new();
-        digest.update(octets.get(..4).unwrap_or_default());
-        digest.update(authenticator);
-        digest.update(octets.get(HEADER_OCTETS..).unwrap_or_default());
-        digest.update(self.secret.expose());
-        digest.finalize().into()
+        let head = octets.get(..4).unwrap_or_default();
+        let attributes = octets.get(HEADER_OCTETS..).unwrap_or_default();
+        Md5::of(&[head, &authenticator, attributes, self.secret.expose()])
     }
 
     /// MD5 over the secret, then these parts: the pad that hides passwords and keys.
     pub(super) fn pad(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut digest = self.prefix.clone();
-        for part in parts {
-            digest.update(part);
-        }
-        digest.finalize().into()
+        self.prefix.clone().then(parts)
     }
 
     fn check_message_authenticator_with(
@@ -192,20 +171,13 @@ impl Key {
         packet: &Packet<'_>,
         authenticator: [u8; 16],
     ) -> MessageAuthenticator {
-        let mut found = None;
-        let mut at = HEADER_OCTETS;
-        for one in packet.attributes() {
-            if one.kind == attribute::MESSAGE_AUTHENTICATOR
-                && found.replace((at + 2, one.value)).is_some()
-            {
-                return MessageAuthenticator::Invalid;
-            }
-            at += 2 + one.value.len();
-        }
-        let Some((value_at, value)) = found else { return MessageAuthenticator::Absent };
-        let expected = self.message_authenticator(packet.octets(), authenticator, value_at);
+        let mut all = packet.all(attribute::MESSAGE_AUTHENTICATOR);
+        let value = all.next();
+        let at = packet.value_at(attribute::MESSAGE_AUTHENTICATOR);
+        let Some((value, at)) = value.zip(at) else { return MessageAuthenticator::Absent };
+        let expected = self.message_authenticator(packet.octets(), authenticator, at);
         // Slices of unequal length are unequal, so a value that is not 16 octets long is wrong.
-        if expected.ct_eq(value).into() {
+        if all.next().is_none() && bool::from(expected.ct_eq(value)) {
             MessageAuthenticator::Valid
         } else {
             MessageAuthenticator::Invalid
@@ -216,12 +188,5 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")
-    }
-}
-
-/// Copies as much as fits; callers choose a target that is long enough.
-fn copy(target: &mut [u8], source: &[u8]) {
-    for (to, from) in target.iter_mut().zip(source) {
-        *to = *from;
     }
 }

@@ -18,6 +18,7 @@
 
 pub mod attribute;
 mod code;
+mod digest;
 mod key;
 mod packet;
 mod password;

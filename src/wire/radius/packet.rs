@@ -53,22 +53,39 @@ pub struct Packet<'a> {
     code: Code,
     identifier: u8,
     authenticator: [u8; 16],
-    kinds: Kinds,
+    places: Places,
 }
 
-/// Which attributes there are: most that a request is searched for are not in it.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct Kinds([u64; 4]);
+/// Where the attributes of each kind begin: a request is searched for many, and has few.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Places {
+    /// Of the first of a kind, in octets from the packet's beginning; 0 where there is none.
+    first: [u16; 256],
+    /// The kinds of which there is more than one.
+    several: [u64; 4],
+}
 
-impl Kinds {
-    fn add(&mut self, kind: u8) {
-        if let Some(word) = self.0.get_mut(usize::from(kind >> 6)) {
-            *word |= 1 << (kind & 63);
+impl Places {
+    const NONE: Self = Self { first: [0; 256], several: [0; 4] };
+
+    fn add(&mut self, kind: u8, at: u16) {
+        match self.first.get_mut(usize::from(kind)) {
+            Some(first @ 0) => *first = at,
+            Some(_) | None => {
+                if let Some(word) = self.several.get_mut(usize::from(kind >> 6)) {
+                    *word |= 1 << (kind & 63);
+                }
+            }
         }
     }
 
-    fn has(self, kind: u8) -> bool {
-        self.0.get(usize::from(kind >> 6)).is_some_and(|word| word >> (kind & 63) & 1 == 1)
+    fn first(&self, kind: u8) -> Option<usize> {
+        let first = self.first.get(usize::from(kind)).copied().filter(|at| *at > 0)?;
+        Some(usize::from(first))
+    }
+
+    fn has_several(&self, kind: u8) -> bool {
+        self.several.get(usize::from(kind >> 6)).is_some_and(|word| word >> (kind & 63) & 1 == 1)
     }
 }
 
@@ -92,13 +109,18 @@ impl<'a> Packet<'a> {
             return Err(Malformed::Long);
         }
         let octets = datagram.get(..length).ok_or(Malformed::Truncated)?;
-        let kinds = check_attributes(octets.get(HEADER_OCTETS..).unwrap_or_default())?;
+        let mut places = Places::NONE;
+        let mut at = HEADER_OCTETS;
+        check_attributes(octets.get(HEADER_OCTETS..).unwrap_or_default(), |one| {
+            places.add(one.kind, u16::try_from(at).unwrap_or_default());
+            at += 2 + one.value.len();
+        })?;
         Ok(Self {
             octets,
             code: Code::from(*code),
             identifier: *identifier,
             authenticator: *authenticator,
-            kinds,
+            places,
         })
     }
 
@@ -135,13 +157,32 @@ impl<'a> Packet<'a> {
     /// The value of the first attribute of a kind.
     #[must_use]
     pub fn first(&self, kind: u8) -> Option<&'a [u8]> {
-        self.all(kind).next()
+        self.from_first(kind).next().map(|one| one.value)
+    }
+
+    /// Whether there is an attribute of a kind.
+    #[must_use]
+    pub fn has(&self, kind: u8) -> bool {
+        self.places.first(kind).is_some()
+    }
+
+    /// Where the value of the first attribute of a kind begins, in octets from the packet's
+    /// beginning.
+    pub(super) fn value_at(&self, kind: u8) -> Option<usize> {
+        self.places.first(kind).map(|at| at + 2)
     }
 
     /// The values of all attributes of a kind in their order.
     pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let all = if self.kinds.has(kind) { self.attributes() } else { Attributes { rest: &[] } };
+        let most = if self.places.has_several(kind) { usize::MAX } else { 1 };
+        let all = self.from_first(kind).take(most);
         all.filter(move |one| one.kind == kind).map(|one| one.value)
+    }
+
+    /// The first attribute of a kind and all that follow it.
+    fn from_first(&self, kind: u8) -> Attributes<'a> {
+        let rest = self.places.first(kind).and_then(|at| self.octets.get(at..));
+        Attributes { rest: rest.unwrap_or_default() }
     }
 
     /// How many attributes of a kind there are.
@@ -194,18 +235,22 @@ impl<'a> Iterator for Attributes<'a> {
 
 impl FusedIterator for Attributes<'_> {}
 
-fn check_attributes(mut rest: &[u8]) -> Result<Kinds, Malformed> {
-    let (mut count, mut kinds) = (0, Kinds::default());
+/// Checks that attributes follow each other without a gap, and hands each on.
+fn check_attributes<'a>(
+    mut rest: &'a [u8],
+    mut each: impl FnMut(Attribute<'a>),
+) -> Result<(), Malformed> {
+    let mut count = 0;
     while !rest.is_empty() {
         let attribute;
         (attribute, rest) = split_attribute(rest)?;
-        kinds.add(attribute.kind);
+        each(attribute);
         count += 1;
         if count > ATTRIBUTES_MAX {
             return Err(Malformed::TooManyAttributes);
         }
     }
-    Ok(kinds)
+    Ok(())
 }
 
 fn split_attribute(octets: &[u8]) -> Result<(Attribute<'_>, &[u8]), Malformed> {
@@ -219,6 +264,6 @@ fn split_attribute(octets: &[u8]) -> Result<(Attribute<'_>, &[u8]), Malformed> {
 
 fn vendor_attributes(value: &[u8]) -> Option<(u32, Attributes<'_>)> {
     let (vendor, rest) = value.split_first_chunk()?;
-    check_attributes(rest).ok()?;
+    check_attributes(rest, |_| ()).ok()?;
     Some((u32::from_be_bytes(*vendor), Attributes { rest }))
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Deref;
 
-use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::digest::Md5;
 use super::{Key, Packet, Unwritable, attribute};
 
 /// The longest User-Password (RFC 2865 §5.2).
@@ -215,11 +215,7 @@ pub fn chap_matches(packet: &Packet<'_>, password: &[u8]) -> bool {
 /// (RFC 1994 §4.1).
 #[must_use]
 pub fn chap_response(identifier: u8, password: &[u8], challenge: &[u8]) -> [u8; 17] {
-    let digest = Md5::new()
-        .chain_update([identifier])
-        .chain_update(password)
-        .chain_update(challenge)
-        .finalize();
+    let digest = Md5::of(&[&[identifier], password, challenge]);
     let mut value = [identifier; 17];
     for (to, from) in value.iter_mut().skip(1).zip(digest) {
         *to = from;

@@ -325,7 +325,7 @@ impl<'b> Writer<'b> {
 
 /// Overwrites octets that were reserved before.
 fn patch(buffer: &mut [u8], at: usize, octets: &[u8]) {
-    for (to, from) in buffer.iter_mut().skip(at).zip(octets) {
-        *to = *from;
+    if let Some(place) = buffer.get_mut(at..at.saturating_add(octets.len())) {
+        place.copy_from_slice(octets);
     }
 }

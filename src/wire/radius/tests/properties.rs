@@ -52,6 +52,24 @@ fn authentic(packet: &Packet<'_>, key: &Key) -> bool {
 
 proptest! {
     #[test]
+    fn what_is_asked_for_by_kind_is_what_a_walk_finds(
+        kinds in vec(250_u8..=255, 0..12), asked in 248_u8..=255,
+    ) {
+        let mut octets = vec![0];
+        let mut writer = Writer::request(&mut octets, Code::AccessRequest, 1, [0; 16]);
+        for (number, kind) in (1_u8..).zip(kinds) {
+            writer.attribute(kind, &[number]);
+        }
+        writer.finish_request(&key("testing123")).unwrap();
+        let packet = Packet::parse(&octets).unwrap();
+        let walked = packet.attributes().filter(|one| one.kind == asked).map(|one| one.value);
+        let walked: Vec<_> = walked.collect();
+        prop_assert_eq!(packet.all(asked).collect::<Vec<_>>(), walked.clone());
+        prop_assert_eq!(packet.first(asked), walked.first().copied());
+        prop_assert_eq!((packet.has(asked), packet.count(asked)), (!walked.is_empty(), walked.len()));
+    }
+
+    #[test]
     fn what_is_written_is_read(
         code in codes(), attributes in attributes(), eap in vec(any::<u8>(), 0..1200),
     ) {
