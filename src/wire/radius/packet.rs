@@ -157,7 +157,7 @@ impl<'a> Packet<'a> {
     /// The value of the first attribute of a kind.
     #[must_use]
     pub fn first(&self, kind: u8) -> Option<&'a [u8]> {
-        self.from_first(kind).next().map(|one| one.value)
+        self.onwards_from_first(kind).next().map(|one| one.value)
     }
 
     /// Whether there is an attribute of a kind.
@@ -175,12 +175,12 @@ impl<'a> Packet<'a> {
     /// The values of all attributes of a kind in their order.
     pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let most = if self.places.has_several(kind) { usize::MAX } else { 1 };
-        let all = self.from_first(kind).take(most);
+        let all = self.onwards_from_first(kind).take(most);
         all.filter(move |one| one.kind == kind).map(|one| one.value)
     }
 
     /// The first attribute of a kind and all that follow it.
-    fn from_first(&self, kind: u8) -> Attributes<'a> {
+    fn onwards_from_first(&self, kind: u8) -> Attributes<'a> {
         let rest = self.places.first(kind).and_then(|at| self.octets.get(at..));
         Attributes { rest: rest.unwrap_or_default() }
     }
