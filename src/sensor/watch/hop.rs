@@ -250,10 +250,11 @@ impl Sensor {
         };
         let two = station.ttls.iter().any(|family| family.initial != initial);
         let poses = initial == 64 && hop == 0 && poses(station);
+        // Once told, it is with every packet.
         if two
+            && !is_told(station, SignKind::TtlFamilies, ip.source, at.time)
             && packets(64) >= TTL_FAMILY_PACKETS_MIN
             && packets(128) >= TTL_FAMILY_PACKETS_MIN
-            && !is_told(station, SignKind::TtlFamilies, ip.source, at.time)
         {
             self.raise(at, subject, Draft::new(SignKind::TtlFamilies).at(ip.source));
         }
