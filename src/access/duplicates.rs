@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::time::Duration;
-
-use smallvec::SmallVec;
 
 use crate::vocabulary::Map;
 use crate::wire::radius::Code;
@@ -13,8 +12,10 @@ use crate::wire::radius::Code;
 const REMEMBERED_S: u32 = 30;
 /// Answers remembered for one client at most and at least, so that no switch can push out
 /// another's; between them each has its part of what is remembered altogether.
-const PER_CLIENT_ANSWERS: (usize, usize) = (1024, 4096);
-const ANSWERS_MAX: usize = 131_072;
+const PER_CLIENT_ANSWERS: (usize, usize) = (768, 4096);
+const ANSWERS_MAX: usize = 98_304;
+/// Octets of an answer that are kept with it: what an Accept to MAC authentication has.
+const IN_PLACE_OCTETS: usize = 76;
 /// Fewer gaps between the answers to a client are not worth closing.
 const GAPS_MIN: usize = 32;
 
@@ -40,10 +41,10 @@ pub(super) struct Duplicates {
 struct Client {
     /// In the order of arrival.
     answers: VecDeque<Answer>,
-    /// The arrival of the first of them, counted from the beginning.
-    first: usize,
+    /// The arrival of the first of them, counted from the beginning and round again.
+    first: u32,
     /// Which arrival a request was.
-    arrivals: Map<Request, usize>,
+    arrivals: Map<Request, u32>,
 }
 
 /// A [`Key`] at one client: place of our address, its port, code and identifier.
@@ -59,8 +60,38 @@ struct Answer {
     reply: Option<Reply>,
 }
 
-/// An answer as it was sent; one to MAC authentication is kept in place.
-pub(super) type Sent = SmallVec<[u8; 96]>;
+/// An answer as it was sent. A hundred thousand of them are remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    InPlace { octets: [u8; IN_PLACE_OCTETS], length: u8 },
+    Apart(Box<[u8]>),
+}
+
+impl From<&[u8]> for Sent {
+    fn from(reply: &[u8]) -> Self {
+        let mut octets = [0; IN_PLACE_OCTETS];
+        match (octets.get_mut(..reply.len()), u8::try_from(reply.len())) {
+            (Some(place), Ok(length)) => {
+                place.copy_from_slice(reply);
+                Self::InPlace { octets, length }
+            }
+            _ => Self::Apart(reply.into()),
+        }
+    }
+}
+
+impl Deref for Sent {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::InPlace { octets, length } => {
+                octets.get(..usize::from(*length)).unwrap_or_default()
+            }
+            Self::Apart(octets) => octets,
+        }
+    }
+}
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,11 +132,9 @@ impl Duplicates {
         let client = self.clients.entry(key.source.ip()).or_default();
         let at_s = whole_seconds(now);
         client.make_room(at_s, most);
-        let arrival = client.first + client.answers.len();
-        let before = client.arrivals.insert(request, arrival);
-        if let Some(older) =
-            before.and_then(|it| client.answers.get_mut(it.checked_sub(client.first)?))
-        {
+        let before = client.arrivals.insert(request, client.next());
+        let older = before.map(|arrival| client.place_of(arrival));
+        if let Some(older) = older.and_then(|place| client.answers.get_mut(place)) {
             older.reply = None;
         }
         client.answers.push_back(Answer { request, authenticator, at_s, reply: Some(reply) });
@@ -116,7 +145,7 @@ impl Duplicates {
     pub(super) fn answered(&mut self, key: &Key, authenticator: [u8; 16], reply: &[u8]) -> bool {
         let answer = self.answer(key).filter(|answer| answer.authenticator == authenticator);
         answer.is_some_and(|answer| {
-            answer.reply = Some(Reply::Sent(Sent::from_slice(reply)));
+            answer.reply = Some(Reply::Sent(reply.into()));
             true
         })
     }
@@ -169,7 +198,18 @@ impl Duplicates {
 
 impl Client {
     fn place(&self, request: Request) -> Option<usize> {
-        self.arrivals.get(&request)?.checked_sub(self.first)
+        self.arrivals.get(&request).map(|arrival| self.place_of(*arrival))
+    }
+
+    /// Where the answer of that arrival is; beyond all of them where it is gone.
+    fn place_of(&self, arrival: u32) -> usize {
+        usize::try_from(arrival.wrapping_sub(self.first)).unwrap_or(usize::MAX)
+    }
+
+    /// The arrival that comes next.
+    fn next(&self) -> u32 {
+        let held = u32::try_from(self.answers.len()).unwrap_or(u32::MAX);
+        self.first.wrapping_add(held)
     }
 
     /// Lets go of what is old or forgotten, and of the oldest where there is no room; takes memory
@@ -182,7 +222,7 @@ impl Client {
                 self.arrivals.remove(&oldest.request);
             }
             self.answers.pop_front();
-            self.first += 1;
+            self.first = self.first.wrapping_add(1);
         }
         if self.answers.len() >= 2 * self.arrivals.len().max(GAPS_MIN) {
             self.close_gaps();
@@ -198,8 +238,8 @@ impl Client {
     fn close_gaps(&mut self) {
         self.answers.retain(|answer| answer.reply.is_some());
         self.first = 0;
-        let places = self.answers.iter().enumerate();
-        self.arrivals = places.map(|(place, answer)| (answer.request, place)).collect();
+        let arrivals = self.answers.iter().zip(0..);
+        self.arrivals = arrivals.map(|(answer, arrival)| (answer.request, arrival)).collect();
     }
 }
 
@@ -214,13 +254,15 @@ fn whole_seconds(now: Duration) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use smallvec::smallvec;
-
     use super::*;
 
     fn key(port: u16, identifier: u8) -> Key {
         let address = |port| SocketAddr::from((CLIENT, port));
         Key { source: address(port), local: address(1812), code: 1, identifier }
+    }
+
+    fn sent(octets: &[u8]) -> Reply {
+        Reply::Sent(octets.into())
     }
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -229,11 +271,11 @@ mod tests {
     #[test]
     fn dup_1_the_same_request_finds_its_octets_until_they_are_old() {
         let mut duplicates = Duplicates::default();
-        duplicates.remember(NOW, key(1, 7), [1; 16], Reply::Sent(smallvec![2]));
+        duplicates.remember(NOW, key(1, 7), [1; 16], sent(&[2]));
         let find =
             |s, key, auth| duplicates.find(NOW + Duration::from_secs(s), &key, [auth; 16]).cloned();
-        assert_eq!(find(0, key(1, 7), 1), Some(Reply::Sent(smallvec![2])));
-        assert_eq!(find(29, key(1, 7), 1), Some(Reply::Sent(smallvec![2])));
+        assert_eq!(find(0, key(1, 7), 1), Some(sent(&[2])));
+        assert_eq!(find(29, key(1, 7), 1), Some(sent(&[2])));
         assert_eq!(find(30, key(1, 7), 1), None);
         assert_eq!(find(0, key(2, 7), 1), None, "another source port");
         assert_eq!(find(0, key(1, 8), 1), None, "another identifier");
@@ -281,10 +323,10 @@ mod tests {
         }
         for number in 0..1_200 {
             for client in 0..200 {
-                let reply = Reply::Sent(smallvec![client]);
+                let reply = sent(&[client]);
                 duplicates.remember(NOW, key(client, number), [client; 16], reply);
                 let latest = duplicates.find(NOW, &key(client, number), [client; 16]);
-                assert_eq!(latest, Some(&Reply::Sent(smallvec![client])));
+                assert_eq!(latest, Some(&sent(&[client])));
             }
         }
         for client in 0..200 {
@@ -303,13 +345,13 @@ mod tests {
         let mut duplicates = Duplicates::default();
         for number in 0..4_000_u16 {
             let (identifier, authenticator) = ((number % 256) as u8, [(number / 256) as u8; 16]);
-            let reply = Reply::Sent(smallvec![identifier]);
+            let reply = sent(&[identifier]);
             duplicates.remember(NOW, key(1, identifier), authenticator, reply);
             assert!(duplicates.held(CLIENT) <= 512);
             for earlier in number.saturating_sub(255)..=number {
                 let (identifier, authenticator) = ((earlier % 256) as u8, (earlier / 256) as u8);
                 let found = duplicates.find(NOW, &key(1, identifier), [authenticator; 16]);
-                assert_eq!(found, Some(&Reply::Sent(smallvec![identifier])));
+                assert_eq!(found, Some(&sent(&[identifier])));
             }
         }
         duplicates.forget(&key(1, 7), [15; 16]);
@@ -319,7 +361,7 @@ mod tests {
     #[test]
     fn what_was_received_is_silence_and_a_newer_request_is_not_touched() {
         let mut duplicates = Duplicates::default();
-        let sent = Reply::Sent(smallvec![11; 500]);
+        let sent = sent(&[11; 500]);
         duplicates.remember(NOW, key(1, 1), [1; 16], sent.clone());
         duplicates.received(&key(1, 1), [2; 16]);
         assert_eq!(duplicates.find(NOW, &key(1, 1), [1; 16]), Some(&sent));
@@ -330,7 +372,7 @@ mod tests {
     #[test]
     fn what_was_forgotten_is_new_and_what_took_its_place_stays() {
         let mut duplicates = Duplicates::default();
-        let accept = Reply::Sent(smallvec![Code::AccessAccept.get(), 1]);
+        let accept = sent(&[Code::AccessAccept.get(), 1]);
         duplicates.remember(NOW, key(1, 1), [1; 16], accept.clone());
         duplicates.remember(NOW, key(1, 2), [2; 16], Reply::Awaited);
         duplicates.forget(&key(1, 2), [3; 16]);

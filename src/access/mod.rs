@@ -34,7 +34,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 use backoff::Backoff;
 use conversations::{Conversations, Limits, State};
 use dialogue::Dialogue;
-use duplicates::{Duplicates, Key as DuplicateKey, Reply, Sent};
+use duplicates::{Duplicates, Key as DuplicateKey, Reply};
 use request::Request;
 use snapshot::Client;
 
@@ -211,7 +211,7 @@ impl Access {
         let delay = answer.delay;
         let reason = answer.reason;
         if delay == Duration::ZERO || self.delayed.len() >= DELAYED_MAX {
-            remember(self, Reply::Sent(Sent::from_slice(reply)));
+            remember(self, Reply::Sent(reply.as_slice().into()));
             return Ok(Action::Reply { reason });
         }
         remember(self, Reply::Awaited);
