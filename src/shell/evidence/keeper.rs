@@ -32,7 +32,7 @@ const BUSY_LINES: usize = 300;
 /// How long lines gather for one commit while many come.
 const GATHER: Duration = Duration::from_millis(20);
 /// Lines taken from the spool before new ones are looked at.
-const CATCH_UP: usize = 256;
+const CATCH_UP: usize = 512;
 /// How long the end may take to hand on what waits on the spool; the next start does the rest.
 const LAST_CATCH_UP: Duration = Duration::from_secs(2);
 /// How long the keeper sleeps when nothing comes.
