@@ -9,6 +9,7 @@
 use super::capture::CaptureTime;
 use super::fingerprint::{DhcpClass, StackClass, phone_row};
 use super::kind::VerdictKind;
+use super::maker::is_adapter;
 use super::sign::{Family, Sign, SignKind};
 use super::station::Station;
 
@@ -207,6 +208,7 @@ fn is_local_nat(station: &Station, fresh: &[&Sign], now: CaptureTime) -> bool {
         | SignKind::Reconnected
         | SignKind::LocalMac => true,
         SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,
+        SignKind::MakerBlock => sign.facts.iter().any(|(_, maker)| is_adapter(maker)),
         _ => false,
     });
     hop && is_desktop(station) && !boxed && !phone && explained

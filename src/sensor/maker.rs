@@ -69,6 +69,12 @@ pub fn maker(mac: Mac) -> Option<&'static str> {
     found.map(|(name, _)| *name)
 }
 
+/// Whether a maker's blocks are those of USB network adapters.
+#[must_use]
+pub fn is_adapter(maker: &str) -> bool {
+    maker.ends_with("(USB LAN)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,15 +6,15 @@
 /// The port of Google's messaging for Android.
 pub const MESSAGING_PORT: u16 = 5228;
 
-/// Names, each with everything below it, that an Android looks up, and so does a Chrome anywhere:
-/// messaging for web pages goes the way of messaging for phones.
-const ANDROID_OR_CHROME: &[&str] = &["mtalk.google.com", "android.clients.google.com"];
+/// Names, each with everything below it, that an Android looks up, and so does a Chrome or a Google
+/// Drive anywhere: messaging for web pages goes the way of messaging for phones.
+const ANDROID_OR_CHROME: &[&str] =
+    &["mtalk.google.com", "android.clients.google.com", "play.googleapis.com"];
 
 /// Names that only an Android looks up.
 const ANDROID: &[&str] = &[
     "connectivitycheck.gstatic.com",
     "connectivitycheck.android.com",
-    "play.googleapis.com",
     "android.googleapis.com",
     "android.pool.ntp.org",
     "connectivitycheck.platform.hicloud.com",
@@ -92,6 +92,7 @@ mod tests {
             ("alt3-mtalk.google.com.", Some(Maker::AndroidOrChrome)),
             ("time-ios.apple.com", Some(Maker::Iphone)),
             ("2.android.pool.ntp.org", Some(Maker::Android)),
+            ("play.googleapis.com", Some(Maker::AndroidOrChrome)),
             ("Captive.Apple.com", Some(Maker::Apple)),
             ("1-courier.push.apple.com", Some(Maker::Apple)),
             ("clients3.google.com", None),

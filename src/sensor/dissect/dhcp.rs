@@ -17,6 +17,8 @@ use crate::vocabulary::Mac;
 const COOKIE: u32 = 0x6382_5363;
 /// Options kept of the parameter request list.
 pub const PARAMETERS_MAX: usize = 64;
+/// What an Android that is tethered to says of the network.
+const METERED: &[u8] = b"ANDROID_METERED";
 /// Octets kept of a vendor class or host name.
 const TEXT_OCTETS_MAX: usize = 64;
 
@@ -54,6 +56,9 @@ pub struct Dhcp {
     pub prefix: Option<u8>,
     /// Option 3, the first router.
     pub router: Option<Ipv4Addr>,
+    /// Whether option 43 says, in a server's answer, that the network is an Android's tether
+    /// (AOSP, `DhcpPacket.VENDOR_INFO_ANDROID_METERED`).
+    pub metered: bool,
     /// Option 54, who the server says to be.
     pub server: Option<Ipv4Addr>,
     /// Option 55, what the client asks for, in its order.
@@ -82,6 +87,7 @@ impl Dhcp {
             given: Some(given).filter(|address| !address.is_unspecified()),
             prefix: None,
             router: None,
+            metered: false,
             server: None,
             parameters: Vec::new(),
             vendor: String::new(),
@@ -125,6 +131,7 @@ impl Dhcp {
                 }
                 3 => self.router = address(),
                 12 => self.host = text().into_owned(),
+                43 => self.metered = value == METERED,
                 52 => overload = u8_at(value, 0).unwrap_or(0),
                 53 => {
                     self.kind = match u8_at(value, 0).unwrap_or(0) {

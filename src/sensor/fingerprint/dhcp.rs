@@ -208,6 +208,7 @@ mod tests {
             given: None,
             prefix: None,
             router: None,
+            metered: false,
             server: None,
             parameters: parameters.to_vec(),
             vendor: vendor.to_owned(),

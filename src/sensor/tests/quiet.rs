@@ -41,6 +41,96 @@ fn a_virtual_machine_behind_a_desktop_is_a_notice() {
     assert_eq!(run(edge(), &frames).kinds(), [VerdictKind::Nat]);
 }
 
+/// On a USB adapter as well, whose maker says nothing then.
+#[test]
+fn a_virtual_machine_on_a_usb_adapter_is_a_notice() {
+    let adapter = "00:0e:c6:00:00:01";
+    let way = |ttl| (adapter, GATEWAY, "10.1.1.5", "10.1.9.9", ttl);
+    let mut frames = vec![arp(adapter, "10.1.1.5")];
+    for port in 0..4 {
+        frames.push(syn(way(63), (100 + port, 80), LINUX));
+        frames.push(syn(way(128), (200 + port, 80), WINDOWS));
+    }
+    let seen = run(edge(), &frames);
+    assert!(seen.has(SignKind::MakerBlock) && seen.has(SignKind::TtlFamilies));
+    assert_eq!((seen.kinds(), seen.notices), (vec![], vec![NoticeKind::LocalNat]));
+}
+
+#[test]
+fn a_notebook_whose_lease_is_older_than_the_mirror_is_no_phone() {
+    let adapter = "00:0e:c6:00:00:01";
+    for name in ["captive.apple.com", "play.googleapis.com", "connectivitycheck.gstatic.com"] {
+        let way = (adapter, GATEWAY, "10.1.1.5", "10.1.9.9", 64);
+        let seen = run(edge(), &[arp(adapter, "10.1.1.5"), query(way, name)]);
+        assert!(seen.has(SignKind::MakerBlock) && seen.has(SignKind::PhoneName));
+        assert_eq!(seen.kinds(), [], "{name}");
+    }
+}
+
+/// Two systems on one disk, two notebooks at one dock; a printer's MAC has one system.
+#[test]
+fn systems_that_follow_each_other_are_no_mixture() {
+    let asks = |vendor: &[u8], list: &[u8], seconds: f64| {
+        let options = [(53, &[1][..]), (60, vendor), (55, list)];
+        dhcp(PC, false, [0; 4], &options).at(seconds)
+    };
+    let speaks = |ttl, stack, seconds: f64| -> Vec<Frame> {
+        let way = (PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl);
+        (0..4).map(|port| syn(way, (100 + port, 80), stack).at(seconds + f64::from(port))).collect()
+    };
+    const NETWORK_MANAGER: &[u8] = &[1, 28, 2, 3, 15, 6, 119, 12, 44, 47, 26, 121, 42];
+    let windows = [vec![asks(b"MSFT 5.0", &[1, 3, 6], 0.0)], speaks(128, WINDOWS, 1.0)].concat();
+    let linux = [vec![asks(b"", NETWORK_MANAGER, 40.0)], speaks(64, LINUX, 41.0)].concat();
+    let follow = [windows, linux].concat();
+    assert!(run(edge(), &follow).has(SignKind::DhcpChanged));
+    assert_eq!(run(edge(), &follow).kinds(), []);
+    let printer = with(edge(), &[(PC, Role::Printer)]);
+    assert_eq!(run(printer, &follow).kinds(), [VerdictKind::StackMix]);
+    // Both at once stand behind it.
+    let both = [follow, speaks(128, WINDOWS, 50.0)].concat();
+    assert_eq!(run(edge(), &both).kinds(), [VerdictKind::StackMix]);
+}
+
+#[test]
+fn a_pc_before_its_system_has_started_speaks_through_its_controller() {
+    let way = |ttl| (PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl);
+    let mut frames = vec![dhcp(PC, false, [0; 4], &[(53, &[1]), (60, b"MSFT 5.0"), (55, &[1, 3])])];
+    frames.extend((0..6).map(|_| says(way(64), (16_992, 50_000), b"x")));
+    frames.extend((0..6).map(|port| syn(way(128), (100 + port, 80), WINDOWS)));
+    assert!(run(edge(), &frames).signs.is_empty());
+}
+
+#[test]
+fn what_a_system_serves_by_itself_is_no_web_server() {
+    let client = || with(edge(), &[(PC, Role::Client)]);
+    let serves = |port, server: &str| {
+        let answered = format!("HTTP/1.1 200 OK\r\nServer: {server}\r\n\r\n");
+        let said = (&b"GET / HTTP/1.1\r\n\r\n"[..], answered.as_bytes());
+        run(client(), &conversation((OTHER, "10.1.1.7"), (PC, "10.1.1.5"), port, said)).kinds()
+    };
+    for port in [5_000, 7_000] {
+        assert_eq!(serves(port, "AirTunes/770.8.1"), []);
+        assert_eq!(serves(port, "Werkzeug/3.0"), [VerdictKind::HttpServer]);
+    }
+    assert_eq!(serves(8_080, "AirTunes/770.8.1"), [VerdictKind::HttpServer]);
+    assert_eq!(serves(10_243, "Microsoft-HTTPAPI/2.0"), []);
+}
+
+#[test]
+fn a_registered_server_for_network_boot_gives_no_addresses() {
+    let ack = |given, vendor: &[u8]| {
+        dhcp(OTHER, true, given, &[(53, &[5]), (54, &[10, 1, 1, 9]), (60, vendor)])
+    };
+    let boot = [ack([0; 4], b"PXEClient")];
+    for name in [OTHER, "10.1.1.9"] {
+        assert_eq!(run(with(edge(), &[(name, Role::Server)]), &boot).kinds(), []);
+    }
+    assert_eq!(run(edge(), &boot).kinds(), [VerdictKind::RogueDhcp]);
+    let gives = [ack([10, 1, 1, 5], b"PXEClient")];
+    let server = with(edge(), &[(OTHER, Role::Server)]);
+    assert_eq!(run(server, &gives).kinds(), [VerdictKind::RogueDhcp]);
+}
+
 #[test]
 fn a_unix_that_takes_a_desktops_place_is_no_virtual_machine() {
     let own = |ttl| (PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl);

@@ -183,6 +183,13 @@ fn a_tether_that_gives_addresses_is_rogue_without_any_plan() {
     let seen = run(Knowledge::none(Vantage::Learn), &[ack]);
     assert_eq!(seen.kinds(), [VerdictKind::RogueDhcp]);
     assert!(seen.has(SignKind::TetherGateway));
+    // An Android says so, whatever addresses it gives.
+    let metered = |said: &[u8]| {
+        let options = [(53, &[2][..]), (54, &[192, 168, 117, 1]), (43, said)];
+        run(Knowledge::none(Vantage::Learn), &[dhcp(OTHER, true, [192, 168, 117, 7], &options)])
+    };
+    assert_eq!(metered(b"ANDROID_METERED").kinds(), [VerdictKind::RogueDhcp]);
+    assert_eq!(metered(b"ANDROID").notices, [NoticeKind::UnplannedDhcp]);
 }
 
 #[test]
@@ -324,6 +331,7 @@ fn requests_for_a_proxy_nobody_planned_are_found_in_every_form() {
         (&b"CONNECT a.example:443 HTTP/1.1\r\n\r\n"[..], &b"HTTP/1.1 200 OK\r\n\r\n"[..]),
         (b"GET HTTP://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"),
         (b"POST / HTTP/1.1\r\nProxy-Connection: keep-alive\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
+        (b"GET http://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
         (&[5, 1, 0], &[5, 0]),
         (&[4, 1, 0, 80, 10, 0, 0, 1, 0], &[0, 0x5a, 0, 0, 0, 0, 0, 0]),
         (&[4, 1, 0, 80, 0, 0, 0, 1, 0, b'a', 0], &[0, 0x5a, 0, 0, 0, 0, 0, 0]),

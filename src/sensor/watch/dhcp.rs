@@ -17,6 +17,8 @@ use crate::vocabulary::{Mac, escape};
 pub const SERVINGS_MAX: usize = 4_096;
 /// How long the MAC that answers as a server of the plan is silent before another may, in seconds.
 pub const SERVER_SILENT_S: i64 = 3_600;
+/// What a server for network boot says to be (PXE 2.1 §2.2.3).
+const PXE_VENDOR: &str = "PXEClient";
 /// The port of DHCP's clients (RFC 2131 §4.1).
 const CLIENT_PORT: u16 = 68;
 
@@ -78,6 +80,12 @@ impl Sensor {
             station.boot();
             return;
         }
+        // So are those of two systems on one disk, or of two notebooks at one dock; a printer has
+        // one system.
+        let another = before.is_some_and(|(before, _)| before != class);
+        if another && !self.knowledge.roles(mac, None).has(Role::Printer) {
+            self.station(at, subject).boot();
+        }
         let sight = self.request(at, subject, now);
         // What a person accepted, or is told already, is told no second time.
         let fresh = matches!(sight, None | Some(Sight::Learnt | Sight::Varies));
@@ -126,7 +134,7 @@ impl Sensor {
         let subject = at.source.map_or(Subject::Ip(ip.source), Subject::Mac);
         let given = message.given.map(IpAddr::V4);
         let tethered = [Some(server), given].into_iter().flatten().find_map(tether);
-        if !self.knowledge.planned && tethered.is_none() {
+        if !self.knowledge.planned && tethered.is_none() && !message.metered {
             self.unplanned(at, subject, NoticeKind::UnplannedDhcp, server);
             return;
         }
@@ -153,6 +161,12 @@ impl Sensor {
             return Standing::Planned;
         }
         let named = [ip.source, server].map(|address| self.knowledge.roles(None, Some(address)));
+        // A server for network boot beside the DHCP server gives no address (PXE 2.1 §2.2.4).
+        let boot = message.given.is_none() && message.vendor.starts_with(PXE_VENDOR);
+        let serves = |roles: Roles| roles.has(Role::Server);
+        if boot && (serves(sender) || sender == Roles::default() && named.into_iter().all(serves)) {
+            return Standing::Planned;
+        }
         let planned = named.into_iter().all(gives);
         let serves = named.into_iter().all(|roles| roles.has(Role::DhcpServer));
         match at.source.filter(|_| sender == Roles::default()) {

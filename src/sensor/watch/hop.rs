@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use super::gateway::{Carrier, is_virtual_router};
+use super::stream::CONTROLLER_PORTS;
 use super::{Context, Draft, Sensor, Subject, is_told};
 use crate::sensor::capture::CaptureTime;
 use crate::sensor::dissect::{Ip, Transport};
@@ -207,7 +208,7 @@ impl Sensor {
     /// address that is the station's `own` is looked at on the way.
     fn families(&mut self, at: &Context, subject: Subject, ip: &Ip<'_>, (hop, own): (u8, bool)) {
         let initial = initial_ttl(ip.ttl);
-        let counts = matches!(initial, 64 | 128) && hop <= HOPS_MAX;
+        let counts = matches!(initial, 64 | 128) && hop <= HOPS_MAX && !is_controllers(ip);
         if !own && !counts {
             return;
         }
@@ -292,6 +293,11 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
     }
+}
+
+/// A PC's management controller answers with its own TTL.
+fn is_controllers(ip: &Ip<'_>) -> bool {
+    matches!(&ip.transport, Transport::Tcp(tcp) if CONTROLLER_PORTS.contains(&tcp.source))
 }
 
 /// DHCP relays forward by design.

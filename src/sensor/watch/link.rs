@@ -6,13 +6,16 @@ use super::{Context, Draft, NoticeKind, Sensor, Subject, about};
 use crate::sensor::dissect::{Control, Protocol};
 use crate::sensor::habit::{Aspect, Sight};
 use crate::sensor::knowledge::Role;
-use crate::sensor::maker::maker;
+use crate::sensor::maker::{is_adapter, maker};
 use crate::sensor::sign::SignKind;
 use crate::sensor::tether::tether;
 
 /// What macOS calls itself when it shares its connection, from a MAC made for that; as many
 /// routers use the address, the MAC decides.
 const SHARED_BY_MAC: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 2, 1));
+
+/// The weight of a USB network adapter's block: many notebooks have no other wire.
+const ADAPTER_WEIGHT: u8 = 2;
 
 impl Sensor {
     /// BPDU and their like raise an alarm on an access port; LLDP and CDP are compared with what
@@ -67,7 +70,10 @@ impl Sensor {
                 self.raise(at, subject, Draft::new(SignKind::LocalMac));
             }
             if let Some(maker) = maker(mac) {
-                self.raise(at, subject, Draft::new(SignKind::MakerBlock).fact("maker", maker));
+                let draft = Draft::new(SignKind::MakerBlock).fact("maker", maker);
+                let adapter = is_adapter(maker);
+                let draft = if adapter { draft.weight(ADAPTER_WEIGHT) } else { draft };
+                self.raise(at, subject, draft);
             }
         }
         if known {

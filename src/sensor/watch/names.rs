@@ -29,7 +29,7 @@ const BURST_S: i64 = 10;
 const AWAKE_S: i64 = 300;
 /// The weight of a phone's name where the Internet is reached, and others look it up as well.
 const PHONE_NAME_WEIGHT_INTERNET: u8 = 3;
-/// The weight of a name that a browser looks up as well.
+/// The weight of a name that PCs or their browsers look up as well.
 pub const PHONE_NAME_WEIGHT_SHARED: u8 = 4;
 
 impl Sensor {
@@ -118,12 +118,18 @@ impl Sensor {
             return;
         }
         let station = self.station(at, subject);
-        let mac_os = station.dhcp.is_some_and(|(class, _)| class == Some(DhcpClass::Macos));
-        if maker == Maker::Apple && mac_os {
+        let class = station.dhcp.and_then(|(class, _)| class);
+        if maker == Maker::Apple && class == Some(DhcpClass::Macos) {
             return;
         }
+        // Who asked for its address unseen may be a Mac.
+        let shared = match maker {
+            Maker::AndroidOrChrome => true,
+            Maker::Apple => class != Some(DhcpClass::Iphone),
+            Maker::Android | Maker::Iphone => false,
+        };
         let mut draft = Draft::new(SignKind::PhoneName).at(address);
-        if maker == Maker::AndroidOrChrome {
+        if shared {
             draft = draft.weight(PHONE_NAME_WEIGHT_SHARED);
         }
         if at.setting.internet {

@@ -2,6 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::hop::{HOPS_MAX, is_public};
 use super::names::PHONE_NAME_WEIGHT_SHARED;
@@ -33,10 +34,14 @@ const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
 /// Ports from here on are drawn by chance for one connection (RFC 6335 §6, Linux's default).
 const DRAWN_PORT_MIN: u16 = 32_768;
 /// Ports on which a PC serves by itself: Windows for UPnP, device discovery, remote management, and
-/// updates handed on to neighbours (Delivery Optimization, 7680); the management controller that
-/// shares its network interface (16992 to 16995, registered with IANA for Intel AMT).
+/// updates handed on to neighbours (Delivery Optimization, 7680) and media shared (10243); the
+/// management controller that shares the network interface.
 const SYSTEM_PORTS: &[u16] =
-    &[2869, 5357, 5358, 5985, 5986, 7680, 16_992, 16_993, 16_994, 16_995, 47_001];
+    &[2869, 5357, 5358, 5985, 5986, 7680, 10_243, 16_992, 16_993, 16_994, 16_995, 47_001];
+/// That controller's (registered with IANA for Intel AMT).
+pub(super) const CONTROLLER_PORTS: RangeInclusive<u16> = 16_992..=16_995;
+/// Ports on which a Mac takes AirPlay, and what it says to be there.
+const AIRPLAY: (&[u16], &str) = (&[5_000, 7_000], "AirTunes/");
 
 /// A connection, by client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -372,19 +377,24 @@ impl Sensor {
         (class, proxied): (Option<StackClass>, Option<&'static str>),
     ) {
         let Http::Request { method, head, .. } = http else {
-            // It is one when it does what was asked, or asks who is asking (RFC 9110 §15.3,
-            // §15.5.8). Windows' own servers, like any, take a target with its scheme and pass
-            // over fields for proxies; only a tunnel is nothing that they give.
+            // It is one when it does what was asked, asks who is asking, or could not reach whom
+            // it was asked for (RFC 9110 §15.3, §15.5.8, §15.6.3, §15.6.5). Windows' own servers,
+            // like any, take a target with its scheme and pass over fields for proxies; only a
+            // tunnel is nothing that they give.
             let system = SYSTEM_PORTS.contains(&tcp.source);
             let served = |form: &&str| match http {
-                Http::Response { status: 407, .. } => true,
+                Http::Response { status: 407 | 502 | 504, .. } => true,
                 Http::Response { status: 200..=299, .. } => !system || *form == TUNNEL,
                 Http::Response { .. } | Http::Request { .. } => false,
             };
             if let Some(form) = proxied.filter(served) {
                 self.proxy_answered(at, ip, tcp.source, form);
             }
-            self.serves(at, ip, tcp.source);
+            let airplay = AIRPLAY.0.contains(&tcp.source)
+                && matches!(http, Http::Response { head, .. } if head.server.starts_with(AIRPLAY.1));
+            if !airplay {
+                self.serves(at, ip, tcp.source);
+            }
             return;
         };
         if http.is_for_proxy() && !self.is_excused(at.destination, ip.destination) {
