@@ -138,6 +138,18 @@ fn marks_hold_from_the_moment_they_are_set_and_outlive_a_restart() {
     }
     refused(&city, &["mark", "add", "nonsense", "--reason", "x"]);
     refused(&city, &["mark", "add", "P-0001", "--reason", "x", "--until", "tomorrow"]);
+    let past = refused(&city, &["quarantine", "P-0001", "--reason", "x", "--until", "2020-01-01"]);
+    assert!(past.contains("2020-01-01"), "{past}");
+    assert_eq!(json(&city, &["mark", "list", "--json"]).as_array().unwrap().len(), 0);
+    // A device has several names, and is in again only when none of them is marked.
+    for name in ["P-0001", "D4-1E-F8-2F-60-B6"] {
+        json(&city, &["mark", "add", name, "--reason", "x", "--json"]);
+    }
+    let release = |name| run(&mut city.sekisho(&["release", name, "--reason", "x"]));
+    assert!(printed(&release("P-0001")).contains("release D4-1E-F8-2F-60-B6"));
+    let other = refused(&city, &["release", "P-0001", "--reason", "x"]);
+    assert!(other.contains("release D4-1E-F8-2F-60-B6"), "{other}");
+    assert!(!printed(&release("D4-1E-F8-2F-60-B6")).contains("release P-0001"));
     assert!(server.stop().success());
 }
 

@@ -1,10 +1,12 @@
-//! Where commands print: a reader that goes away (`sekisho check | head`) is no fault.
+//! Where commands print: a reader that goes away (`sekisho check | head`) is no fault, a result that
+//! could not be written whole is one.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
 
 use serde_json::Value;
 
+use super::WRONG;
 use crate::vocabulary::{Language, Text};
 
 /// Standard output and standard error, in one language.
@@ -14,6 +16,8 @@ pub struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     terminal: bool,
+    /// Why a part of the result could not be written.
+    lost: Option<io::Error>,
 }
 
 impl Console {
@@ -21,7 +25,8 @@ impl Console {
     #[must_use]
     pub fn new(language: Language) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { language, out: Box::new(io::stdout()), err: Box::new(io::stderr()), terminal }
+        let (out, err) = (Box::new(io::stdout()), Box::new(io::stderr()));
+        Self { language, out, err, terminal, lost: None }
     }
 
     /// A console whose output, of either kind, a test can read.
@@ -29,7 +34,14 @@ impl Console {
     pub(super) fn captured(language: Language) -> (Self, Captured) {
         let captured = Captured::default();
         let (out, err) = (Box::new(captured.clone()), Box::new(captured.clone()));
-        (Self { language, out, err, terminal: false }, captured)
+        (Self { language, out, err, terminal: false, lost: None }, captured)
+    }
+
+    /// A console whose result goes to `out`, and its complaints where a test can read them.
+    #[cfg(test)]
+    pub(super) fn writing(language: Language, out: Box<dyn Write>) -> (Self, Captured) {
+        let (console, captured) = Self::captured(language);
+        (Self { out, ..console }, captured)
     }
 
     /// Whether a person is looking: progress may be redrawn in place.
@@ -46,17 +58,20 @@ impl Console {
 
     /// Prints a line of the result.
     pub fn line(&mut self, line: impl Display) {
-        let _ = writeln!(self.out, "{line}"); // OK because a reader that is gone wants nothing
+        let written = writeln!(self.out, "{line}");
+        self.note(written);
     }
 
     /// Prints without ending the line, for progress.
     pub fn part(&mut self, part: impl Display) {
-        let _ = write!(self.out, "{part}").and_then(|()| self.out.flush()); // OK as above
+        let written = write!(self.out, "{part}").and_then(|()| self.out.flush());
+        self.note(written);
     }
 
     /// Prints octets as they are.
     pub fn octets(&mut self, octets: &[u8]) {
-        let _ = self.out.write_all(octets).and_then(|()| self.out.flush()); // OK as above
+        let written = self.out.write_all(octets).and_then(|()| self.out.flush());
+        self.note(written);
     }
 
     /// Prints a JSON value on several lines.
@@ -67,7 +82,27 @@ impl Console {
 
     /// Prints a complaint or remark that is no part of the result.
     pub fn complain(&mut self, line: impl Display) {
-        let _ = writeln!(self.err, "sekisho: {line}"); // OK as above
+        // OK because there is nobody left to tell.
+        let _ = writeln!(self.err, "sekisho: {line}");
+    }
+
+    fn note(&mut self, written: io::Result<()>) {
+        let lost = written.err().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+        self.lost = self.lost.take().or(lost);
+    }
+
+    /// Ends the output of a command; its exit code, that of a fault where the result is not whole.
+    #[must_use]
+    pub fn end(mut self, code: u8) -> u8 {
+        let flushed = self.out.flush();
+        self.note(flushed);
+        let Some(cause) = self.lost.take() else { return code };
+        let what = self.say(Text {
+            ja: "結果を最後まで書けませんでした",
+            en: "the result could not be written to its end",
+        });
+        self.complain(format_args!("{what}: {cause}"));
+        code.max(WRONG)
     }
 }
 
@@ -92,5 +127,35 @@ impl Write for Captured {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fails(io::ErrorKind);
+
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_result_that_is_not_whole_is_a_fault_and_a_reader_that_left_is_none() {
+        let end = |kind, code| {
+            let (mut console, said) = Console::writing(Language::English, Box::new(Fails(kind)));
+            console.line("one");
+            (console.end(code), said.take())
+        };
+        let (code, said) = end(io::ErrorKind::StorageFull, 0);
+        assert!(code == WRONG && said.contains("could not be written to its end"), "{said}");
+        assert_eq!(end(io::ErrorKind::StorageFull, 2).0, 2);
+        assert_eq!(end(io::ErrorKind::BrokenPipe, 0), (0, String::new()));
     }
 }

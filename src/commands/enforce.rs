@@ -100,6 +100,14 @@ pub(super) fn release(matches: &ArgMatches, console: &mut Console) -> u8 {
         };
         let fact = |name| (name, shown(&result[name]));
         console.line(text.fill(console.language, &[fact("subject"), fact("marks")]));
+        let others = result["also_marked"].as_array().into_iter().flatten();
+        for other in others.filter_map(Value::as_str) {
+            let text = Text {
+                ja: "同じ機器の {other} にはまだ印があります。`release {other}` で解除します",
+                en: "{other}, which is the same device, is still marked: `release {other}`",
+            };
+            console.line(text.fill(console.language, &[("other", other.to_owned())]));
+        }
         print_sessions(console, &result["sessions"]);
     })
 }

@@ -113,10 +113,16 @@ const VERBS: &[Verb] = &[
 pub fn run(arguments: &[OsString], locale: &[Option<String>]) -> ExitCode {
     let language = language(arguments, locale);
     let mut console = Console::new(language);
+    let code = obey(arguments, &mut console);
+    ExitCode::from(console.end(code))
+}
+
+fn obey(arguments: &[OsString], console: &mut Console) -> u8 {
+    let language = console.language;
     let matches = match define(language).try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            return ExitCode::from(match error.kind() {
+            return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                     console.part(error.render());
                     DONE
@@ -129,12 +135,12 @@ pub fn run(arguments: &[OsString], locale: &[Option<String>]) -> ExitCode {
                     console.complain(misuse::text(&error, language));
                     WRONG_USE
                 }
-            });
+            };
         }
     };
-    let Some((name, inner)) = matches.subcommand() else { return ExitCode::from(WRONG_USE) };
+    let Some((name, inner)) = matches.subcommand() else { return WRONG_USE };
     let verb = VERBS.iter().find(|verb| (verb.define)(language).get_name() == name);
-    ExitCode::from(verb.map_or(WRONG_USE, |verb| (verb.run)(inner, &mut console)))
+    verb.map_or(WRONG_USE, |verb| (verb.run)(inner, console))
 }
 
 fn define(language: Language) -> Command {

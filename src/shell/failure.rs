@@ -103,6 +103,10 @@ registry! {
             ["端末は環境 {environment} のもので、この規則の対象ではありません", "the device belongs to environment {environment}, of which the rule may not speak"]
         DetectionLimit "detection.limit"
             ["自動で隔離してよい台数 {limit} に達しています", "the limit of {limit} devices is reached"]
+        MarkedOtherwise "mark.on-another-name"
+            ["{subject} に有効な印はありませんが、同じ機器の {others} にあります。`release {others}` で解除します", "there is no mark in force on {subject}, but on {others}, which is the same device: `release {others}`"]
+        MarkEnded "mark.ended"
+            ["期限 `{text}` はもう過ぎています", "the end `{text}` is past already"]
         SubjectUnmarked "mark.subject-unmarked"
             ["{subject} に有効な印はありません", "there is no mark in force on {subject}"]
         SessionUnknown "session.unknown"

@@ -135,6 +135,9 @@ impl Problem {
                 | FailureKind::GenerationUnknown
                 | FailureKind::GenerationForgotten
                 | FailureKind::SubjectUnknown
+                | FailureKind::SubjectUnmarked
+                | FailureKind::MarkedOtherwise
+                | FailureKind::SessionUnknown
                 | FailureKind::SwitchUnknown
                 | FailureKind::ChangeUnknown
                 | FailureKind::AddressUnattached,
@@ -142,6 +145,7 @@ impl Problem {
             Some(
                 FailureKind::SubjectMalformed
                 | FailureKind::DateMalformed
+                | FailureKind::MarkEnded
                 | FailureKind::TextEmpty
                 | FailureKind::ObservationMalformed
                 | FailureKind::TextTooLong,

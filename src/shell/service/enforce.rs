@@ -8,7 +8,7 @@ use super::sessions::{last_text, wanted_text, why};
 use crate::enforce::{Pending, Summary};
 use crate::ledger::Point;
 use crate::shell::{Failure, FailureKind, log};
-use crate::vocabulary::{Language, Timestamp};
+use crate::vocabulary::{Language, MarkSubject, Timestamp};
 
 impl Service {
     /// Has the live sessions follow the snapshot that every worker has just taken.
@@ -36,8 +36,13 @@ impl Service {
         let numbers: Vec<i64> =
             marks.iter().filter(|mark| mark.subject == subject).map(|mark| mark.id).collect();
         if numbers.is_empty() {
-            let failure = Failure::new(FailureKind::SubjectUnmarked);
-            return Err(failure.fact("subject", subject_text(&subject)));
+            let shown = subject_text(&subject);
+            return Err(match self.marked_otherwise(now, &subject).as_slice() {
+                [] => Failure::new(FailureKind::SubjectUnmarked).fact("subject", shown),
+                others => Failure::new(FailureKind::MarkedOtherwise)
+                    .fact("subject", shown)
+                    .fact("others", others.join(", ")),
+            });
         }
         for number in &numbers {
             self.store()?.release_mark(*number, by, now)?;
@@ -52,8 +57,30 @@ impl Service {
             facts.extend(subject_facts(&subject));
             self.log.event(now, log::Event::MarkReleased, &facts);
         }
-        let sessions = summary_json(&self.followed);
-        Ok(json!({ "marks": numbers, "subject": subject_text(&subject), "sessions": sessions }))
+        Ok(json!({
+            "marks": numbers,
+            "subject": subject_text(&subject),
+            "also_marked": self.marked_otherwise(now, &subject),
+            "sessions": summary_json(&self.followed),
+        }))
+    }
+
+    /// Under which other names the same device has marks in force: its asset number, its addresses.
+    fn marked_otherwise(&self, now: Timestamp, subject: &MarkSubject) -> Vec<String> {
+        let plan = &self.snapshot.plan;
+        let device = match subject {
+            MarkSubject::Mac(mac) => plan.device_by_mac(*mac),
+            MarkSubject::Asset(asset) => plan.device_by_asset(asset),
+            MarkSubject::Port(..) => None,
+        };
+        let Some(device) = device.and_then(|index| plan.device(index)) else { return Vec::new() };
+        let macs = device.macs.iter().copied().map(MarkSubject::Mac);
+        let names = macs.chain([MarkSubject::Asset(device.asset.clone())]);
+        let others = names.filter(|name| name != subject);
+        let marked = |name: &MarkSubject| {
+            !self.snapshot.marks.against(std::slice::from_ref(name), now).is_empty()
+        };
+        others.filter(marked).map(|name| subject_text(&name)).collect()
     }
 
     /// Ends the sessions of a subject, which may come again.

@@ -201,6 +201,10 @@ impl Service {
         let until = until.map(|text| {
             Timestamp::parse_end(text)
                 .map_err(|_| Failure::new(FailureKind::DateMalformed).fact("text", text))
+                .and_then(|until| match until > now {
+                    true => Ok(until),
+                    false => Err(Failure::new(FailureKind::MarkEnded).fact("text", text)),
+                })
         });
         let kind = match kind {
             MarkKindWord::Quarantine => MarkKind::Quarantine,
