@@ -143,6 +143,8 @@ fn counted<'a>(station: &Station, fresh: &[&'a Sign]) -> Vec<&'a Sign> {
         SignKind::LocalMac => phone,
         SignKind::MakerBlock => hop || phone,
         SignKind::PhoneName if sign.weight < STRONG_WEIGHT_MIN => !desktop,
+        // Whoever says to be the gateway means to be one.
+        SignKind::GatewayAddress => true,
         kind => kind.family() != Family::Address || !hop,
     };
     let mut signs: Vec<&Sign> = Vec::new();

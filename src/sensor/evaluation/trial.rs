@@ -147,6 +147,8 @@ impl<'a> Trial<'a> {
                 _ => *role,
             };
             knowledge.add(*subject, role);
+            // Where the plan names a router, who carries others' packets beside it is none.
+            knowledge.gateways_learnt &= role != Role::Router;
         }
         if flip == Some(Flip::Router) {
             for name in expected.alerts.iter().flat_map(|claim| &claim.names) {

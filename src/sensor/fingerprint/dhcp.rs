@@ -178,10 +178,11 @@ pub fn dhcp_class(message: &Dhcp) -> Option<DhcpClass> {
         return Some(DhcpClass::Macos);
     }
     // Older Androids ask for the interface's MTU (26) as well; Apple's from iOS 14 and 15 on for
-    // the captive portal (RFC 8910) and whether IPv6 alone would do (RFC 8925).
+    // the captive portal (RFC 8910) and whether IPv6 alone would do (RFC 8925), later for
+    // resolvers that encrypt (RFC 9463).
     let beside: &[u8] = match (vendor.starts_with("dhcpcd-5"), tail) {
         (true, _) => &[26],
-        (false, Some(_)) => &[108, 114],
+        (false, Some(_)) => &[108, 114, 162],
         (false, None) => &[],
     };
     let asked: Vec<u8> =
@@ -236,6 +237,7 @@ mod tests {
             ("", "iPhone-of-Sato", &newer, Some(DhcpClass::Iphone)),
             ("", "Sato-no-iPhone", &[], Some(DhcpClass::Iphone)),
             ("", "", &[1, 121, 3, 6, 15, 108, 114, 119, 252], Some(DhcpClass::Iphone)),
+            ("", "", &[1, 121, 3, 6, 15, 108, 114, 119, 162, 252], Some(DhcpClass::Iphone)),
             ("", "", &[1, 121, 3, 6, 15, 114, 119], None),
             ("android-dhcp-13", "", &[], Some(DhcpClass::Android)),
             ("", "android-12ab", &[1], Some(DhcpClass::Android)),

@@ -1,5 +1,7 @@
 //! Stacks by their SYN: initial TTL, window, scale and options.
 
+use std::net::IpAddr;
+
 use super::Provenance;
 use crate::sensor::dissect::{Layout, Syn};
 
@@ -54,13 +56,15 @@ pub const fn initial_ttl(ttl: u8) -> u8 {
     }
 }
 
-/// The class of a SYN seen at `ttl`, by its options, and by its TTL where options are shared.
+/// The class of a SYN from `source` seen at `ttl`, by its options, and by its TTL where options are
+/// shared; not over IPv6, where a router says with which hop limit to begin (RFC 4861 §6.3.4).
 #[must_use]
-pub fn stack_class(ttl: u8, syn: Syn) -> StackClass {
+pub fn stack_class(source: IpAddr, ttl: u8, syn: Syn) -> StackClass {
+    let begins = source.is_ipv6() || initial_ttl(ttl) == 128;
     match syn.layout {
         UNIX | UNIX_BARE => StackClass::Unix,
         APPLE => StackClass::Apple,
-        WINDOWS | WINDOWS_BARE if initial_ttl(ttl) == 128 => StackClass::Windows,
+        WINDOWS | WINDOWS_BARE if begins => StackClass::Windows,
         _ => StackClass::Other,
     }
 }
@@ -233,11 +237,13 @@ pub fn phone_row(ttl: u8, syn: Syn) -> Option<&'static SynRow> {
 mod tests {
     use super::*;
 
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[test]
     fn rows_are_of_the_class_their_options_say() {
         for row in SYN_ROWS {
             let syn = Syn { window: row.window, scale: row.scale, layout: row.layout };
-            let class = stack_class(row.ttl.saturating_sub(1), syn);
+            let class = stack_class(V4, row.ttl.saturating_sub(1), syn);
             let expected = match row.name {
                 name if name.starts_with("Windows") => StackClass::Windows,
                 "macOS, iOS" => StackClass::Apple,
@@ -252,8 +258,9 @@ mod tests {
     #[test]
     fn windows_options_at_another_ttl_are_not_windows() {
         let syn = Syn { window: 64_240, scale: Some(8), layout: WINDOWS };
-        assert_eq!(stack_class(127, syn), StackClass::Windows);
-        assert_eq!(stack_class(64, syn), StackClass::Other);
+        assert_eq!(stack_class(V4, 127, syn), StackClass::Windows);
+        assert_eq!(stack_class(V4, 64, syn), StackClass::Other);
+        assert_eq!(stack_class(IpAddr::from([0_u16; 8]), 64, syn), StackClass::Windows);
     }
 
     #[test]

@@ -114,6 +114,52 @@ fn what_a_system_serves_by_itself_is_no_web_server() {
     }
     assert_eq!(serves(8_080, "AirTunes/770.8.1"), [VerdictKind::HttpServer]);
     assert_eq!(serves(10_243, "Microsoft-HTTPAPI/2.0"), []);
+    assert_eq!(serves(8_080, "OfficeScan Client"), []);
+}
+
+/// A router says with which hop limit IPv6 begins, IPv4 goes on as the system does.
+#[test]
+fn a_windows_pc_of_two_versions_of_ip_is_one_system() {
+    let mut frames = vec![dhcp(PC, false, [0; 4], &[(53, &[1]), (60, b"MSFT 5.0"), (55, &[1, 3])])];
+    for port in 0..6 {
+        let six = (PC, GATEWAY, "2001:db8::5", "2001:db8:9::9", 64);
+        frames.push(syn(six, (100 + port, 443), WINDOWS));
+    }
+    for port in 0..6 {
+        frames.push(syn((PC, GATEWAY, "10.1.1.5", "10.1.9.9", 128), (200 + port, 443), WINDOWS));
+    }
+    assert!(run(edge(), &frames).signs.is_empty());
+}
+
+#[test]
+fn what_a_proxy_or_server_of_the_plan_hands_on_is_others() {
+    let asked = b"GET / HTTP/1.1\r\nUser-Agent: Dalvik/2.1.0 (Linux)\r\nVia: 1.1 x\r\n\r\n";
+    let way = (PC, GATEWAY, "10.1.1.5", "203.0.113.9", 64);
+    let frames = [syn(way, (5_000, 80), LINUX), says(way, (5_000, 80), asked)];
+    for role in [Role::Proxy, Role::Server] {
+        assert!(run(with(edge(), &[(PC, role)]), &frames).signs.is_empty());
+    }
+    let seen = run(edge(), &frames);
+    assert!(seen.has(SignKind::PhoneAgent) && seen.has(SignKind::ForwardedField));
+}
+
+/// A bridge with a MAC of its own hands on what its clients ask.
+#[test]
+fn requests_that_name_another_client_are_no_new_system() {
+    let asks = |vendor: &[u8]| {
+        let mut frame = dhcp(PC, false, [0; 4], &[(53, &[1]), (60, vendor), (55, &[1, 3])]);
+        let client = frame.octets.len() - 240 - 9 - vendor.len() - 1 + 28;
+        frame.octets[client..client + 6].copy_from_slice(&[0, 0, 0x5e, 0, 0x53, vendor[0]]);
+        frame
+    };
+    let speaks = |ttl, stack| {
+        (0..4).map(move |port| syn((PC, GATEWAY, "10.1.1.5", "10.1.9.9", ttl), (port, 80), stack))
+    };
+    let mut frames = vec![asks(b"MSFT 5.0")];
+    frames.extend(speaks(128, WINDOWS));
+    frames.push(asks(b"udhcp 1.25.1"));
+    frames.extend(speaks(64, LINUX));
+    assert!(run(edge(), &frames).has(SignKind::TtlFamilies));
 }
 
 #[test]

@@ -332,6 +332,7 @@ fn requests_for_a_proxy_nobody_planned_are_found_in_every_form() {
         (b"GET HTTP://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"),
         (b"POST / HTTP/1.1\r\nProxy-Connection: keep-alive\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
         (b"GET http://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+        (b"GET http://a.example/ HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 No\r\nVia: 1.1 x\r\n\r\n"),
         (&[5, 1, 0], &[5, 0]),
         (&[4, 1, 0, 80, 10, 0, 0, 1, 0], &[0, 0x5a, 0, 0, 0, 0, 0, 0]),
         (&[4, 1, 0, 80, 0, 0, 0, 1, 0, b'a', 0], &[0, 0x5a, 0, 0, 0, 0, 0, 0]),

@@ -82,7 +82,8 @@ impl Sensor {
         }
         // So are those of two systems on one disk, or of two notebooks at one dock; a printer has
         // one system.
-        let another = before.is_some_and(|(before, _)| before != class);
+        // Whose message names another client hands it on.
+        let another = before.is_some_and(|(before, _)| before != class) && mac == message.client;
         if another && !self.knowledge.roles(mac, None).has(Role::Printer) {
             self.station(at, subject).boot();
         }

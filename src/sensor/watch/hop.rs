@@ -208,23 +208,24 @@ impl Sensor {
     /// address that is the station's `own` is looked at on the way.
     fn families(&mut self, at: &Context, subject: Subject, ip: &Ip<'_>, (hop, own): (u8, bool)) {
         let initial = initial_ttl(ip.ttl);
-        let counts = matches!(initial, 64 | 128) && hop <= HOPS_MAX && !is_controllers(ip);
-        if !own && !counts {
-            return;
-        }
+        // Over IPv6 a router says with which to begin (RFC 4861 §6.3.4).
+        let counts = matches!(initial, 64 | 128)
+            && hop <= HOPS_MAX
+            && ip.source.is_ipv4()
+            && !is_controllers(ip);
         let whole = self.baseline(at.vlan).is_some();
         let mut station = self.station(at, subject);
         if own && !(station.looked_at && station.addresses.contains(&ip.source)) {
             self.owns(at, subject, ip.source);
             station = self.station(at, subject);
         }
-        if !counts {
-            return;
-        }
         if !station.seen.within(at.time, PAUSE_S) {
             station.awake = at.time;
         }
         station.seen = at.time;
+        if !counts {
+            return;
+        }
         let same =
             |family: &&mut TtlFamily| family.initial == initial && family.address == ip.source;
         let mut lately = 1;

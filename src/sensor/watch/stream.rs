@@ -40,8 +40,10 @@ const SYSTEM_PORTS: &[u16] =
     &[2869, 5357, 5358, 5985, 5986, 7680, 10_243, 16_992, 16_993, 16_994, 16_995, 47_001];
 /// That controller's (registered with IANA for Intel AMT).
 pub(super) const CONTROLLER_PORTS: RangeInclusive<u16> = 16_992..=16_995;
-/// Ports on which a Mac takes AirPlay, and what it says to be there.
-const AIRPLAY: (&[u16], &str) = (&[5_000, 7_000], "AirTunes/");
+/// What systems and their protection say to be where they serve by themselves, and on which ports,
+/// if not on any: AirPlay on a Mac, Trend Micro's agent.
+const SYSTEM_SERVERS: &[(&str, &[u16])] =
+    &[("AirTunes/", &[5_000, 7_000]), ("OfficeScan Client", &[])];
 
 /// A connection, by client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,14 @@ impl Flow {
     }
 }
 
+/// Whether an answer is that of a server which comes with a system.
+fn is_systems(http: &Http<'_>, port: u16) -> bool {
+    let Http::Response { head, .. } = http else { return false };
+    SYSTEM_SERVERS
+        .iter()
+        .any(|(name, on)| head.server.starts_with(name) && (on.is_empty() || on.contains(&port)))
+}
+
 impl Sensor {
     pub(super) fn segment(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>) {
         match (tcp.syn, tcp.ack) {
@@ -132,7 +142,7 @@ impl Sensor {
 
     /// The first SYN of a connection; a repeated one says less, since Windows leaves options out.
     fn opened(&mut self, at: &Context, ip: &Ip<'_>, tcp: &Tcp<'_>, syn: Syn) {
-        let class = stack_class(ip.ttl, syn);
+        let class = stack_class(ip.source, ip.ttl, syn);
         let new = Flow {
             sequence: tcp.sequence,
             time: at.time,
@@ -380,19 +390,18 @@ impl Sensor {
             // It is one when it does what was asked, asks who is asking, or could not reach whom
             // it was asked for (RFC 9110 §15.3, §15.5.8, §15.6.3, §15.6.5). Windows' own servers,
             // like any, take a target with its scheme and pass over fields for proxies; only a
-            // tunnel is nothing that they give.
+            // tunnel is nothing that they give. A proxy says that it is one (RFC 9110 §7.6.3).
             let system = SYSTEM_PORTS.contains(&tcp.source);
             let served = |form: &&str| match http {
                 Http::Response { status: 407 | 502 | 504, .. } => true,
+                Http::Response { head, .. } if head.via => true,
                 Http::Response { status: 200..=299, .. } => !system || *form == TUNNEL,
                 Http::Response { .. } | Http::Request { .. } => false,
             };
             if let Some(form) = proxied.filter(served) {
                 self.proxy_answered(at, ip, tcp.source, form);
             }
-            let airplay = AIRPLAY.0.contains(&tcp.source)
-                && matches!(http, Http::Response { head, .. } if head.server.starts_with(AIRPLAY.1));
-            if !airplay {
+            if !is_systems(http, tcp.source) {
                 self.serves(at, ip, tcp.source);
             }
             return;
@@ -411,7 +420,12 @@ impl Sensor {
             self.flows.get_or(key, || began_before(at, ip, tcp)).asked = Some(form);
         }
         let subject = self.subject(at, at.source, ip.source);
-        if (head.via || head.forwarded) && !self.is_excused(at.source, ip.source) {
+        self.asked_for(at, subject, ip.source, head.host);
+        // What a proxy or server of the plan hands on is others'.
+        if self.is_excused(at.source, ip.source) {
+            return;
+        }
+        if head.via || head.forwarded {
             let form = if head.via { "Via" } else { "X-Forwarded-For" };
             let draft = Draft::new(SignKind::ForwardedField).at(ip.source);
             self.raise(at, subject, draft.fact("form", form));
@@ -420,7 +434,6 @@ impl Sensor {
         if phone {
             self.raise(at, subject, Draft::new(SignKind::PhoneAgent).at(ip.source));
         }
-        self.asked_for(at, subject, ip.source, head.host);
         let contradicts = match class {
             Some(StackClass::Unix | StackClass::Apple) => head.agent.contains("Windows NT"),
             Some(StackClass::Windows) => phone,
