@@ -10,10 +10,11 @@ use crate::wire::radius::Code;
 
 /// How long an answer is remembered; RFC 5080 §2.2.2 suggests 5 to 30 seconds.
 const REMEMBERED_S: u32 = 30;
-/// Answers remembered for one client at most and at least, so that no switch can push out
-/// another's; between them each has its part of what is remembered altogether.
-const PER_CLIENT_ANSWERS: (usize, usize) = (768, 4096);
-const ANSWERS_MAX: usize = 98_304;
+/// Answers remembered for one client at least and at most, so that no switch can push out
+/// another's. While fewer than so many are remembered altogether each may have the most, then its
+/// part of them.
+const PER_CLIENT_ANSWERS: (usize, usize) = (512, 4096);
+const ANSWERS_MAX: usize = 65_536;
 /// Octets of an answer that are kept with it: what an Accept to MAC authentication has.
 const IN_PLACE_OCTETS: usize = 76;
 /// Fewer gaps between the answers to a client are not worth closing.
@@ -32,6 +33,8 @@ pub(super) struct Key {
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
     clients: Map<IpAddr, Client>,
+    /// Answers to all of them.
+    held: usize,
     /// Our own addresses.
     locals: Vec<SocketAddr>,
 }
@@ -128,16 +131,19 @@ impl Duplicates {
             (place, key.source.port(), key.code, key.identifier)
         });
         let (least, most) = PER_CLIENT_ANSWERS;
-        let most = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
+        let part = (ANSWERS_MAX / self.clients.len().max(1)).clamp(least, most);
+        let most = if self.held < ANSWERS_MAX { most } else { part };
         let client = self.clients.entry(key.source.ip()).or_default();
+        let before = client.answers.len();
         let at_s = whole_seconds(now);
         client.make_room(at_s, most);
-        let before = client.arrivals.insert(request, client.next());
-        let older = before.map(|arrival| client.place_of(arrival));
+        let older = client.arrivals.insert(request, client.next());
+        let older = older.map(|arrival| client.place_of(arrival));
         if let Some(older) = older.and_then(|place| client.answers.get_mut(place)) {
             older.reply = None;
         }
         client.answers.push_back(Answer { request, authenticator, at_s, reply: Some(reply) });
+        self.held = (self.held + client.answers.len()).saturating_sub(before);
     }
 
     /// Records the octets of an answer that was awaited; false when a newer request has taken
@@ -229,7 +235,7 @@ impl Client {
         }
         let held = self.answers.len();
         if held == self.answers.capacity() {
-            self.answers.reserve_exact((most - held).min(held.max(GAPS_MIN)));
+            self.answers.reserve_exact((most - held).min((held / 4).max(GAPS_MIN)));
         }
     }
 
@@ -338,6 +344,24 @@ mod tests {
             assert_eq!(answers.capacity(), room, "no memory beyond its part");
         }
         assert_eq!(duplicates.find(NOW, &key(7, 100), [7; 16]), None, "the oldest went");
+    }
+
+    #[test]
+    fn a_stack_keeps_the_answers_to_all_its_ports_while_others_have_few() {
+        let mut duplicates = Duplicates::default();
+        let key = |client: u8, number: u16| {
+            let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
+            Key { source, ..key(0, (number % 256) as u8) }
+        };
+        for client in 1..=200 {
+            duplicates.remember(NOW, key(client, 0), [0; 16], Reply::Silence);
+        }
+        for number in 0..2_000 {
+            duplicates.remember(NOW, key(0, number), [0; 16], Reply::Silence);
+        }
+        assert!(duplicates.find(NOW, &key(0, 0), [0; 16]).is_some());
+        let held: usize = duplicates.clients.values().map(|client| client.answers.len()).sum();
+        assert_eq!((held, duplicates.held), (2_200, 2_200));
     }
 
     #[test]

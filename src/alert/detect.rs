@@ -62,6 +62,7 @@ pub(super) const EVENTS: &[(&str, AlertKind, &str)] = &[
     ("OPS-detection", AlertKind::Detection, "subject"),
     ("OPS-detection-held", AlertKind::DetectionHeld, "named"),
     ("SYS-evidence-spooling", AlertKind::EvidenceSpooling, ""),
+    ("SYS-evidence-no-spool", AlertKind::EvidenceUnspooled, ""),
     ("SYS-evidence-full", AlertKind::EvidenceFull, ""),
     ("SYS-evidence-gap", AlertKind::EvidenceGap, ""),
     ("SYS-evidence-damaged", AlertKind::EvidenceDamaged, ""),

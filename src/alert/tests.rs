@@ -282,6 +282,7 @@ fn events_of_the_service_become_alerts_and_alerts_never_do() {
         ("CFG-plan-refused", AlertKind::ReloadRefused),
         ("SYS-evidence-gap", AlertKind::EvidenceGap),
         ("SYS-evidence-spooling", AlertKind::EvidenceSpooling),
+        ("SYS-evidence-no-spool", AlertKind::EvidenceUnspooled),
         ("SYS-evidence-full", AlertKind::EvidenceFull),
         ("SYS-evidence-damaged", AlertKind::EvidenceDamaged),
         ("OPS-backup-failed", AlertKind::BackupFailed),

@@ -91,29 +91,35 @@ fn serve(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    operate::ask_status_of("sekisho authenticator run", matches, console, |console, result| {
-        let heading = HEADINGS.map(|(ja, en)| match console.language {
-            Language::Japanese => ja.to_owned(),
-            Language::English => en.to_owned(),
-        });
-        console.line(row(&heading));
-        let ports = result.get("ports").and_then(Value::as_array);
-        for port in ports.into_iter().flatten() {
-            let keys = ["port", "mac", "state", "method", "vlan", "since"];
-            let [name, mac, state, method, vlan, since] =
-                keys.map(|key| operate::shown(port.get(key).unwrap_or(&Value::Null)));
-            let language = console.language;
-            let state = State::ALL
-                .iter()
-                .find(|it| it.id() == state)
-                .map_or(state, |it| it.text().get(language).to_owned());
-            let method = Method::ALL
-                .iter()
-                .find(|it| it.id() == method)
-                .map_or(method, |it| it.text().get(language).to_owned());
-            console.line(row(&[name, mac, state, method, vlan, since]));
-        }
-    })
+    operate::ask_status_of(
+        "sekisho authenticator run",
+        "ports",
+        matches,
+        console,
+        |console, result| {
+            let heading = HEADINGS.map(|(ja, en)| match console.language {
+                Language::Japanese => ja.to_owned(),
+                Language::English => en.to_owned(),
+            });
+            console.line(row(&heading));
+            let ports = result.get("ports").and_then(Value::as_array);
+            for port in ports.into_iter().flatten() {
+                let keys = ["port", "mac", "state", "method", "vlan", "since"];
+                let [name, mac, state, method, vlan, since] =
+                    keys.map(|key| operate::shown(port.get(key).unwrap_or(&Value::Null)));
+                let language = console.language;
+                let state = State::ALL
+                    .iter()
+                    .find(|it| it.id() == state)
+                    .map_or(state, |it| it.text().get(language).to_owned());
+                let method = Method::ALL
+                    .iter()
+                    .find(|it| it.id() == method)
+                    .map_or(method, |it| it.text().get(language).to_owned());
+                console.line(row(&[name, mac, state, method, vlan, since]));
+            }
+        },
+    )
 }
 
 fn row([port, mac, state, method, vlan, since]: &[String; 6]) -> String {

@@ -176,7 +176,9 @@ fn fit(plan: Plan, metrics_port: Option<u16>) -> Plan {
         }
         IpAddr::V6(_) => address,
     });
-    plan.server.authentication = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    let free = SocketAddr::from(([127, 0, 0, 1], 0));
+    plan.server.authentication = vec![free];
+    plan.server.accounting.fill(free);
     if let (Some(port), Some(listen)) = (metrics_port, &mut plan.server.metrics_listen) {
         listen.set_port(port);
     }

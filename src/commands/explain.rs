@@ -149,18 +149,18 @@ fn mac(matches: &ArgMatches, name: &str, console: &mut Console) -> Result<Option
 fn place(matches: &ArgMatches, plan: &Plan, console: &mut Console) -> Result<Place, u8> {
     let language = console.language;
     let word = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
-    let unknown = |console: &mut Console, text: Text, value: String| {
-        console.complain(text.fill(language, &[("value", value)]));
+    let unknown = |console: &mut Console, text: Text, value: &str, hint: String| {
+        console.complain(text.fill(language, &[("value", value.to_owned()), ("hint", hint)]));
         WRONG_USE
     };
     let id = word("switch");
     let switch = plan.switch_by_id(&id).ok_or_else(|| {
         let hint = plan::nearest(&id, plan.switches.iter().map(|switch| switch.id.as_str()));
         let text = Text {
-            ja: "スイッチ {value} は topology にありません",
-            en: "the topology has no switch {value}",
+            ja: "スイッチ `{value}` は topology にありません。{hint}",
+            en: "the topology has no switch `{value}`; {hint}",
         };
-        unknown(console, text, format!("`{id}`: {hint}"))
+        unknown(console, text, &id, hint)
     })?;
     if matches.contains_id("ssid") {
         let access_point = mac(matches, "access-point", console)?;
@@ -174,10 +174,10 @@ fn place(matches: &ArgMatches, plan: &Plan, console: &mut Console) -> Result<Pla
         let known = plan.switch(switch).map_or(&[][..], |switch| &switch.ports);
         let hint = plan::nearest(&name, known.iter().map(|port| port.name.as_str()));
         let text = Text {
-            ja: "このスイッチにポート {value} はありません",
-            en: "the switch has no port {value}",
+            ja: "このスイッチにポート `{value}` はありません。{hint}",
+            en: "the switch has no port `{value}`; {hint}",
         };
-        unknown(console, text, format!("`{name}`: {hint}"))
+        unknown(console, text, &name, hint)
     })?;
     Ok(Place { switch, point: Point::Port(port) })
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::arguments::Words;
 use super::enforce::print_sessions;
-use super::site;
+use super::site::{self, ERROR, WARNING};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Reply, Request};
-use crate::shell::{Failure, files};
+use crate::shell::{Failure, FailureKind, files};
 use crate::vocabulary::{Language, Text};
 
 pub(super) fn define_reload(language: Language) -> Command {
@@ -260,15 +260,24 @@ pub(super) fn ask(
     answered(matches, console, reply, print)
 }
 
-/// Asks a program beside the service, called as operators start it, how it is.
+/// Asks a program beside the service, called as operators start it, how it is; `mark` is what only
+/// its answer holds.
 pub(super) fn ask_status_of(
     program: &str,
+    mark: &str,
     matches: &ArgMatches,
     console: &mut Console,
     print: impl FnOnce(&mut Console, &Value),
 ) -> u8 {
     let request = Request { language: console.language.id().to_owned(), command: Ask::Status };
-    let reply = control::ask_of(program, &site::path(matches, "state"), &request);
+    let state = site::path(matches, "state");
+    let reply = control::ask_of(program, &state, &request);
+    let reply = reply.and_then(|reply| match reply.result.get(mark) {
+        None if reply.ok => Err(Failure::new(FailureKind::ControlForeign)
+            .fact("program", program)
+            .fact("path", state.display())),
+        _ => Ok(reply),
+    });
     answered(matches, console, reply, print)
 }
 
@@ -306,11 +315,16 @@ fn print_found(console: &mut Console, result: &Value) {
         if finding["severity"] == "notice" {
             continue;
         }
-        let place = match &finding["file"] {
-            Value::String(file) => format!("{file}:{}: {}: ", part("line"), part("field")),
+        let mut place = match &finding["file"] {
+            Value::String(file) => format!("{file}:{}: ", part("line")),
             _ => String::new(),
         };
-        console.line(format!("{place}{} [{}] {}", part("severity"), part("id"), part("text")));
+        if let Some(field) = finding["field"].as_str().filter(|field| !field.is_empty()) {
+            place.push_str(&format!("{field}: "));
+        }
+        let severity = if finding["severity"] == "error" { ERROR } else { WARNING };
+        let severity = console.say(severity);
+        console.line(format!("{place}{severity} [{}] {}", part("id"), part("text")));
         console.line(format!("    → {}", part("remedy")));
     }
 }

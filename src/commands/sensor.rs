@@ -249,7 +249,7 @@ fn check(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    operate::ask_status_of("sekisho sensor run", matches, console, |console, result| {
+    operate::ask_status_of("sekisho sensor run", "sensor", matches, console, |console, result| {
         let fact =
             |key: &'static str| (key, operate::shown(result.get(key).unwrap_or(&Value::Null)));
         let keys = ["sensor", "interface", "since", "frames", "flawed", "dropped", "stations"];

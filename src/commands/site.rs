@@ -107,13 +107,17 @@ pub(super) fn accept(directories: &Directories, console: &mut Console) -> Result
     })
 }
 
+/// How grave a finding is.
+pub(super) const ERROR: Text = Text { ja: "誤り", en: "error" };
+pub(super) const WARNING: Text = Text { ja: "警告", en: "warning" };
+
 /// Prints findings, two lines each: what is wrong where, and what to do about it.
 pub(super) fn print_findings(console: &mut Console, findings: &[Finding]) {
     let language = console.language;
     for finding in findings {
         let severity = match finding.severity() {
-            Severity::Error => Text { ja: "誤り", en: "error" },
-            Severity::Warning => Text { ja: "警告", en: "warning" },
+            Severity::Error => ERROR,
+            Severity::Warning => WARNING,
             Severity::Notice => Text { ja: "参考", en: "notice" },
         };
         let mut place = String::new();

@@ -370,7 +370,7 @@ fn start(export: &Path, matches: &ArgMatches, language: Language) -> Result<Runn
 }
 
 fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    operate::ask_status_of("sekisho tripwire run", matches, console, |console, result| {
+    operate::ask_status_of("sekisho tripwire run", "zone", matches, console, |console, result| {
         let fact = |key: &'static str| (key, operate::shown(&result[key]));
         let keys = ["zone", "since", "labels", "queries", "requests", "named", "misses"];
         let facts: Vec<_> = keys.into_iter().map(fact).collect();

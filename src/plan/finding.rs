@@ -116,6 +116,12 @@ fn japanese(word: &'static str) -> &'static str {
         "authority" => "認証局",
         "ssid" => "無線ネットワーク",
         "one host address is wanted" => "一台のアドレスを書きます",
+        "form" => "書き方が違います",
+        "no such day" => "暦にない日です",
+        "outside the era" => "その元号の日ではありません",
+        "spelling" => "書き方が違います",
+        "all zero" => "すべて 0 です",
+        "multicast or broadcast" => "一台のアドレスではありません",
         "string" => "文字列",
         "integer" => "整数",
         "float" => "小数",
@@ -144,6 +150,14 @@ impl Sink {
     /// Everything found, by file and line, the gravest first within a line.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         let mut findings = self.0.into_inner();
+        // What a file that could not be read defines is not missing.
+        let unread = |finding: &Finding| {
+            use FindingKind as K;
+            matches!(finding.kind, K::FileAbsent | K::FileNotText | K::Syntax)
+        };
+        if findings.iter().any(unread) {
+            findings.retain(|finding| finding.kind != FindingKind::UnknownReference);
+        }
         findings.sort_by(|left, right| {
             let key = |finding: &Finding| {
                 let at = finding.at.as_ref().map(|at| (at.file.clone(), at.line));

@@ -452,7 +452,7 @@ impl<'a> Table<'a> {
                     DateError::OutsideEra => "outside the era",
                 };
                 let finding = text.finding(FindingKind::BadDate).fact("value", &text.value);
-                self.sink.push(finding.fact("why", why));
+                self.sink.push(finding.term("why", why));
                 None
             }
         }
@@ -614,7 +614,7 @@ pub(crate) fn to_mac(text: &Located<String>, sink: &Sink) -> Option<Mac> {
         Err(MacError::Group) => "multicast or broadcast",
     };
     let finding = text.finding(FindingKind::BadMac).fact("value", &text.value);
-    sink.push(finding.fact("why", why));
+    sink.push(finding.term("why", why));
     None
 }
 

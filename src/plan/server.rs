@@ -137,6 +137,11 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
             let workers = radius.number("workers", (1, 64));
             let octets_max = radius.number("datagram_octets_max", (576, 4096));
             let (authentication, accounting) = (authentication?, accounting?);
+            let both = accounting.iter().find(|address| authentication.contains(address));
+            if let Some(address) = both.filter(|address| address.port() != 0) {
+                let finding = radius.finding(FindingKind::Duplicate, "accounting");
+                radius.push(finding.fact("value", address).fact("other", "authentication"));
+            }
             Some((authentication, accounting, workers?, octets_max?))
         });
         let evidence_days = if table.has("evidence") {
@@ -150,6 +155,13 @@ pub(super) fn read(sources: &Sources, sink: &Sink) -> Option<Server> {
         };
         let metrics_listen = listener(table, "metrics");
         let api_listen = listener(table, "api");
+        if let (Some(Some(metrics)), Some(Some(api))) = (metrics_listen, api_listen)
+            && metrics == api
+            && api.port() != 0
+        {
+            let finding = table.finding(FindingKind::Duplicate, "api");
+            table.push(finding.fact("value", api).fact("other", "metrics.listen"));
+        }
         let eap = table.table("eap", eap);
         let enforce = if table.has("enforce") {
             table.table("enforce", |enforce| enforce.number("ports_max", ENFORCE_PORTS_MAX))

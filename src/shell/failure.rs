@@ -127,6 +127,8 @@ registry! {
             ["{address} を開けません: {cause}", "cannot open {address}: {cause}"]
         ControlUnavailable "control.unavailable"
             ["制御ソケット `{path}` に接続できません: {cause}。{program} は動いていますか", "cannot reach the control socket `{path}`: {cause}; is {program} running?"]
+        ControlForeign "control.another"
+            ["`{path}` で動いているのは {program} ではありません。`--state` にその状態ディレクトリを書いてください", "what runs in `{path}` is not {program}; give its state directory with `--state`"]
         ControlMalformed "control.malformed"
             ["制御要求を読み取れません: {cause}", "the control request cannot be read: {cause}"]
         ControlReply "control.reply"

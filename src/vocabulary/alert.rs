@@ -91,6 +91,8 @@ registry! {
             ["{minutes} 分間どの NTP サーバーも答えず、時計のずれを測れません({servers}): {cause}", "no time server has answered for {minutes} min, so that nobody knows whether the clock is right ({servers}): {cause}"]
         EvidenceSpooling "ALERT-evidence-spooling"
             ["証跡を保存できず、退避ファイルに書いています: {cause}", "evidence cannot be stored and is put on the spool: {cause}"]
+        EvidenceUnspooled "ALERT-evidence-no-spool"
+            ["退避ファイル {path} がなく、証跡ファイルに書けなくなれば証跡は失われます: {cause}", "there is no spool at {path}, and evidence is lost when it cannot be stored: {cause}"]
         EvidenceFull "ALERT-evidence-full"
             ["退避ファイルがいっぱいで、証跡が失われています", "the spool takes nothing more and evidence is being lost"]
         EvidenceGap "ALERT-evidence-gap"
@@ -150,6 +152,7 @@ impl AlertKind {
             | Self::NeighbourUndeclared
             | Self::SwitchSilent
             | Self::EvidenceSpooling
+            | Self::EvidenceUnspooled
             | Self::EvidenceFull
             | Self::EvidenceGap
             | Self::EvidenceDamaged
@@ -187,6 +190,7 @@ impl AlertKind {
             | Self::ClockUnmeasured
             | Self::ReceiverAway
             | Self::EvidenceSpooling
+            | Self::EvidenceUnspooled
             | Self::EvidenceFull
             | Self::EvidenceGap
             | Self::EvidenceDamaged

@@ -71,12 +71,14 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> Result<(), Ref
     let number = |id: &str, default| matches.get_one::<u32>(id).copied().unwrap_or(default);
     let size = Size::with_devices(number("devices", 3_118), number("printer-every", 10));
     let listen = matches.get_one::<SocketAddr>("listen").copied();
+    let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1812)));
     write(&directory, &size, listen, console)?;
     let text = Text {
-        ja: "{directory} に架空の市を作りました。次の手順:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server 127.0.0.1:1812\nほかのサーバーで測るには、{directory}/storm の二つの表から設定を作ってください。",
-        en: "wrote an invented city to {directory}; next:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server 127.0.0.1:1812\nto measure another server, configure it from the two tables in {directory}/storm",
+        ja: "{directory} に架空の市を作りました。次の手順:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server {listen}\nほかのサーバーで測るには、{directory}/storm の二つの表から設定を作ってください。",
+        en: "wrote an invented city to {directory}; next:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server {listen}\nto measure another server, configure it from the two tables in {directory}/storm",
     };
-    let text = text.fill(console.language, &[("directory", shown(&directory))]);
+    let facts = [("directory", shown(&directory)), ("listen", listen.to_string())];
+    let text = text.fill(console.language, &facts);
     console.line(text);
     Ok(())
 }
@@ -84,7 +86,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> Result<(), Ref
 fn write(
     directory: &std::path::Path,
     size: &Size,
-    listen: Option<SocketAddr>,
+    listen: SocketAddr,
     console: &mut Console,
 ) -> Result<(), Refusal> {
     let now = clock::now();
@@ -93,7 +95,6 @@ fn write(
     relocate(&mut sources.topology);
     if let Some(server) = sources.config.get_mut("server.toml") {
         let text = String::from_utf8_lossy(server).into_owned();
-        let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1812)));
         *server = text
             .replace("127.0.0.1:1812", &listen.to_string())
             .replace("127.0.0.1:9812", "127.0.0.1:0")

@@ -17,6 +17,8 @@ const FAULTS: &[Case] = &[
     ("server.toml", "[\"127.0.0.1:1812\"]", "§[]", "file.empty-value", "radius.authentication"),
     ("server.toml", "[\"127.0.0.1:1812\"]", "[\n§\"127.0.0.1\"]", "file.bad-socket-address", "radius.authentication[0]"),
     ("server.toml", "[\"127.0.0.1:1812\"]", "[\"[::1]:1812\",\n§\"[0:0::1]:1812\"]", "file.duplicate", "radius.authentication[1]"),
+    ("server.toml", "[\"127.0.0.1:1813\"]", "§[\"127.0.0.1:1812\"]", "file.duplicate", "radius.accounting"),
+    ("server.toml", "[metrics]\nlisten = \"127.0.0.1:9812\"", "[metrics]\nlisten = \"127.0.0.1:9813\"", "file.duplicate", "api"),
     ("server.toml", "\"127.0.0.1:9812\"", "§\"localhost:9812\"", "file.bad-socket-address", "metrics.listen"),
     ("server.toml", "\"radius.city.example\"", "§\"10.250.0.1\"", "file.bad-dns-name", "eap.server_name"),
     ("server.toml", "\"radius.city.example\"", "§\"radius..example\"", "file.bad-dns-name", "eap.server_name"),
@@ -326,6 +328,20 @@ fn a_change_of_time_alone_never_makes_an_error() {
             .filter(|finding| !finding.field.contains("places"))
             .count();
         assert_eq!(errors, 0, "{now:?}");
+    }
+}
+
+/// What it defines is not missing besides.
+#[test]
+fn a_file_that_cannot_be_read_is_one_fault() {
+    for path in ["policy.toml", "environments.toml"] {
+        let mut sources = shipped();
+        sources.config.get_mut(path).unwrap().extend(b"\nx = = 1\n");
+        let findings = compile(&sources, NOW).findings;
+        let errors = findings.iter().filter(|it| it.severity() == Severity::Error);
+        let mut kinds: Vec<_> = errors.map(|finding| finding.kind).collect();
+        kinds.dedup();
+        assert_eq!(kinds, [FindingKind::Syntax], "{path}");
     }
 }
 

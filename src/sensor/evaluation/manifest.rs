@@ -126,6 +126,8 @@ registry! {
     ManifestFaultKind {
         Empty "manifest.empty"
             ["見出しの行がありません", "there is no header line"]
+        RowsAbsent "manifest.no-rows"
+            ["見出しの下に行がありません", "there is no row below the header line"]
         ColumnAbsent "manifest.column-absent"
             ["列 `{value}` がありません。見出しにはタブ区切りで file、scenario、class、expected が必要です", "there is no column `{value}`; the header wants file, scenario, class and expected, tab-separated"]
         CellAbsent "manifest.cell-absent"
@@ -224,6 +226,9 @@ impl Manifest {
                 Ok(row) => manifest.rows.push(row),
                 Err(wrong) => manifest.faults.push(fault(line, wrong)),
             }
+        }
+        if manifest.rows.is_empty() && manifest.faults.is_empty() {
+            manifest.faults.push(fault(1, (ManifestFaultKind::RowsAbsent, String::new())));
         }
         manifest
     }
@@ -379,6 +384,8 @@ mod tests {
             assert_eq!((manifest.faults[0].line, manifest.faults[0].kind), (3, kind), "{row}");
         }
         assert_eq!(Manifest::parse("").faults[0].kind, K::Empty);
+        let header = "file\tscenario\tclass\texpected\n";
+        assert_eq!(Manifest::parse(header).faults[0].kind, K::RowsAbsent);
         assert_eq!(Manifest::parse("file\tclass").faults.len(), 2);
     }
 

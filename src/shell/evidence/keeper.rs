@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::ErrorCode;
 
 use super::key::SealKey;
-use super::spool::Spool;
+use super::spool::{SPOOL_FILE, Spool};
 use super::sqlite::{EVIDENCE_FILE, Sqlite};
 use super::{Evidence, Input, Inputs, Kept};
 use crate::record::{Head, Store as _, Written, day_end};
@@ -95,6 +95,7 @@ impl Keeper {
             spool: None,
             head: None,
             failing: false,
+            unspooled: false,
             full: false,
             gap: Gap::default(),
             retry: None,
@@ -177,6 +178,7 @@ struct Work {
     /// The last head known to be kept.
     head: Option<Head>,
     failing: bool,
+    unspooled: bool,
     full: bool,
     gap: Gap,
     retry: Option<Instant>,
@@ -337,12 +339,20 @@ impl Work {
         if is_damage(cause) {
             self.set_aside(cause);
         }
-        if !self.failing {
-            self.failing = true;
+        if !std::mem::replace(&mut self.failing, true) && self.spool.is_some() {
             let facts = [("cause", cause.to_string())];
             self.log.unkept(clock::now(), Event::EvidenceSpooling, &facts);
         }
         self.metrics.evidence_healthy.set(0);
+    }
+
+    /// There is no spool: told once.
+    fn unspooled(&mut self, cause: &std::io::Error) {
+        if !std::mem::replace(&mut self.unspooled, true) {
+            let path = self.settings.state.join(SPOOL_FILE).display().to_string();
+            let facts = [("path", path), ("cause", cause.to_string())];
+            self.log.unkept(clock::now(), Event::EvidenceUnspooled, &facts);
+        }
     }
 
     /// A damaged file is kept for those who can repair it; a new one goes on with the chain.
@@ -366,7 +376,10 @@ impl Work {
     /// Opens what is not open, and hands on what waited.
     fn reopen(&mut self) {
         if self.spool.is_none() {
-            self.spool = Spool::open(&self.settings.state, self.settings.spool_octets).ok();
+            match Spool::open(&self.settings.state, self.settings.spool_octets) {
+                Ok(spool) => (self.spool, self.unspooled) = (Some(spool), false),
+                Err(cause) => self.unspooled(&cause),
+            }
         }
         if let Err(cause) = self.open_store() {
             self.failed(&cause);

@@ -1,6 +1,7 @@
 //! The keeper under everything that can happen to a disk.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -25,7 +26,11 @@ struct Node {
 }
 
 fn start(state: &Path, spool_octets: u64) -> Node {
-    let (log, writer) = Log::start("n1", Language::English, std::io::sink()).unwrap();
+    start_writing(state, spool_octets, std::io::sink())
+}
+
+fn start_writing(state: &Path, spool_octets: u64, output: impl Write + Send + 'static) -> Node {
+    let (log, writer) = Log::start("n1", Language::English, output).unwrap();
     let (evidence, inputs) = Evidence::channel();
     let log = log.with_evidence(evidence.clone());
     let settings =
@@ -271,12 +276,17 @@ fn a_directory_that_cannot_be_written_stops_nothing_and_acknowledges_nothing() {
     // Neither file can be made where a directory has its name.
     fs::create_dir(state.join(EVIDENCE_FILE)).unwrap();
     fs::create_dir(state.join(SPOOL_FILE)).unwrap();
-    let node = start(&state, 65_536);
+    let printed = directory.path().join("log");
+    let node = start_writing(&state, 65_536, fs::File::create(&printed).unwrap());
     assert!(!node.keep(1));
     fs::remove_dir(state.join(EVIDENCE_FILE)).unwrap();
     until("the store opens", || node.keep(1));
     node.stop();
     assert_eq!(copies(&state), [1]);
+    // Nothing is said to wait on a spool that is not there.
+    let printed = fs::read_to_string(printed).unwrap();
+    assert_eq!(printed.matches("SYS-evidence-no-spool").count(), 1, "{printed}");
+    assert!(!printed.contains("SYS-evidence-spooling"), "{printed}");
 }
 
 #[test]

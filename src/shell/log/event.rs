@@ -105,6 +105,8 @@ registry! {
             ["ポート {port} の設定が外部から変更されたため閉じました", "port {port} was changed by somebody else and has been closed"]
         EvidenceSpooling "SYS-evidence-spooling"
             ["証跡を保存できないため、退避ファイルに書いています: {cause}", "evidence cannot be stored and is put on the spool: {cause}"]
+        EvidenceUnspooled "SYS-evidence-no-spool"
+            ["退避ファイル {path} を用意できません。証跡ファイルに書けなくなれば証跡は失われます: {cause}", "the spool {path} cannot be made ready, and evidence is lost when it cannot be stored: {cause}"]
         EvidenceFull "SYS-evidence-full"
             ["退避ファイルに書けません。アカウンティングに応答せず、証跡は失われています", "the spool takes nothing more: accounting is not acknowledged and evidence is being lost"]
         EvidenceRestored "SYS-evidence-restored"
@@ -329,6 +331,7 @@ impl Event {
             | Self::DetectionHeld
             | Self::AlertsLost
             | Self::EvidenceSpooling
+            | Self::EvidenceUnspooled
             | Self::EvidenceFull
             | Self::EvidenceGap
             | Self::EvidenceDamaged
