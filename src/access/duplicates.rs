@@ -63,7 +63,7 @@ struct Answer {
     reply: Option<Reply>,
 }
 
-/// An answer as it was sent. A hundred thousand of them are remembered.
+/// An answer as it was sent; tens of thousands of them are remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     InPlace { octets: [u8; IN_PLACE_OCTETS], length: u8 },

@@ -58,7 +58,11 @@ impl Console {
 
     /// Prints a line of the result.
     pub fn line(&mut self, line: impl Display) {
-        let written = writeln!(self.out, "{line}");
+        let written = if self.terminal {
+            writeln!(self.out, "{}", printable(line))
+        } else {
+            writeln!(self.out, "{line}")
+        };
         self.note(written);
     }
 
@@ -83,7 +87,7 @@ impl Console {
     /// Prints a complaint or remark that is no part of the result.
     pub fn complain(&mut self, line: impl Display) {
         // OK because there is nobody left to tell.
-        let _ = writeln!(self.err, "sekisho: {line}");
+        let _ = writeln!(self.err, "sekisho: {}", printable(line));
     }
 
     fn note(&mut self, written: io::Result<()>) {
@@ -104,6 +108,21 @@ impl Console {
         self.complain(format_args!("{what}: {cause}"));
         code.max(WRONG)
     }
+}
+
+/// A text for a person, without what would steer a terminal or turn the direction of reading: it may
+/// hold what a file or a device says.
+fn printable(text: impl Display) -> String {
+    let mut printed = String::new();
+    for character in text.to_string().chars() {
+        let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if turns || character.is_control() && !matches!(character, '\n' | '\t') {
+            printed.extend(character.escape_default());
+        } else {
+            printed.push(character);
+        }
+    }
+    printed
 }
 
 /// What a console under test was told to print.
@@ -144,6 +163,16 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn no_text_steers_the_terminal() {
+        let (console, said) = Console::captured(Language::Japanese);
+        let mut console = Console { terminal: true, ..console };
+        console.line("資産 \u{1b}[2J\u{202e}x\n\t次");
+        console.complain("\u{9b}1m");
+        let expected = "資産 \\u{1b}[2J\\u{202e}x\n\t次\nsekisho: \\u{9b}1m\n";
+        assert_eq!(said.take(), expected);
     }
 
     #[test]

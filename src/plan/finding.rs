@@ -122,6 +122,7 @@ fn japanese(word: &'static str) -> &'static str {
         "spelling" => "書き方が違います",
         "all zero" => "すべて 0 です",
         "multicast or broadcast" => "一台のアドレスではありません",
+        "another entry" => "別の項目",
         "string" => "文字列",
         "integer" => "整数",
         "float" => "小数",

@@ -64,7 +64,7 @@ pub(super) fn declare<T>(
 ) -> bool {
     if names.contains_key(&text.value) {
         let finding = text.finding(FindingKind::Duplicate).fact("value", &text.value);
-        sink.push(finding.fact("other", "-"));
+        sink.push(finding.term("other", "another entry"));
         return false;
     }
     names.insert(text.value.clone(), index);

@@ -198,16 +198,18 @@ impl<'a> Table<'a> {
     }
 
     fn as_integer(&self, value: &Spanned<DeValue<'_>>, field: String) -> Option<Located<i64>> {
-        let number = value.get_ref().as_integer().and_then(|integer| {
-            i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
-        });
-        match number {
-            Some(number) => Some(self.located(number, value.span(), field)),
-            None => {
-                self.wrong_type(value, &field, "integer");
-                None
-            }
-        }
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.wrong_type(value, &field, "integer");
+            return None;
+        };
+        let digits = integer.as_str().replace('_', "");
+        let Ok(number) = i64::from_str_radix(&digits, integer.radix()) else {
+            let at = Some(self.file.at(value.span().start));
+            let finding = Finding::new(FindingKind::OutOfRange, at, field).fact("value", digits);
+            self.sink.push(finding.fact("min", i64::MIN).fact("max", i64::MAX));
+            return None;
+        };
+        Some(self.located(number, value.span(), field))
     }
 
     /// A text that must be there, perhaps empty.

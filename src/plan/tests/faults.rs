@@ -13,6 +13,7 @@ const FAULTS: &[Case] = &[
     ("server.toml", "name = \"sekisho-1\"", "§name = \"関所\"", "file.bad-id", "node.name"),
     ("server.toml", "state_number = 1", "§state_number = 0", "file.out-of-range", "node.state_number"),
     ("server.toml", "workers = 2", "§workers = 65", "file.out-of-range", "radius.workers"),
+    ("server.toml", "= 1400", "§= 99999999999999999999", "file.out-of-range", "radius.datagram_octets_max"),
     ("server.toml", "= 1400", "§= 5000", "file.out-of-range", "radius.datagram_octets_max"),
     ("server.toml", "[\"127.0.0.1:1812\"]", "§[]", "file.empty-value", "radius.authentication"),
     ("server.toml", "[\"127.0.0.1:1812\"]", "[\n§\"127.0.0.1\"]", "file.bad-socket-address", "radius.authentication[0]"),

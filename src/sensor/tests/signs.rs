@@ -295,6 +295,11 @@ fn an_agent_that_contradicts_its_stack_is_a_sign() {
     assert!(seen.has(SignKind::AgentMismatch));
     let seen = run(edge(), &[syn(way(128), (1, 80), WINDOWS), says(way(128), (1, 80), agent)]);
     assert!(!seen.has(SignKind::AgentMismatch));
+    // A browser that says to be a phone makes no phone of its PC.
+    let agent = b"GET / HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (Linux; Android 14; Pixel 8)\r\n\r\n";
+    let seen = run(edge(), &[syn(way(128), (1, 80), WINDOWS), says(way(128), (1, 80), agent)]);
+    assert!(seen.has(SignKind::AgentMismatch) && !seen.has(SignKind::PhoneAgent));
+    assert_eq!(seen.kinds(), []);
 }
 
 #[test]

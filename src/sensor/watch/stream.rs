@@ -431,7 +431,8 @@ impl Sensor {
             self.raise(at, subject, draft.fact("form", form));
         }
         let phone = is_phone_agent(head.agent);
-        if phone {
+        // Browsers of PCs say so too, for whoever makes web pages.
+        if phone && class != Some(StackClass::Windows) {
             self.raise(at, subject, Draft::new(SignKind::PhoneAgent).at(ip.source));
         }
         let contradicts = match class {
