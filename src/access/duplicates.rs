@@ -267,6 +267,12 @@ mod tests {
         Key { source: address(port), local: address(1812), code: 1, identifier }
     }
 
+    /// The request of that number of one of many clients, from as many ports as it takes.
+    fn nth(client: u8, number: u16) -> Key {
+        let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
+        Key { source, ..key(0, (number % 256) as u8) }
+    }
+
     fn sent(octets: &[u8]) -> Reply {
         Reply::Sent(octets.into())
     }
@@ -319,19 +325,15 @@ mod tests {
     #[test]
     fn many_clients_share_what_is_remembered_and_the_latest_is_always_there() {
         let mut duplicates = Duplicates::default();
-        let key = |client: u8, number: u16| {
-            let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
-            Key { source, ..key(0, (number % 256) as u8) }
-        };
         // One that was alone has more than its part, until it speaks again.
         for number in 0..4_096 {
-            duplicates.remember(NOW, key(7, number), [0; 16], Reply::Silence);
+            duplicates.remember(NOW, nth(7, number), [0; 16], Reply::Silence);
         }
         for number in 0..1_200 {
             for client in 0..200 {
                 let reply = sent(&[client]);
-                duplicates.remember(NOW, key(client, number), [client; 16], reply);
-                let latest = duplicates.find(NOW, &key(client, number), [client; 16]);
+                duplicates.remember(NOW, nth(client, number), [client; 16], reply);
+                let latest = duplicates.find(NOW, &nth(client, number), [client; 16]);
                 assert_eq!(latest, Some(&sent(&[client])));
             }
         }
@@ -343,23 +345,19 @@ mod tests {
             let room = if client == 7 { PER_CLIENT_ANSWERS.1 } else { PER_CLIENT_ANSWERS.0 };
             assert_eq!(answers.capacity(), room, "no memory beyond its part");
         }
-        assert_eq!(duplicates.find(NOW, &key(7, 100), [7; 16]), None, "the oldest went");
+        assert_eq!(duplicates.find(NOW, &nth(7, 100), [7; 16]), None, "the oldest went");
     }
 
     #[test]
     fn a_stack_keeps_the_answers_to_all_its_ports_while_others_have_few() {
         let mut duplicates = Duplicates::default();
-        let key = |client: u8, number: u16| {
-            let source = SocketAddr::from(([10, 0, 0, client], 1000 + number / 256));
-            Key { source, ..key(0, (number % 256) as u8) }
-        };
         for client in 1..=200 {
-            duplicates.remember(NOW, key(client, 0), [0; 16], Reply::Silence);
+            duplicates.remember(NOW, nth(client, 0), [0; 16], Reply::Silence);
         }
         for number in 0..2_000 {
-            duplicates.remember(NOW, key(0, number), [0; 16], Reply::Silence);
+            duplicates.remember(NOW, nth(0, number), [0; 16], Reply::Silence);
         }
-        assert!(duplicates.find(NOW, &key(0, 0), [0; 16]).is_some());
+        assert!(duplicates.find(NOW, &nth(0, 0), [0; 16]).is_some());
         let held: usize = duplicates.clients.values().map(|client| client.answers.len()).sum();
         assert_eq!((held, duplicates.held), (2_200, 2_200));
     }

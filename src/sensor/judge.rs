@@ -9,7 +9,6 @@
 use super::capture::CaptureTime;
 use super::fingerprint::{DhcpClass, StackClass, phone_row};
 use super::kind::VerdictKind;
-use super::maker::is_adapter;
 use super::sign::{Family, Sign, SignKind};
 use super::station::Station;
 
@@ -210,7 +209,8 @@ fn is_local_nat(station: &Station, fresh: &[&Sign], now: CaptureTime) -> bool {
         | SignKind::Reconnected
         | SignKind::LocalMac => true,
         SignKind::PhoneName => sign.weight < STRONG_WEIGHT_MIN,
-        SignKind::MakerBlock => sign.facts.iter().any(|(_, maker)| is_adapter(maker)),
+        // An adapter's.
+        SignKind::MakerBlock => sign.weight < FAMILY_WEIGHT_MIN,
         _ => false,
     });
     hop && is_desktop(station) && !boxed && !phone && explained

@@ -81,8 +81,7 @@ impl Sensor {
             return;
         }
         // So are those of two systems on one disk, or of two notebooks at one dock; a printer has
-        // one system.
-        // Whose message names another client hands it on.
+        // one system, and whose message names another client hands it on.
         let another = before.is_some_and(|(before, _)| before != class) && mac == message.client;
         if another && !self.knowledge.roles(mac, None).has(Role::Printer) {
             self.station(at, subject).boot();
@@ -164,8 +163,9 @@ impl Sensor {
         let named = [ip.source, server].map(|address| self.knowledge.roles(None, Some(address)));
         // A server for network boot beside the DHCP server gives no address (PXE 2.1 §2.2.4).
         let boot = message.given.is_none() && message.vendor.starts_with(PXE_VENDOR);
-        let serves = |roles: Roles| roles.has(Role::Server);
-        if boot && (serves(sender) || sender == Roles::default() && named.into_iter().all(serves)) {
+        let is_server = |roles: Roles| roles.has(Role::Server);
+        let named_so = sender == Roles::default() && named.into_iter().all(is_server);
+        if boot && (is_server(sender) || named_so) {
             return Standing::Planned;
         }
         let planned = named.into_iter().all(gives);

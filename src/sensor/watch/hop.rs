@@ -252,7 +252,7 @@ impl Sensor {
         };
         let two = station.ttls.iter().any(|family| family.initial != initial);
         let poses = initial == 64 && hop == 0 && poses(station);
-        // Once told, it is with every packet.
+        // Whether it was told is asked before counting: what was goes on with every packet.
         if two
             && !is_told(station, SignKind::TtlFamilies, ip.source, at.time)
             && packets(64) >= TTL_FAMILY_PACKETS_MIN

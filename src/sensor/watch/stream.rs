@@ -34,11 +34,10 @@ const WEB_PORTS: &[u16] = &[80, 443, 1080, 3128, 8000, 8080, 8081, 8443, 8888];
 /// Ports from here on are drawn by chance for one connection (RFC 6335 §6, Linux's default).
 const DRAWN_PORT_MIN: u16 = 32_768;
 /// Ports on which a PC serves by itself: Windows for UPnP, device discovery, remote management, and
-/// updates handed on to neighbours (Delivery Optimization, 7680) and media shared (10243); the
-/// management controller that shares the network interface.
-const SYSTEM_PORTS: &[u16] =
-    &[2869, 5357, 5358, 5985, 5986, 7680, 10_243, 16_992, 16_993, 16_994, 16_995, 47_001];
-/// That controller's (registered with IANA for Intel AMT).
+/// updates handed on to neighbours (Delivery Optimization, 7680) and media shared (10243).
+const SYSTEM_PORTS: &[u16] = &[2869, 5357, 5358, 5985, 5986, 7680, 10_243, 47_001];
+/// Ports of the management controller that shares the network interface (registered with IANA for
+/// Intel AMT).
 pub(super) const CONTROLLER_PORTS: RangeInclusive<u16> = 16_992..=16_995;
 /// What systems and their protection say to be where they serve by themselves, and on which ports,
 /// if not on any: AirPlay on a Mac, Trend Micro's agent.
@@ -118,6 +117,11 @@ impl Flow {
         let greeted = asked.is_some_and(|(asked, _)| is_answer(asked, payload));
         Spoken { class: self.class.filter(|_| forward), proxied, greeted }
     }
+}
+
+/// Whether a PC serves there by itself.
+fn is_systems_port(port: u16) -> bool {
+    SYSTEM_PORTS.contains(&port) || CONTROLLER_PORTS.contains(&port)
 }
 
 /// Whether an answer is that of a server which comes with a system.
@@ -315,7 +319,7 @@ impl Sensor {
     /// Compares the services of a station with those it is used to offer.
     fn offers(&mut self, at: &Context, ip: &Ip<'_>, port: u16) {
         let own = initial_ttl(ip.ttl) == ip.ttl && !is_public(ip.source);
-        if port >= DRAWN_PORT_MIN || SYSTEM_PORTS.contains(&port) || !own {
+        if port >= DRAWN_PORT_MIN || is_systems_port(port) || !own {
             return;
         }
         if let Subject::Mac(mac) = self.subject(at, at.source, ip.source) {
@@ -391,7 +395,7 @@ impl Sensor {
             // it was asked for (RFC 9110 §15.3, §15.5.8, §15.6.3, §15.6.5). Windows' own servers,
             // like any, take a target with its scheme and pass over fields for proxies; only a
             // tunnel is nothing that they give. A proxy says that it is one (RFC 9110 §7.6.3).
-            let system = SYSTEM_PORTS.contains(&tcp.source);
+            let system = is_systems_port(tcp.source);
             let served = |form: &&str| match http {
                 Http::Response { status: 407 | 502 | 504, .. } => true,
                 Http::Response { head, .. } if head.via => true,
@@ -463,7 +467,7 @@ impl Sensor {
     /// Someone answered HTTP or TLS as a server does.
     fn serves(&mut self, at: &Context, ip: &Ip<'_>, port: u16) {
         let roles = self.knowledge.roles(at.source, Some(ip.source));
-        if !roles.has(Role::Client) || SYSTEM_PORTS.contains(&port) {
+        if !roles.has(Role::Client) || is_systems_port(port) {
             return;
         }
         let subject = self.serving(at, at.source, ip.source);

@@ -15,49 +15,52 @@ pub(super) struct Md5 {
     octets: u64,
     /// What does not fill a block yet.
     block: [u8; BLOCK_OCTETS],
-    filled: usize,
 }
 
 impl Md5 {
     /// Of nothing (RFC 1321 §3.3).
     pub(super) const fn new() -> Self {
         let state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-        Self { state, octets: 0, block: [0; BLOCK_OCTETS], filled: 0 }
+        Self { state, octets: 0, block: [0; BLOCK_OCTETS] }
     }
 
     /// Takes in what follows.
     pub(super) fn update(&mut self, mut part: &[u8]) {
+        let filled = self.filled();
         self.octets = self.octets.wrapping_add(u64::try_from(part.len()).unwrap_or_default());
-        if self.filled > 0 {
-            let room = BLOCK_OCTETS - self.filled;
-            let Some((fits, rest)) = part.split_at_checked(room) else { return self.keep(part) };
-            self.keep(fits);
+        if filled > 0 {
+            let Some((fits, rest)) = part.split_at_checked(BLOCK_OCTETS - filled) else {
+                return self.keep(filled, part);
+            };
+            self.keep(filled, fits);
             compress(&mut self.state, std::slice::from_ref(&self.block));
-            self.filled = 0;
             part = rest;
         }
         let (blocks, rest) = part.as_chunks();
         compress(&mut self.state, blocks);
-        self.keep(rest);
+        self.keep(0, rest);
     }
 
-    /// Puts what fits behind what does not fill the block yet.
-    fn keep(&mut self, part: &[u8]) {
-        let end = self.filled + part.len();
-        if let Some(room) = self.block.get_mut(self.filled..end) {
+    /// Octets of the block that are taken.
+    fn filled(&self) -> usize {
+        usize::try_from(self.octets).unwrap_or_default() % BLOCK_OCTETS
+    }
+
+    /// Puts what fits into the block.
+    fn keep(&mut self, at: usize, part: &[u8]) {
+        if let Some(room) = self.block.get_mut(at..at + part.len()) {
             room.copy_from_slice(part);
-            self.filled = end;
         }
     }
 
     /// The digest: what was taken in, a one bit, zeros, and its length in bits (RFC 1321 §3.1).
     pub(super) fn finish(mut self) -> [u8; 16] {
-        let bits = self.octets.wrapping_mul(8);
-        if let Some([one, zeros @ ..]) = self.block.get_mut(self.filled..) {
+        let (bits, filled) = (self.octets.wrapping_mul(8), self.filled());
+        if let Some([one, zeros @ ..]) = self.block.get_mut(filled..) {
             *one = 0x80;
             zeros.fill(0);
         }
-        if self.filled >= BLOCK_OCTETS - LENGTH_OCTETS {
+        if filled >= BLOCK_OCTETS - LENGTH_OCTETS {
             compress(&mut self.state, std::slice::from_ref(&self.block));
             self.block.fill(0);
         }
