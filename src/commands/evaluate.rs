@@ -67,7 +67,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     if matches.get_flag("json") {
         let value = run.json(language);
         console.json(&value);
-    } else {
+    } else if !manifest.rows.is_empty() {
         run.print(console);
     }
     for failure in &run.failures {
