@@ -16,11 +16,15 @@ struct Prepared {
 
 impl Prepared {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(more: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let at = |relative: &str| directory.path().join(relative).to_str().unwrap().to_owned();
         let site = at("site");
         let words = ["--devices", "60", "--printer-every", "3", "--listen", "127.0.0.1:0"];
-        let output = run(sekisho(&["storm", "prepare", &site]).args(words));
+        let output = run(sekisho(&["storm", "prepare", &site]).args(words).args(more));
         assert!(output.status.success(), "{}", printed(&output));
         let check = run(sekisho(&["check", "--lang", "en"]).current_dir(&site));
         assert!(check.status.success(), "{}", printed(&check));
@@ -73,6 +77,14 @@ fn a_storm_admits_everyone_by_either_method_full_and_resumed_and_counts_what_it_
         (&rate["right"], &rate["mab"], &rate["missing"]),
         (&true.into(), &10.into(), &0.into())
     );
+}
+
+#[test]
+fn devices_with_certificates_of_their_own_need_no_authority_in_a_storm() {
+    let prepared = Prepared::with(&["--certificates"]);
+    fs::remove_dir_all(prepared.directory.path().join("site/ca")).unwrap();
+    let all = prepared.report(&["--power-return"]);
+    assert_eq!((&all["right"], &all["eap_tls_full"]), (&true.into(), &40.into()), "{all}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ const REMEMBERED_S: u32 = 30;
 /// Answers remembered for one client at least and at most, so that no switch can push out
 /// another's. While fewer than so many are remembered altogether each may have the most, then its
 /// part of them.
-const PER_CLIENT_ANSWERS: (usize, usize) = (512, 4096);
-const ANSWERS_MAX: usize = 65_536;
+const PER_CLIENT_ANSWERS: (usize, usize) = (256, 4096);
+const ANSWERS_MAX: usize = 32_768;
 /// Octets of an answer that are kept with it: what an Accept to MAC authentication has.
 const IN_PLACE_OCTETS: usize = 76;
 /// Fewer gaps between the answers to a client are not worth closing.

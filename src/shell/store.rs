@@ -39,6 +39,9 @@ pub const ACCEPTANCES_MAX: i64 = 1_000;
 /// Name of the file inside the state directory.
 pub const STORE_FILE: &str = "sekisho.sqlite";
 
+/// Pages kept in memory, in SQLite's negative KiB: what is asked again is little.
+const CACHE_KIB: i32 = -512;
+
 /// "skso", so that `file` and we recognise our own database.
 const APPLICATION_ID: i32 = 0x736b_736f;
 
@@ -441,6 +444,7 @@ impl Store {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         // Takes the exclusive lock now rather than at the first write.
         connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
         let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

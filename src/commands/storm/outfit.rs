@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::super::refusal::Refusal;
 use super::prepare;
-use crate::authority::{Authority, Identity};
+use crate::authority::{Authority, Credential, Identity};
 use crate::eap::peer::{PeerConfig, PeerMaterial, PeerVersions};
 use crate::shell::{Failure, FailureKind, clock, files};
 use crate::simulation::storm::{Caller, Entry, Method, Papers, Roster};
@@ -71,10 +71,8 @@ impl Outfitter {
         if let Some(papers) = &entry.papers {
             return self.read(entry, papers);
         }
-        let identity = Identity::parse(&entry.user)
-            .map_err(|error| unusable(entry, error.text(Language::English)))?;
         let authority = authority.ok_or_else(|| unusable(entry, "-"))?;
-        let made = authority.issue_client(&identity, now, CERTIFICATE_DAYS)?;
+        let made = issue(authority, entry, now, CERTIFICATE_DAYS)?;
         let key = PrivatePkcs8KeyDer::from(made.key.der().expose().to_vec());
         Ok((vec![CertificateDer::from(made.issued.der)], PrivateKeyDer::from(key)))
     }
@@ -105,6 +103,18 @@ impl Outfitter {
         };
         PeerConfig::new(material).map(Arc::new).map_err(|error| unusable(entry, error))
     }
+}
+
+/// Issues a device its certificate.
+pub(super) fn issue(
+    authority: &Authority,
+    entry: &Entry,
+    now: Timestamp,
+    days: u32,
+) -> Result<Credential, Refusal> {
+    let identity = Identity::parse(&entry.user)
+        .map_err(|error| unusable(entry, error.text(Language::English)))?;
+    Ok(authority.issue_client(&identity, now, days)?)
 }
 
 fn unusable(entry: &Entry, cause: impl ToString) -> Refusal {

@@ -11,13 +11,14 @@ use super::super::arguments::{Words, shown};
 use super::super::authority_directory::{CERTIFICATE, KEY};
 use super::super::refusal::Refusal;
 use super::super::{Console, secret, site};
+use super::outfit;
 use crate::authority::Authority;
 use crate::plan::{self, ClientSecrets, Plan};
 use crate::shell::files::{PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_FILE, StagedDirectory};
 use crate::shell::{Failure, FailureKind, clock};
 use crate::simulation::network::{Size, generate};
-use crate::simulation::storm::roster_of;
-use crate::vocabulary::{SwitchIndex, Text};
+use crate::simulation::storm::{Method, Papers, Roster, roster_of};
+use crate::vocabulary::{SwitchIndex, Text, Timestamp};
 
 /// Where the tables lie in the directory.
 pub(super) const FOLDER: &str = "storm";
@@ -25,6 +26,8 @@ pub(super) const FOLDER: &str = "storm";
 pub(super) const DEVICES: &str = "devices.csv";
 /// The table of switches and their secrets.
 pub(super) const CLIENTS: &str = "clients.csv";
+/// Where devices' own certificates and keys lie in it.
+const PAPERS: &str = "papers";
 /// The server's name in the invented city.
 pub(super) const SERVER_NAME: &str = "radius.city.example";
 
@@ -41,6 +44,11 @@ pub(super) fn define(words: Words) -> Command {
         "N",
         "N 台に 1 台をプリンター(MAB)にする。0 なら全部 EAP-TLS[既定: 10]",
         "one device in N is a printer (MAB); 0 for none [default: 10]",
+    );
+    let certificates = words.flag(
+        "certificates",
+        "端末の証明書を今すべて発行し、どの嵐でも同じものを出させる(既定では嵐のたびに新しく発行)",
+        "issue every device its certificate now, the same in each storm (else each storm issues new ones)",
     );
     let listen = words.text(
         "listen",
@@ -63,6 +71,7 @@ pub(super) fn define(words: Words) -> Command {
         )
         .arg(devices.value_parser(value_parser!(u32).range(1..=200_000)))
         .arg(every.value_parser(value_parser!(u32)))
+        .arg(certificates)
         .arg(listen.value_parser(value_parser!(SocketAddr)))
 }
 
@@ -72,7 +81,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> Result<(), Ref
     let size = Size::with_devices(number("devices", 3_118), number("printer-every", 10));
     let listen = matches.get_one::<SocketAddr>("listen").copied();
     let listen = listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 1812)));
-    write(&directory, &size, listen, console)?;
+    write(&directory, &size, listen, matches.get_flag("certificates"), console)?;
     let text = Text {
         ja: "{directory} に架空の市を作りました。次の手順:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server {listen}\nほかのサーバーで測るには、{directory}/storm の二つの表から設定を作ってください。",
         en: "wrote an invented city to {directory}; next:\n  sekisho serve --config {directory}/config --topology {directory}/topology --secrets {directory}/secrets --state {directory}/state\n  sekisho storm --site {directory} --server {listen}\nto measure another server, configure it from the two tables in {directory}/storm",
@@ -87,6 +96,7 @@ fn write(
     directory: &std::path::Path,
     size: &Size,
     listen: SocketAddr,
+    certificates: bool,
     console: &mut Console,
 ) -> Result<(), Refusal> {
     let now = clock::now();
@@ -108,7 +118,7 @@ fn write(
         return Err(Failure::new(FailureKind::PlanRefused).fact("errors", errors).into());
     };
     let clients = clients(&plan)?;
-    let roster = roster_of(&plan, &clients, now).map_err(|fault| {
+    let mut roster = roster_of(&plan, &clients, now).map_err(|fault| {
         let words = format!("{} / {}", fault.text().ja, fault.text().en);
         Failure::new(FailureKind::StormUnlisted).fact("fault", words)
     })?;
@@ -138,10 +148,31 @@ fn write(
         let path = format!("secrets/client/{}.secret", switch.id);
         staged.file(&path, client.current.expose(), PRIVATE_FILE)?;
     }
+    if certificates {
+        give_papers(&staged, &mut roster, &authority, now)?;
+    }
     let (devices, switches) = roster.print();
     staged.file(&format!("{FOLDER}/{DEVICES}"), devices.as_bytes(), PRIVATE_FILE)?;
     staged.file(&format!("{FOLDER}/{CLIENTS}"), switches.as_bytes(), PRIVATE_FILE)?;
     Ok(staged.commit()?)
+}
+
+/// Issues every device that needs one its certificate, in one file with its key.
+fn give_papers(
+    staged: &StagedDirectory,
+    roster: &mut Roster,
+    authority: &Authority,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    staged.directory(&format!("{FOLDER}/{PAPERS}"), PRIVATE_DIRECTORY)?;
+    for entry in roster.entries.iter_mut().filter(|entry| entry.method == Method::EapTls) {
+        let made = outfit::issue(authority, entry, now, DAYS)?;
+        let path = format!("{PAPERS}/{}.pem", entry.user);
+        let pem = [made.key.pem().expose(), made.issued.pem.as_bytes()].concat();
+        staged.file(&format!("{FOLDER}/{path}"), &pem, PRIVATE_FILE)?;
+        entry.papers = Some(Papers { certificate: path.clone(), key: path });
+    }
+    Ok(())
 }
 
 /// Moves the management network to loopback, where every address is this machine's.
