@@ -6,7 +6,7 @@
 use clap::{ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::arguments::Words;
+use super::arguments::{Words, local};
 use super::{Console, DONE, WRONG, WRONG_USE, log, site};
 use crate::alert::{Alert, PREFIX, format::NAME};
 use crate::plan;
@@ -142,7 +142,7 @@ fn send(
 fn sample(now: Timestamp, node: &str) -> Alert {
     let mut alert = Alert::new(AlertKind::Test, now, "test")
         .fact("by", format!("{NAME} alert test"))
-        .fact("time", now.rfc3339())
+        .fact("time", now.local())
         .fact("event", AlertKind::Test.id())
         .fact("severity", AlertKind::Test.severity().id())
         .fact("node", node);
@@ -158,6 +158,14 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, log::Told> {
     let query = Query { span, fields: vec![condition], limit };
     let store = log::open(matches, language)?;
     let records = store.search(&query).map_err(|cause| cause.to_string())?;
+    if records.is_empty() {
+        console.complain(
+            console.say(Text {
+                ja: "その期間の警報はありません",
+                en: "there is no alert in that time",
+            }),
+        );
+    }
     for record in &records {
         if matches.get_flag("json") {
             console.line(&record.body);
@@ -166,7 +174,7 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, log::Told> {
         let line = record.line();
         let Some(alert) = Alert::of(&line) else { continue };
         let text = escape(alert.text(language).as_bytes());
-        let (time, severity) = (log::local(&cell(&line, "time")), alert.severity.id());
+        let (time, severity) = (local(&cell(&line, "time")), alert.severity.id());
         console.line(format!("{time}  {severity:<7}  {}  {text}", alert.kind.id()));
     }
     Ok(DONE)

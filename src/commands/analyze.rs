@@ -188,7 +188,7 @@ impl Reading<'_> {
             ("score", tenths(verdict.score_tenths)),
             ("variants", verdict.kind.variants().join(", ")),
             ("frame", verdict.frame.to_string()),
-            ("time", verdict.time.timestamp().rfc3339()),
+            ("time", verdict.time.timestamp().local()),
         ];
         let text = Text {
             ja: "! [{kind}] {text}(点数 {score}、類型 {variants}、フレーム {frame}、{time})",
@@ -212,7 +212,7 @@ impl Reading<'_> {
         for seen in &breach.evidence {
             let facts = [
                 ("frame", seen.frame.to_string()),
-                ("time", seen.time.timestamp().rfc3339()),
+                ("time", seen.time.timestamp().local()),
                 ("vlan", seen.vlan.to_string()),
                 ("address", seen.address.map_or_else(|| "-".to_owned(), |it| it.to_string())),
             ];
@@ -239,7 +239,7 @@ impl Reading<'_> {
         for sign in signs {
             let facts = [
                 ("frame", sign.frame.to_string()),
-                ("time", sign.time.timestamp().rfc3339()),
+                ("time", sign.time.timestamp().local()),
                 ("text", sign.text(language)),
                 ("id", sign.kind.id().to_owned()),
             ];

@@ -84,12 +84,12 @@ impl AuthorityDirectory {
         let path = to.map_or_else(|| self.path.join(LIST), Path::to_owned);
         match files::write_private(&path, list.pem.as_bytes(), files::PUBLIC_FILE) {
             Ok(()) => Ok((list, path)),
-            Err(error) => Err(Refusal::Unwritten {
-                kind: FailureKind::ListNotWritten,
-                ca: self.path.clone(),
-                serial: String::new(),
-                error,
-            }),
+            Err(error) => {
+                let to = to.map_or_else(String::new, |to| format!(" --crl {}", shown(to)));
+                let failure = Failure::new(FailureKind::ListNotWritten);
+                let failure = failure.fact("ca", shown(&self.path)).fact("to", to);
+                Err(Refusal::Unwritten(failure, error))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
-use super::arguments::{Words, shown};
+use super::arguments::{Words, local, shown};
 use super::{Console, DONE, WRONG, site};
 use crate::shell::backup;
 use crate::shell::control::{self, Command as Ask, Request};
@@ -113,7 +113,7 @@ pub(super) fn restore(matches: &ArgMatches, console: &mut Console) -> u8 {
      sekisho serve",
             };
             let facts = [
-                ("time", manifest.time),
+                ("time", local(&manifest.time)),
                 ("path", shown(&target)),
                 ("sequence", manifest.sequence.to_string()),
             ];

@@ -15,7 +15,7 @@ use crate::authority::{
     RevocationList, RevocationReason, request,
 };
 use crate::shell::files::{self, FileCause, FileError};
-use crate::shell::{FailureKind, clock};
+use crate::shell::{Failure, FailureKind, clock};
 use crate::vocabulary::{Language, Text, Timestamp, escape};
 
 /// Days a device's certificate is valid, unless told otherwise.
@@ -226,8 +226,9 @@ fn issue(matches: &ArgMatches, now: Timestamp, console: &mut Console) -> Result<
         }
     };
     files::write_new(&path, issued.pem.as_bytes(), files::PUBLIC_FILE).map_err(|error| {
-        let (ca, serial) = (required(matches, "ca").to_owned(), issued.serial.clone());
-        Refusal::Unwritten { kind: FailureKind::CertificateNotWritten, ca, serial, error }
+        let failure = Failure::new(FailureKind::CertificateNotWritten);
+        let failure = failure.fact("ca", shown(required(matches, "ca")));
+        Refusal::Unwritten(failure.fact("serial", &issued.serial), error)
     })?;
     report(console, &issued, &path);
     Ok(())
@@ -361,7 +362,7 @@ fn print(console: &mut Console, text: Text, facts: &[(&'static str, String)]) {
 fn day(time: Timestamp, language: Language) -> String {
     match language {
         Language::Japanese => time.wareki(),
-        Language::English => time.rfc3339(),
+        Language::English => time.local(),
     }
 }
 

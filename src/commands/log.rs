@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, shown};
+use super::arguments::{Words, local, shown};
 use super::{Console, DONE, WRONG, WRONG_USE, site};
 use crate::record::{
     ANSWERS_MAX, Broken, Field, Head, Pattern, Query, QueryError, Record, Segment, Span,
     Store as _, TableEncoding, Verifier, cell, csv, read_segment, write_segment,
 };
 use crate::shell::evidence::{EVIDENCE_FILE, PUBLIC_FILE, Sqlite, pack, public_key, read_packed};
+use crate::shell::log::Event;
 use crate::shell::{clock, files};
 use crate::vocabulary::{Language, Text, Timestamp, escape, hex};
 
@@ -180,6 +181,14 @@ pub(super) fn span(matches: &ArgMatches, now: Timestamp, language: Language) -> 
     if let Some(text) = matches.get_one::<String>("until") {
         span.to = Span::end(text, now).map_err(|error| told(error, text, language))?;
     }
+    if span.from >= span.to {
+        let empty = Text {
+            ja: "期間が空です: {from} から {to} まで。--since を --until より前にしてください",
+            en: "nothing lies between {from} and {to}; --since has to be before --until",
+        };
+        let facts = [("from", span.from.local()), ("to", span.to.local())];
+        return Err(empty.fill(language, &facts));
+    }
     Ok(span)
 }
 
@@ -259,7 +268,8 @@ fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     }
     let limit = matches.get_one::<u32>("limit").map_or(1, |limit| *limit as usize);
     let query = Query { span: span(matches, clock::now(), language)?, fields, limit };
-    let records = open(matches, language)?.search(&query).map_err(|cause| cause.to_string())?;
+    let store = open(matches, language)?;
+    let records = store.search(&query).map_err(|cause| cause.to_string())?;
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("json") => records.iter().for_each(|record| console.line(&record.body)),
         Some("csv") => {
@@ -275,6 +285,9 @@ fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
             console.line(count.fill(language, &[("count", records.len().to_string())]));
         }
     }
+    if records.is_empty() {
+        tell_unknown(&store, query.fields, console)?;
+    }
     if records.len() == limit {
         let more = Text {
             ja: "最大件数 {limit} に達しました。続きは --limit か --until で",
@@ -283,6 +296,26 @@ fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
         console.complain(more.fill(language, &[("limit", limit.to_string())]));
     }
     Ok(DONE)
+}
+
+/// Says which conditions no record at all meets, whenever: most likely a slip of the pen.
+fn tell_unknown(
+    store: &Sqlite,
+    conditions: Vec<(Field, Pattern)>,
+    console: &mut Console,
+) -> Result<(), Told> {
+    for (field, pattern) in conditions {
+        let text = Text {
+            ja: "記録のどこにも {field} が `{value}` のものはありません",
+            en: "no record at all has `{value}` as its {field}",
+        };
+        let facts = [("field", field.key().to_owned()), ("value", pattern.text().to_owned())];
+        let query = Query { span: Span::ALL, fields: vec![(field, pattern)], limit: 1 };
+        if store.search(&query).map_err(|cause| cause.to_string())?.is_empty() {
+            console.complain(text.fill(console.language, &facts));
+        }
+    }
+    Ok(())
 }
 
 /// A record on one line: what there is of the most telling columns.
@@ -301,11 +334,6 @@ fn line(record: &Record) -> String {
     text
 }
 
-/// A time of the record by the clock on the wall: `2026-11-24 12:00:03`.
-pub(super) fn local(time: &str) -> String {
-    Timestamp::parse(time).map_or_else(|_| time.to_owned(), Timestamp::local)
-}
-
 fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     let language = console.language;
     let paths: Vec<&PathBuf> = matches.get_many("file").into_iter().flatten().collect();
@@ -314,9 +342,9 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     let key = public_key(&key_file).map_err(|failure| failure.message(language))?;
     let mut result = Vec::new();
     if paths.is_empty() {
-        let (broken, records, head) = verify_store(matches, &key, language)?;
+        let (broken, records, store) = verify_store(matches, &key, language)?;
         let texts: Vec<String> = broken.iter().map(|each| each.text(language)).collect();
-        result.push((EVIDENCE_FILE.to_owned(), texts, records, Some(head)));
+        result.push((EVIDENCE_FILE.to_owned(), texts, records, Some(store)));
     }
     for path in paths {
         let (texts, records) = match segment(path, language) {
@@ -334,21 +362,22 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     }
     let sound = result.iter().all(|(_, texts, ..)| texts.is_empty());
     if matches.get_flag("json") {
-        let one = |(name, texts, records, head): &(String, Vec<String>, u64, Option<Head>)| {
+        let one = |(name, texts, records, store): &(String, Vec<String>, u64, Option<Whole>)| {
             json!({
                 "name": name,
                 "sound": texts.is_empty(),
                 "records": records,
                 "broken": texts,
-                "sequence": head.map(|head| head.sequence),
-                "head": head.map(|head| hex(&head.hash)),
+                "sequence": store.map(|store| store.head.sequence),
+                "head": store.map(|store| hex(&store.head.hash)),
+                "never_recorded": store.map(|store| store.missed),
             })
         };
         let all: Vec<Value> = result.iter().map(one).collect();
         console.json(&json!({ "sound": sound, "verified": all }));
         return Ok(if sound { DONE } else { WRONG });
     }
-    for (name, texts, records, head) in result {
+    for (name, texts, records, store) in result {
         for text in &texts {
             console.line(format!("{name}: {text}"));
         }
@@ -357,6 +386,7 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
                 ja: "{name}: 記録 {records} 件に変更・欠落・入れ替えはありません {head}",
                 en: "{name}: {records} records, nothing changed, missing or reordered {head}",
             };
+            let head = store.map(|store| store.head);
             let head = head.map(|head| format!("({} {})", head.sequence, hex(&head.hash)));
             let facts = [
                 ("name", name),
@@ -365,28 +395,59 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
             ];
             console.line(text.fill(language, &facts).trim_end());
         }
+        if let Some(store) = store.filter(|store| store.missed > 0) {
+            let text = Text {
+                ja: "このほかに、記録できずに失われたものが {count} 件あると記録されています: sekisho log search --event {event}",
+                en: "besides, the record says that {count} were lost before they could be recorded: sekisho log search --event {event}",
+            };
+            let facts = [("count", store.missed.to_string()), ("event", GAP.to_owned())];
+            console.line(text.fill(language, &facts));
+        }
     }
     Ok(if sound { DONE } else { WRONG })
+}
+
+/// The event that says how many lines were lost before they were recorded.
+const GAP: &str = Event::EvidenceGap.id();
+
+/// What a whole store says beside its records.
+#[derive(Clone, Copy)]
+struct Whole {
+    head: Head,
+    /// Lines that it says were lost before they were recorded.
+    missed: u64,
 }
 
 fn verify_store(
     matches: &ArgMatches,
     key: &[u8],
     language: Language,
-) -> Result<(Vec<Broken>, u64, Head), Told> {
+) -> Result<(Vec<Broken>, u64, Whole), Told> {
     let store = open(matches, language)?;
     let failed = |cause: rusqlite::Error| cause.to_string();
     let origin = store.origin().map_err(failed)?;
     let mut verifier = Verifier::new(origin, store.seals().map_err(failed)?, key);
-    let mut head = origin;
+    let mut whole = Whole { head: origin, missed: 0 };
     let walked = store.walk(origin.sequence + 1, &mut |sequence, hash, body| {
         verifier.record(sequence, hash, body);
-        head = Head { sequence, hash: *hash };
+        whole.head = Head { sequence, hash: *hash };
+        whole.missed += missed(body);
         true
     });
     walked.map_err(failed)?;
     let (broken, records) = verifier.finish(None);
-    Ok((broken, records, head))
+    Ok((broken, records, whole))
+}
+
+/// How many lines a record says were lost.
+fn missed(body: &[u8]) -> u64 {
+    if !body.windows(GAP.len()).any(|part| part == GAP.as_bytes()) {
+        return 0;
+    }
+    let line: Value = serde_json::from_slice(body).unwrap_or_default();
+    let word = |name: &str| line.get(name).and_then(Value::as_str);
+    let count = word("count").filter(|_| word("event") == Some(GAP));
+    count.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
 fn segment(path: &Path, language: Language) -> Result<Segment, Told> {
@@ -412,6 +473,7 @@ fn export(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     let store = open(matches, language)?;
     let failed = |cause: rusqlite::Error| cause.to_string();
     let origin = store.origin().map_err(failed)?;
+    let mut written = false;
     for seal in store.seals().map_err(failed)? {
         let name = format!("{}-{}-{}.jsonl.gz", seal.node, seal.day, seal.first);
         let path = out.join(&name);
@@ -441,6 +503,13 @@ fn export(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
         let text = Text { ja: "{path}: {count} 件", en: "{path}: {count} records" };
         let facts = [("path", shown(&path)), ("count", bodies.len().to_string())];
         console.line(text.fill(language, &facts));
+        written = true;
+    }
+    if !written {
+        console.complain(console.say(Text {
+            ja: "封印した日で、まだ書き出していないものはありません(その日が終わると封印します)",
+            en: "there is no sealed day that is not written already; a day is sealed once it is over",
+        }));
     }
     Ok(DONE)
 }

@@ -145,8 +145,8 @@ fn obey(arguments: &[OsString], console: &mut Console) -> u8 {
 
 fn define(language: Language) -> Command {
     let about = Text {
-        ja: "関所: 庁内LANに誰をどこまで入れるかを決めるネットワークアクセス制御",
-        en: "decides who may join a city hall's network, and where",
+        ja: "関所: 庁内LANに誰をどこまで入れるかを決めるネットワークアクセス制御\n日時は日本時間で読み、示します。ログと --json では UTC(末尾が Z)です",
+        en: "decides who may join a city hall's network, and where\ntimes are read and shown in Japan time; in the log and with --json they are UTC (ending in Z)",
     };
     let mut command = Command::new("sekisho")
         .version(env!("CARGO_PKG_VERSION"))

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
-use super::arguments::Words;
+use super::arguments::{Words, local};
 use super::enforce::print_sessions;
 use super::site::{self, ERROR, WARNING};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Reply, Request};
 use crate::shell::{Failure, FailureKind, files};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::{Language, Text, Timestamp};
 
 pub(super) fn define_reload(language: Language) -> Command {
     let words = Words(language);
@@ -240,7 +240,15 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
             })
         }
         Some(("list", inner)) => ask(inner, console, Ask::MarkList, |console, result| {
-            for each in result.as_array().into_iter().flatten() {
+            let marks = result.as_array().map(Vec::as_slice).unwrap_or_default();
+            if marks.is_empty() {
+                console.complain(
+                    console.say(Text {
+                        ja: "有効な印はありません", en: "no mark is in force"
+                    }),
+                );
+            }
+            for each in marks {
                 console.line(mark_line(each));
             }
         }),
@@ -382,9 +390,15 @@ fn octets(content: &Value) -> Vec<u8> {
     pairs.iter().filter_map(octet).collect()
 }
 
-/// A value without the quotes of JSON; `-` for nothing.
+/// Whether a text is a time as [`Timestamp::rfc3339`] writes it.
+fn is_machine_time(text: &str) -> bool {
+    Timestamp::parse(text).is_ok_and(|time| time.rfc3339() == text)
+}
+
+/// A value without the quotes of JSON, a time as the clock on the wall shows it; `-` for nothing.
 pub(super) fn shown(value: &Value) -> String {
     match value {
+        Value::String(text) if is_machine_time(text) => local(text),
         Value::String(text) => text.clone(),
         Value::Null => "-".to_owned(),
         Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(", "),

@@ -21,16 +21,7 @@ pub(super) enum Refusal {
     /// The authority, about something typed on the command line.
     Argument(AuthorityError),
     /// The register is saved, but what it speaks of could not be written.
-    Unwritten {
-        /// What that means.
-        kind: FailureKind,
-        /// The authority's directory.
-        ca: PathBuf,
-        /// The serial number concerned, where there is one.
-        serial: String,
-        /// Why.
-        error: FileError,
-    },
+    Unwritten(Failure, FileError),
     /// The register of the authority.
     Register(PathBuf, RegisterError),
     /// The register, about a revocation.
@@ -44,10 +35,8 @@ impl Refusal {
             Self::File(error) => error.text(language),
             Self::Failure(failure) => failure.message(language),
             Self::Authority(error) | Self::Argument(error) => error.text(language),
-            Self::Unwritten { kind, ca, serial, error } => {
-                let cause = error.text(language);
-                let facts = [("ca", shown(ca)), ("serial", serial.clone()), ("cause", cause)];
-                kind.text().fill(language, &facts)
+            Self::Unwritten(failure, error) => {
+                failure.clone().fact("cause", error.text(language)).message(language)
             }
             Self::Register(path, error) => {
                 format!("`{}`: {}", shown(path), error.text(language))
@@ -75,7 +64,7 @@ impl Refusal {
             Self::File(_)
             | Self::Failure(_)
             | Self::Authority(_)
-            | Self::Unwritten { .. }
+            | Self::Unwritten(..)
             | Self::Register(..)
             | Self::Revoke(_) => WRONG,
         }

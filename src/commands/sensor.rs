@@ -134,7 +134,14 @@ fn decided(matches: &ArgMatches) -> (String, String) {
 }
 
 fn print_changes(console: &mut Console, result: &Value) {
-    for change in result.as_array().into_iter().flatten() {
+    let changes = result.as_array().map(Vec::as_slice).unwrap_or_default();
+    if changes.is_empty() {
+        console.complain(console.say(Text {
+            ja: "承認や否認を待つ変化も、記録された判断もありません",
+            en: "no change waits for a decision, and none was decided on",
+        }));
+    }
+    for change in changes {
         let fact =
             |key: &'static str| (key, operate::shown(change.get(key).unwrap_or(&Value::Null)));
         let keys = ["change", "mac", "vlan", "sensor", "kind", "text", "first", "last", "by"];

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Arg, ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, shown};
+use super::arguments::{Words, local, shown};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use super::{operate, sensor, site};
 use crate::plan::{Plan, TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS, Tripwire};
@@ -281,8 +281,11 @@ fn page(matches: &ArgMatches, console: &mut Console) -> Result<(), u8> {
         ja: "{count} 台分を {path} に書きました({until} に替わります)。各 PC には自分のものだけを渡してください",
         en: "wrote those of {count} devices into {path} (others follow at {until}); give each PC its own and no other",
     };
-    let facts =
-        [("count", count.to_string()), ("path", shown(&directory)), ("until", site.until())];
+    let facts = [
+        ("count", count.to_string()),
+        ("path", shown(&directory)),
+        ("until", local(&site.until())),
+    ];
     console.line(text.fill(console.language, &facts));
     Ok(())
 }
@@ -301,7 +304,7 @@ fn export(matches: &ArgMatches, console: &mut Console) -> Result<(), u8> {
     let facts = [
         ("count", export.hashes.len().to_string()),
         ("path", shown(&path)),
-        ("until", site.until()),
+        ("until", local(&site.until())),
     ];
     console.line(text.fill(console.language, &facts));
     Ok(())

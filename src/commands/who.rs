@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use clap::{ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::arguments::Words;
-use super::log::{Told, condition, local, open, port, port_conditions, span, with_span};
+use super::arguments::{Words, local};
+use super::log::{Told, condition, open, port, port_conditions, span, with_span};
 use super::{Console, DONE, WRONG, site};
 use crate::record::{Field, Line, Pattern, Query, Session, Store as _, cell, session_json};
 use crate::shell::clock;

@@ -1,16 +1,20 @@
 //! The supplicant's side of EAP-TLS, for simulated devices and for tests of the server's side.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::{ClientSessionMemoryCache, Resumption};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm,
+};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
 
 use super::framing::{Fragmenter, FramingViolation, Reassembly};
 use super::refusal::Refusal;
 use super::sessions::Clock;
+use super::signatures::{Remembering, Signatures};
 use super::tls::{Msk, Tls, TlsVersion, peer_provider};
 use crate::vocabulary::Moment;
 use crate::wire::eap::{Code, Method, Packet, TlsFragment, response};
@@ -77,7 +81,7 @@ impl PeerConfig {
             PeerVersions::Both => &[&TLS13, &TLS12],
         };
         let clock = Arc::<Clock>::default();
-        let builder = ClientConfig::builder_with_details(Arc::new(peer_provider()), clock.clone())
+        let builder = ClientConfig::builder_with_details(provider(), clock.clone())
             .with_protocol_versions(versions)
             .map_err(unusable)?
             .with_root_certificates(roots);
@@ -95,6 +99,26 @@ impl PeerConfig {
             .map_err(|error| PeerMaterialError(error.to_string()))?;
         Ok(Self { tls: Arc::new(tls), clock, server_name })
     }
+}
+
+/// What all devices compute with: of a storm's thousands each would verify the same chain of the
+/// same server, which is computed once. Signatures made in a handshake are computed every time.
+fn provider() -> Arc<CryptoProvider> {
+    static SHARED: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    let shared = SHARED.get_or_init(|| {
+        let mut provider = peer_provider();
+        let signatures = Arc::new(Signatures::new(std::iter::empty()));
+        let algorithms = provider.signature_verification_algorithms.all.iter().map(|inner| {
+            let remembering = Remembering { inner: *inner, signatures: Arc::clone(&signatures) };
+            let algorithm: &'static dyn SignatureVerificationAlgorithm =
+                Box::leak(Box::new(remembering));
+            algorithm
+        });
+        let algorithms: Vec<_> = algorithms.collect();
+        provider.signature_verification_algorithms.all = algorithms.leak();
+        Arc::new(provider)
+    });
+    Arc::clone(shared)
 }
 
 /// What to do after a request.

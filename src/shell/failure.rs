@@ -210,7 +210,7 @@ registry! {
         CertificateNotWritten "certificate.not-written"
             ["証明書(シリアル番号 {serial})は台帳に記録しましたが、書き出せませんでした: {cause}。`sekisho certificate revoke --ca {ca} --serial {serial} --reason superseded` で失効させ、発行し直してください", "the certificate {serial} is in the register but could not be written: {cause}; run `sekisho certificate revoke --ca {ca} --serial {serial} --reason superseded` and issue it again"]
         ListNotWritten "certificate.list-not-written"
-            ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl --ca {ca}` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl --ca {ca}`"]
+            ["台帳は更新しましたが、失効リストを書き出せませんでした: {cause}。直してから `sekisho certificate crl --ca {ca}{to}` を実行してください", "the register is up to date but the revocation list could not be written: {cause}; mend that and run `sekisho certificate crl --ca {ca}{to}`"]
         SwitchNameMalformed "secret.name-malformed"
             ["`{name}` は名前に使えません。英数字と `-` `_` `.` で64文字まで、先頭は英数字にしてください", "`{name}` cannot be a name; use up to 64 letters, digits, `-`, `_` and `.`, a letter or digit first"]
         SecretAbsent "secret.absent"

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use smol_str::{SmolStr, ToSmolStr as _};
 
 use super::Timestamp;
+use super::cause::in_japanese;
 
 /// A language of operators' texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,11 +97,16 @@ impl Text {
     }
 
     /// The text in `language` with every `{name}` replaced by the fact of that name. A name
-    /// without a fact prints as `-`. Facts are not searched for names themselves.
+    /// without a fact prints as `-`. Facts are not searched for names themselves. What the
+    /// operating system gives as `cause` or `system` is said in Japanese where that is spoken.
     #[must_use]
     pub fn fill(self, language: Language, facts: &[(&'static str, String)]) -> String {
         let mut filled = String::new();
-        self.fill_to(language, facts, |value, filled| filled.push_str(value), &mut filled);
+        let push = |name: &str, value: &String, filled: &mut String| match (language, name) {
+            (Language::Japanese, "cause" | "system") => filled.push_str(&in_japanese(value)),
+            (Language::Japanese | Language::English, _) => filled.push_str(value),
+        };
+        self.fill_to(language, facts, push, &mut filled);
         filled
     }
 
@@ -114,14 +120,14 @@ impl Text {
 
     /// The same, appended to a text.
     pub fn tell_to(self, language: Language, facts: &[(&'static str, Fact)], text: &mut String) {
-        self.fill_to(language, facts, |fact, text| fact.tell_to(language, text), text);
+        self.fill_to(language, facts, |_, fact, text| fact.tell_to(language, text), text);
     }
 
     fn fill_to<F>(
         self,
         language: Language,
         facts: &[(&'static str, F)],
-        push: impl Fn(&F, &mut String),
+        push: impl Fn(&str, &F, &mut String),
         filled: &mut String,
     ) {
         let mut rest = self.get(language);
@@ -132,7 +138,7 @@ impl Text {
                 break;
             };
             match facts.iter().find(|(key, _)| *key == name) {
-                Some((_, value)) => push(value, filled),
+                Some((name, value)) => push(name, value, filled),
                 None => filled.push('-'),
             }
             rest = tail;

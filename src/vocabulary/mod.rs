@@ -6,6 +6,7 @@
 
 mod fiscal;
 mod alert;
+mod cause;
 mod json;
 mod language;
 mod mac;

@@ -213,6 +213,11 @@ fn devices_are_removed_by_a_full_list_only_and_never_by_mistake() {
     let import = compared(list.clone(), &sites, true);
     assert_eq!(import.removed.iter().map(|it| it.asset.as_str()).collect::<Vec<_>>(), ["P-0003"]);
     assert_eq!(text(&import), list);
+    // Numbers alone tell it too.
+    let numbers = list.lines().filter_map(|line| line.split(',').next());
+    let numbers: String = numbers.map(|number| format!("{number}\n")).collect();
+    let alone = compared(numbers, &sites, true);
+    assert_eq!((alone.removed, alone.changed.len()), (import.removed.clone(), 0));
     let agreed = |count| Consent { partial: true, removals: Some(count) };
     assert_eq!(import.obstacles(Consent::default()), [Obstacle::RemovalsMany(1)]);
     assert_eq!(import.obstacles(agreed(2)), [Obstacle::RemovalsOther(1, 2)]);

@@ -225,9 +225,11 @@ fn header(text: &str) -> Option<(u8, usize)> {
             if !read(&mut reader, &mut record) {
                 break;
             }
-            let cells = record.iter().take(COLUMNS_MAX);
-            let known = cells.filter(|cell| column(cell).is_some()).count();
-            if known >= HEADINGS_MIN {
+            let cells = record.iter().take(COLUMNS_MAX).filter(|cell| !cell.trim().is_empty());
+            let kinds: Vec<Option<Column>> = cells.map(column).collect();
+            let known = kinds.iter().flatten().count();
+            // A list of nothing but asset numbers tells what is still there.
+            if known >= HEADINGS_MIN || kinds == [Some(Column::Asset)] {
                 best = best.max(Some((known, std::cmp::Reverse(skip), separator)));
                 break;
             }
