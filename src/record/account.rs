@@ -126,6 +126,12 @@ impl Account {
         fields
     }
 
+    /// Whether an event is about an account.
+    #[must_use]
+    pub fn has(event: &str) -> bool {
+        Status::ALL.iter().any(|status| status.id() == event)
+    }
+
     /// The account that a line is about, where it is about one.
     #[must_use]
     pub fn of(line: &Line) -> Option<Self> {

@@ -1,7 +1,10 @@
 //! What an engine for the evidence must be able to do, and the record it keeps.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::account::Account;
@@ -66,17 +69,67 @@ pub struct Written<'a> {
     pub words: Vec<(Field, Cow<'a, str>)>,
 }
 
-impl Written<'_> {
+impl<'a> Written<'a> {
     /// A line of which only the text is left.
     #[must_use]
-    pub fn parse(text: String) -> Self {
+    pub fn parse(text: &'a str) -> Self {
         // What is no JSON object has no time and is no account, but is kept as it is.
-        let line: Line = serde_json::from_str(&text).unwrap_or_default();
-        let words = words_of(&line).map(|(field, word)| (field, Cow::Owned(word.to_owned())));
-        let words = words.collect();
-        Self { time: time_of(&line), account: Account::of(&line), text: Cow::Owned(text), words }
+        let members: Members<'a> = serde_json::from_str(text).unwrap_or_default();
+        let time = members.text("time").and_then(|time| Timestamp::parse(&time).ok());
+        let words = Field::ALL.into_iter();
+        let words = words.filter_map(|field| Some((field, members.text(field.key())?))).collect();
+        // Few lines are accounts, and of those more is wanted.
+        let account = members.text("event").filter(|event| Account::has(event)).and_then(|_| {
+            let line: Line = serde_json::from_str(text).unwrap_or_default();
+            Account::of(&line)
+        });
+        Self { text: Cow::Borrowed(text), time: time.unwrap_or_default(), account, words }
     }
 }
+
+/// The members of a JSON object with their values as they stand in its text: of a line only a few
+/// are wanted, and none of them need be copied.
+#[derive(Default)]
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A JSON string, copied only where it is escaped.
+#[derive(serde::Deserialize)]
+struct Unquoted<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Members<'a> {
+    /// The text under a key; of two the last, as everywhere.
+    fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        let (_, value) = self.0.iter().rev().find(|(name, _)| name == key)?;
+        serde_json::from_str(value.get()).ok().map(|Unquoted(text)| text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::with_capacity(MEMBERS_USUAL);
+                while let Some((Unquoted(name), value)) = map.next_entry()? {
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        from.deserialize_map(Reader)
+    }
+}
+
+/// Members that a decision has.
+const MEMBERS_USUAL: usize = 48;
 
 impl<'a> From<&'a Line> for Written<'a> {
     fn from(line: &'a Line) -> Self {
@@ -186,4 +239,52 @@ pub(crate) fn day_end(time: Timestamp) -> Timestamp {
     const JST_MS: i64 = 9 * 3_600_000;
     let day = (time.0.saturating_add(JST_MS)).div_euclid(DAY_MS);
     Timestamp((day + 1).saturating_mul(DAY_MS).saturating_sub(JST_MS))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            ".{0,12}".prop_map(Value::from),
+            Just(json!("2026-11-24T03:00:00.000Z")),
+            Just(json!("ACCT-stop")),
+            Just(json!({ "mac": "inner", "list": [1, "\"", null] })),
+            any::<i32>().prop_map(Value::from),
+            Just(Value::Null),
+        ]
+    }
+
+    fn key() -> impl Strategy<Value = String> {
+        let keys = Field::ALL.map(Field::key).into_iter().chain(["time", "at", "copy", "text"]);
+        prop_oneof![
+            8 => proptest::sample::select(keys.collect::<Vec<_>>()).prop_map(str::to_owned),
+            1 => ".{0,6}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_tells_what_the_line_tells(line in proptest::collection::btree_map(key(), value(), 0..20)) {
+            let line: Line = line.into_iter().collect();
+            let wanted = Written::from(&line);
+            let read = Written::parse(&wanted.text);
+            prop_assert_eq!((&read.text, read.time, &read.words), (&wanted.text, wanted.time, &wanted.words));
+            prop_assert_eq!(read.account, wanted.account);
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_kept_as_it_is() {
+        for text in ["", "{", "[1]", "{\"mac\":\"a\"} x", "null"] {
+            let read = Written::parse(text);
+            assert_eq!((&*read.text, read.time, read.words.len()), (text, Timestamp::default(), 0));
+        }
+        let twice = Written::parse(r#"{"mac":"a","mac":"b"}"#);
+        assert_eq!(twice.words, [(Field::Mac, Cow::Borrowed("b"))]);
+    }
 }

@@ -442,7 +442,7 @@ impl Work {
                 self.spool_lost();
                 break;
             }
-            let lines = politely(lines).map(Written::parse);
+            let lines = politely(&lines).map(|line| Written::parse(line));
             let head = store.keep_spooled(lines, epoch, handed_on + now)?.head;
             count += CATCH_UP;
             let handed_on = spool.hand_on(now);

@@ -209,7 +209,7 @@ impl Sqlite {
             )?;
             let mut count = 0;
             for record in records {
-                let Written { text, time, words, .. } = Written::parse(record.body.clone());
+                let Written { text, time, words, .. } = Written::parse(&record.body);
                 let sequence = record.sequence.cast_signed();
                 if insert.execute(params![sequence, time.0, record.hash, text])? > 0 {
                     index.take(transaction, sequence, &words)?;
