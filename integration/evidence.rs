@@ -109,6 +109,11 @@ fn a_session_is_followed_from_admission_to_its_end_and_found_by_anything_known_o
     assert!(ask(port, "status", "Message-Authenticator = 0x00").contains("Accounting-Response"));
     let (code, text) = told(&city, &["log", "verify", "--lang", "en"]);
     assert!(code == Some(0) && text.contains("nothing changed"), "{text}");
+    // What no record has is told apart from what only does not come together.
+    let slip = ["log", "search", "--switch", "hon-sw51", "--result", "admit", "--lang", "en"];
+    let (code, text) = told(&city, &slip);
+    assert!(code == Some(0) && text.contains("`hon-sw51` as its switch"), "{text}");
+    assert!(!text.contains("`admit`"), "{text}");
     let csv = run(&mut city.sekisho(&["log", "search", "--format", "csv", "--encoding", "cp932"]));
     let script = "import csv,sys\nrows=list(csv.reader(open(sys.argv[1],encoding='cp932',newline='')))\nassert rows[0][7]=='MACアドレス', rows[0]\nprint(len(rows), len({len(row) for row in rows}))";
     fs::write(city.path("out.csv"), csv.stdout).unwrap();
@@ -123,9 +128,10 @@ fn wrong_questions_are_answered_with_what_to_write_instead() {
     let city = City::new();
     for (arguments, code, text) in [
         (&["log", "search", "--state", "nowhere"][..], 1, "nowhere/evidence.sqlite"),
-        (&["log", "search", "--mac", "zz"], 1, "00-12-E2-01-02-03"),
-        (&["log", "search", "--since", "tomorrow"], 1, "24h"),
-        (&["log", "search", "--port", "hon-sw15"], 1, "hon-sw01:0/3"),
+        (&["log", "search", "--mac", "zz"], 2, "00-12-E2-01-02-03"),
+        (&["log", "search", "--since", "tomorrow"], 2, "24h"),
+        (&["log", "search", "--port", "hon-sw15"], 2, "hon-sw01:0/3"),
+        (&["log", "search", "--since", "昨日", "--until", "7d"], 2, "--since"),
         (&["log", "search", "--limit", "0"], 2, "--limit"),
         (&["log", "search", "--format", "xml"], 2, "csv"),
         (&["log", "verify"], 1, "evidence.pub"),

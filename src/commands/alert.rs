@@ -51,10 +51,7 @@ pub(super) fn define(language: Language) -> Command {
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     match matches.subcommand() {
         Some(("test", inner)) => test(inner, console).unwrap_or_else(|code| code),
-        Some(("list", inner)) => list(inner, console).unwrap_or_else(|told| {
-            console.complain(told);
-            WRONG
-        }),
+        Some(("list", inner)) => list(inner, console).unwrap_or_else(|told| told.complain(console)),
         _ => WRONG_USE,
     }
 }
@@ -142,7 +139,7 @@ fn send(
 fn sample(now: Timestamp, node: &str) -> Alert {
     let mut alert = Alert::new(AlertKind::Test, now, "test")
         .fact("by", format!("{NAME} alert test"))
-        .fact("time", now.local())
+        .fact("time", now.rfc3339())
         .fact("event", AlertKind::Test.id())
         .fact("severity", AlertKind::Test.severity().id())
         .fact("node", node);

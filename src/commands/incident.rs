@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
 use super::arguments::Words;
-use super::log::{Told, open};
+use super::log::open;
 use super::operate::{ask, shown};
 use super::{Console, DONE, WRONG, WRONG_USE, incident_bundle, site};
 use crate::record::{Incident, IncidentStep, Incidents, Span, StepKind, cited_text};
@@ -181,7 +181,7 @@ fn told(console: &mut Console, result: &Value, text: Text) {
     console.line(text.fill(console.language, &[("incident", shown(&result["incident"]))]));
 }
 
-fn read(matches: &ArgMatches, language: Language) -> Result<Incidents, Told> {
+fn read(matches: &ArgMatches, language: Language) -> Result<Incidents, String> {
     let store = open(matches, language)?;
     Incidents::read(&store, Span::ALL, u64::MAX).map_err(|cause| cause.to_string())
 }
@@ -191,14 +191,14 @@ pub(super) fn find<'a>(
     incidents: &'a Incidents,
     id: &str,
     language: Language,
-) -> Result<&'a Incident, Told> {
+) -> Result<&'a Incident, String> {
     incidents.find(id).ok_or_else(|| {
         let id = escape(id.trim().as_bytes());
         Failure::new(FailureKind::IncidentUnknown).fact("incident", id).message(language)
     })
 }
 
-fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
+fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, String> {
     let incidents = read(matches, console.language)?;
     let only_open = matches.get_flag("open");
     let wanted = incidents.iter().filter(|incident| !only_open || incident.closed().is_none());
@@ -213,7 +213,7 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     Ok(DONE)
 }
 
-fn show(matches: &ArgMatches, id: &str, console: &mut Console) -> Result<u8, Told> {
+fn show(matches: &ArgMatches, id: &str, console: &mut Console) -> Result<u8, String> {
     let language = console.language;
     let incidents = read(matches, language)?;
     let incident = find(&incidents, id, language)?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::arguments::shown;
 use super::incident::{find, history, incident_json};
-use super::log::{Told, open};
+use super::log::open;
 use super::{Console, DONE, WRONG, site};
 use crate::record::{
     Digest, GENESIS, Head, Incidents, Record, Seal, SealForm, Span, Store as _, read_segment,
@@ -44,11 +44,11 @@ struct OpenLine {
     before: String,
 }
 
-fn plain(cause: impl std::fmt::Display) -> Told {
+fn plain(cause: impl std::fmt::Display) -> String {
     cause.to_string()
 }
 
-pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Result<u8, Told> {
+pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Result<u8, String> {
     let language = console.language;
     let store = open(matches, language)?;
     let incidents = Incidents::read(&store, Span::ALL, u64::MAX).map_err(plain)?;
@@ -116,7 +116,7 @@ pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Re
     Ok(DONE)
 }
 
-fn record(store: &Sqlite, wanted: u64) -> Result<Option<Record>, Told> {
+fn record(store: &Sqlite, wanted: u64) -> Result<Option<Record>, String> {
     let mut found = None;
     let walked = store.walk(wanted, &mut |sequence, hash, body| {
         let body = String::from_utf8_lossy(body).into_owned();
@@ -128,7 +128,7 @@ fn record(store: &Sqlite, wanted: u64) -> Result<Option<Record>, Told> {
 }
 
 /// Every record of a sealed day, proven against the seal; `None` where they are no longer kept.
-fn segment(store: &Sqlite, seal: &Seal, key: &[u8]) -> Result<Option<String>, Told> {
+fn segment(store: &Sqlite, seal: &Seal, key: &[u8]) -> Result<Option<String>, String> {
     let mut bodies = Vec::new();
     let walked = store.walk(seal.first, &mut |sequence, _, body| {
         let within = sequence <= seal.last;
@@ -142,7 +142,7 @@ fn segment(store: &Sqlite, seal: &Seal, key: &[u8]) -> Result<Option<String>, To
     Ok(read_segment(&text).is_ok().then_some(text))
 }
 
-fn unsealed(store: &Sqlite, before: Head, last: u64) -> Result<String, Told> {
+fn unsealed(store: &Sqlite, before: Head, last: u64) -> Result<String, String> {
     let head = OpenLine { sequence: before.sequence, before: hex(&before.hash) };
     let mut text = serde_json::to_string(&head).map_err(plain)?;
     text.push('\n');
@@ -166,7 +166,7 @@ struct Proven {
     sealed_to: Vec<(u64, u64)>,
 }
 
-pub(super) fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
+pub(super) fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, String> {
     let language = console.language;
     let bundle = site::path(matches, "bundle");
     let key = matches.get_one::<PathBuf>("key").cloned();

@@ -169,8 +169,27 @@ pub(super) fn port(words: Words) -> Arg {
     )
 }
 
-/// Why a command cannot say anything, already in words.
-pub(super) type Told = String;
+/// Why a command cannot say anything, already in words, and the code it ends with.
+pub(super) struct Told(String, u8);
+
+impl From<String> for Told {
+    fn from(text: String) -> Self {
+        Self(text, WRONG)
+    }
+}
+
+impl Told {
+    /// The same, when it is what was typed that cannot be understood.
+    pub(super) const fn wrong_use(text: String) -> Self {
+        Self(text, WRONG_USE)
+    }
+
+    /// Complains, and gives the code.
+    pub(super) fn complain(self, console: &mut Console) -> u8 {
+        console.complain(self.0);
+        self.1
+    }
+}
 
 /// The span that the arguments name.
 pub(super) fn span(matches: &ArgMatches, now: Timestamp, language: Language) -> Result<Span, Told> {
@@ -187,13 +206,13 @@ pub(super) fn span(matches: &ArgMatches, now: Timestamp, language: Language) -> 
             en: "nothing lies between {from} and {to}; --since has to be before --until",
         };
         let facts = [("from", span.from.local()), ("to", span.to.local())];
-        return Err(empty.fill(language, &facts));
+        return Err(Told::wrong_use(empty.fill(language, &facts)));
     }
     Ok(span)
 }
 
 fn told(error: QueryError, value: &str, language: Language) -> Told {
-    error.text().fill(language, &[("value", escape(value.as_bytes()))])
+    Told::wrong_use(error.text().fill(language, &[("value", escape(value.as_bytes()))]))
 }
 
 /// What a field must be.
@@ -216,7 +235,8 @@ pub(super) fn port_conditions(
             ja: "ポート `{value}` を読み取れません。例: hon-sw01:0/3",
             en: "cannot read the port `{value}`; write hon-sw01:0/3",
         };
-        return Err(wrong.fill(language, &[("value", escape(text.as_bytes()))]));
+        let facts = [("value", escape(text.as_bytes()))];
+        return Err(Told::wrong_use(wrong.fill(language, &facts)));
     };
     Ok(vec![
         condition(Field::Switch, switch, language)?,
@@ -225,7 +245,7 @@ pub(super) fn port_conditions(
 }
 
 /// Opens the evidence of a state directory to read.
-pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, Told> {
+pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, String> {
     let path = site::path(matches, "state").join(EVIDENCE_FILE);
     let text = Text {
         ja: "証跡 `{path}` を読めません: {cause}(--state で状態ディレクトリを指定できます)",
@@ -249,10 +269,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         "export" => export(inner, console),
         _ => import(inner, console),
     };
-    done.unwrap_or_else(|told| {
-        console.complain(told);
-        WRONG
-    })
+    done.unwrap_or_else(|told| told.complain(console))
 }
 
 fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
@@ -303,7 +320,7 @@ fn tell_unknown(
     store: &Sqlite,
     conditions: Vec<(Field, Pattern)>,
     console: &mut Console,
-) -> Result<(), Told> {
+) -> Result<(), String> {
     for (field, pattern) in conditions {
         let text = Text {
             ja: "記録のどこにも {field} が `{value}` のものはありません",
@@ -422,7 +439,7 @@ fn verify_store(
     matches: &ArgMatches,
     key: &[u8],
     language: Language,
-) -> Result<(Vec<Broken>, u64, Whole), Told> {
+) -> Result<(Vec<Broken>, u64, Whole), String> {
     let store = open(matches, language)?;
     let failed = |cause: rusqlite::Error| cause.to_string();
     let origin = store.origin().map_err(failed)?;
@@ -450,7 +467,7 @@ fn missed(body: &[u8]) -> u64 {
     count.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
-fn segment(path: &Path, language: Language) -> Result<Segment, Told> {
+fn segment(path: &Path, language: Language) -> Result<Segment, String> {
     let unreadable = |cause: std::io::Error| {
         let text = Text {
             ja: "`{path}` を読めません: {cause}",
@@ -495,7 +512,7 @@ fn export(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
                 ja: "{day} の証跡は封印と一致しないため書き出しません。sekisho log verify で確かめてください",
                 en: "the evidence of {day} does not agree with its seal and is not written; see sekisho log verify",
             };
-            return Err(text.fill(language, &[("day", seal.day)]));
+            return Err(text.fill(language, &[("day", seal.day)]).into());
         }
         let packed = pack(&text).map_err(|cause| cause.to_string())?;
         files::write_new(&path, &packed, files::PRIVATE_FILE)
@@ -530,7 +547,7 @@ fn import(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
                 ja: "{path}: この状態ディレクトリの封印ではありません",
                 en: "{path}: this is no seal of this state directory",
             };
-            return Err(text.fill(language, &[("path", shown(path))]));
+            return Err(text.fill(language, &[("path", shown(path))]).into());
         }
         let count = store.readmit(&segment.records).map_err(|cause| cause.to_string())?;
         let text = Text {

@@ -72,10 +72,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
             DONE
         }
         Ok(None) => WRONG,
-        Err(told) => {
-            console.complain(told);
-            WRONG
-        }
+        Err(told) => told.complain(console),
     }
 }
 
@@ -91,7 +88,7 @@ fn print(document: &Document, matches: &ArgMatches, console: &mut Console) {
 
 fn period(matches: &ArgMatches, language: Language) -> Result<FiscalPeriod, Told> {
     let told = |error: FiscalError, value: &str| {
-        error.text().fill(language, &[("value", escape(value.as_bytes()))])
+        Told::wrong_use(error.text().fill(language, &[("value", escape(value.as_bytes()))]))
     };
     match matches.get_one::<String>("quarter") {
         Some(text) => FiscalPeriod::parse_quarter(text).map_err(|error| told(error, text)),
@@ -102,7 +99,7 @@ fn period(matches: &ArgMatches, language: Language) -> Result<FiscalPeriod, Told
     }
 }
 
-fn items(matches: &ArgMatches, language: Language) -> Result<Items, Told> {
+fn items(matches: &ArgMatches, language: Language) -> Result<Items, String> {
     let Some(path) = matches.get_one::<PathBuf>("items") else { return Ok(Items::default()) };
     let text = files::read_text(path).map_err(|error| error.text(language))?;
     Items::parse(&text).map_err(|(error, facts)| {
@@ -122,7 +119,9 @@ fn made(matches: &ArgMatches, console: &mut Console) -> Result<Option<Document>,
     let span = Span { from: period.from(), to: period.to() };
     let complete = clock::now() >= span.to;
     let extent = store.extent(span).map_err(failed)?;
-    let Some((first, last, latest)) = extent else { return Err(nothing(&store, period, language)) };
+    let Some((first, last, latest)) = extent else {
+        return Err(nothing(&store, period, language).into());
+    };
     // Not the present: the same records are to give the same report, whenever it is made.
     let as_of = if complete { span.to.just_before() } else { latest };
 
@@ -157,11 +156,11 @@ fn made(matches: &ArgMatches, console: &mut Console) -> Result<Option<Document>,
     Ok(Some(if matches.get_flag("redacted") { document.redacted() } else { document }))
 }
 
-fn failed(cause: rusqlite::Error) -> Told {
+fn failed(cause: rusqlite::Error) -> String {
     cause.to_string()
 }
 
-fn nothing(store: &Sqlite, period: FiscalPeriod, language: Language) -> Told {
+fn nothing(store: &Sqlite, period: FiscalPeriod, language: Language) -> String {
     let text = Text {
         ja: "{period}({from} から)の証跡はありません。残っている最も古い記録は {oldest} です",
         en: "there is no evidence of {period}, which begins on {from}; the oldest record kept is of {oldest}",

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Console, DONE, WRONG, report};
+use super::{Console, DONE, WRONG, WRONG_USE, report};
 use crate::plan::{Area, Plan, Sources};
 use crate::record::contract::{account, decision};
 use crate::record::{Line, Status, Store as _};
@@ -347,12 +347,12 @@ fn item_numbers_of_the_audit_guide_are_taken_from_a_file() {
 #[test]
 fn wrong_periods_and_empty_ones_are_refused_with_what_to_write() {
     let evidence = Evidence::of_a_quarter();
-    for (arguments, part) in [
-        (["--quarter", "Q3"], "令和8年度第3四半期"),
-        (["--quarter", "R8Q5"], "R8Q5"),
-        (["--year", "平成32年度"], "平成32年度"),
-        (["--quarter", "R7Q1"], "2026-06-30"),
-        (["--year", "2999"], "2999-04-01"),
+    for (arguments, code, part) in [
+        (["--quarter", "Q3"], WRONG_USE, "令和8年度第3四半期"),
+        (["--quarter", "R8Q5"], WRONG_USE, "R8Q5"),
+        (["--year", "平成32年度"], WRONG_USE, "平成32年度"),
+        (["--quarter", "R7Q1"], WRONG, "2026-06-30"),
+        (["--year", "2999"], WRONG, "2999-04-01"),
     ] {
         for language in ["ja", "en"] {
             let arguments = if language == "en" {
@@ -360,8 +360,8 @@ fn wrong_periods_and_empty_ones_are_refused_with_what_to_write() {
             } else {
                 arguments.to_vec()
             };
-            let (code, text) = evidence.told(&arguments);
-            assert!(code == WRONG && text.contains(part), "{arguments:?}: {text}");
+            let (ended, text) = evidence.told(&arguments);
+            assert!(ended == code && text.contains(part), "{arguments:?}: {ended} {text}");
         }
     }
 }

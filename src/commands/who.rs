@@ -55,10 +55,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
                 WRONG
             }
         }
-        Err(told) => {
-            console.complain(told);
-            WRONG
-        }
+        Err(told) => told.complain(console),
     }
 }
 
