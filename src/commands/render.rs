@@ -132,8 +132,8 @@ pub(super) fn named_gateway<'a>(
     let Some(gateway) = plan.gateways.iter().find(|gateway| gateway.id == *name) else {
         let known = plan.gateways.iter().map(|gateway| gateway.id.as_str());
         let text = Text {
-            ja: "ゲートウェイ {name} は計画にありません。近い名前: {nearest}",
-            en: "the plan has no gateway {name}; nearest: {nearest}",
+            ja: "ゲートウェイ {name} は計画にありません: {nearest}",
+            en: "the plan has no gateway {name}: {nearest}",
         };
         unknown(text, name, nearest(name, known), console);
         return None;
@@ -171,8 +171,8 @@ fn switch(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Option<St
     let Some(index) = plan.switch_by_id(name) else {
         let known = plan.switches.iter().map(|switch| switch.id.as_str());
         let text = Text {
-            ja: "スイッチ {name} は計画にありません。近い名前: {nearest}",
-            en: "the plan has no switch {name}; nearest: {nearest}",
+            ja: "スイッチ {name} は計画にありません: {nearest}",
+            en: "the plan has no switch {name}: {nearest}",
         };
         unknown(text, name, nearest(name, known), console);
         return None;

@@ -154,7 +154,16 @@ impl Sink {
         // What a file that could not be read defines is not missing.
         let unread = |finding: &Finding| {
             use FindingKind as K;
-            matches!(finding.kind, K::FileAbsent | K::FileNotText | K::Syntax)
+            matches!(
+                finding.kind,
+                K::FileAbsent
+                    | K::FileNotText
+                    | K::Syntax
+                    | K::NoHeader
+                    | K::ColumnMissing
+                    | K::ColumnTwice
+                    | K::QuoteOpen
+            )
         };
         if findings.iter().any(unread) {
             findings.retain(|finding| finding.kind != FindingKind::UnknownReference);

@@ -36,12 +36,20 @@ pub(super) fn resolve<T: Copy>(
     match names.get(&text.value) {
         Some(found) => *found,
         None => {
-            let hint = nearest(&text.value, names.keys().map(String::as_str));
+            let known = sorted(names.keys());
+            let hint = nearest(&text.value, known.iter().copied());
             let finding = text.finding(FindingKind::UnknownReference).term("what", what);
             sink.push(finding.fact("value", &text.value).fact("hint", hint));
             None
         }
     }
+}
+
+/// Names in an order that is the same every time.
+pub(super) fn sorted<'a>(names: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = names.map(String::as_str).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Finds what every text of a list refers to, so that all unknown names are reported.

@@ -262,6 +262,9 @@ findings! {
     ColumnMissing Error "inventory.column-missing"
         ["`{column}` の列がありません。", "there is no column `{column}`"]
         ["見出しに `{column}` を加えてください。", "add a heading `{column}`"]
+    ColumnTwice Error "inventory.column-twice"
+        ["列 `{other}` と `{column}` は同じ項目です。", "the columns `{other}` and `{column}` are the same"]
+        ["使わないほうの列を取り除くか、見出しを別の名前にしてください。", "remove the one that is not used, or give it another heading"]
     ColumnUnknown Notice "inventory.column-unknown"
         ["`{column}` の列は使われません。", "the column `{column}` is not used"]
         ["そのままでかまいません。使うつもりの列なら見出しの綴りを確認してください。", "leave it, or check the heading's spelling if it is meant to be used"]

@@ -263,7 +263,7 @@ fn columns(
         if let Some((_, other)) = twin
             && kind != Some(Column::Mac)
         {
-            let finding = finding(FindingKind::Duplicate).fact("value", &heading);
+            let finding = finding(FindingKind::ColumnTwice).fact("column", &heading);
             sink.push(finding.fact("other", other));
             sound = false;
         }

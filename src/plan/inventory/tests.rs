@@ -158,7 +158,7 @@ fn every_mistake_is_found_where_it_is_made() {
         ("二行", "\u{e000}行", "inventory.private-use-character inventory.csv:3 備考"),
         ("hall/sw1/0/9,", "hall/sw1/0/9", "inventory.row-width inventory.csv:5 "),
         (",備考\nP-1", ",IPアドレス\nP-1", "inventory.column-unknown inventory.csv:1 IPアドレス"),
-        (",備考\nP-1", ",系統\nP-1", "file.duplicate inventory.csv:1 系統"),
+        (",備考\nP-1", ",系統\nP-1", "inventory.column-twice inventory.csv:1 系統"),
         (
             ",区分,",
             ",区別,",

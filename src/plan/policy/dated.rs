@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Exception, ExceptionObject, Grant};
 use crate::plan::environment::{Admission, Environments, Role};
 use crate::plan::finding::Sink;
-use crate::plan::names::{Names, declare, resolve};
+use crate::plan::names::{Names, declare, resolve, sorted};
 use crate::plan::read::{Located, Table, document, nearest, to_mac};
 use crate::plan::topology::Topology;
 use crate::plan::{Area, FindingKind, Sources, inventory};
@@ -124,9 +124,9 @@ fn object(
         return class.map(ExceptionObject::Class);
     }
     if rule == RULE_CERTIFICATE {
-        let known = names.classes.keys().chain(names.assets.keys()).map(String::as_str);
+        let known = [sorted(names.classes.keys()), sorted(names.assets.keys())].concat();
         let finding = text.finding(FindingKind::UnknownReference).term("what", "device, class");
-        sink.push(finding.fact("value", name).fact("hint", nearest(name, known)));
+        sink.push(finding.fact("value", name).fact("hint", nearest(name, known.iter().copied())));
         return None;
     }
     match names.switches.get(name) {

@@ -332,6 +332,25 @@ fn a_change_of_time_alone_never_makes_an_error() {
     }
 }
 
+#[test]
+fn an_inventory_whose_columns_are_unclear_is_one_fault() {
+    let shipped = shipped();
+    let inventory = String::from_utf8(shipped.config["inventory.csv"].clone()).unwrap();
+    let (headings, rows) = inventory.split_once('\n').unwrap();
+    for (text, kind) in [
+        (format!("{headings},資産番号\n{rows}"), FindingKind::ColumnTwice),
+        (format!("{}\n{rows}", headings.replace("資産番号", "番号札")), FindingKind::ColumnMissing),
+        (rows.to_owned(), FindingKind::NoHeader),
+    ] {
+        let mut sources = shipped.clone();
+        sources.config.insert("inventory.csv".to_owned(), text.into_bytes());
+        let findings = compile(&sources, NOW).findings;
+        let errors: Vec<_> =
+            findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
+        assert_eq!(errors.iter().map(|it| it.kind).collect::<Vec<_>>(), [kind], "{errors:#?}");
+    }
+}
+
 /// What it defines is not missing besides.
 #[test]
 fn a_file_that_cannot_be_read_is_one_fault() {
