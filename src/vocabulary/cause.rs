@@ -57,7 +57,7 @@ pub(super) fn in_japanese(cause: &str) -> String {
 #[allow(clippy::disallowed_methods, reason = "the machine itself is asked what it says")]
 mod tests {
     use super::*;
-    use crate::vocabulary::{Language, Text};
+    use crate::vocabulary::{Fact, Language, Text};
 
     #[test]
     fn what_this_machine_says_reads_japanese_in_japanese_only() {
@@ -73,6 +73,9 @@ mod tests {
             "File exists: No such file or directory (os error 2)"
         );
         assert_eq!(in_japanese("expected `=`"), "expected `=`");
+        let facts = [("cause", Fact::word("Permission denied (os error 13)"))];
+        let told = Text { ja: "{cause}", en: "{cause}" }.tell(Language::Japanese, &facts);
+        assert_eq!(told, "権限がありません (os error 13)");
     }
 
     #[test]

@@ -102,9 +102,12 @@ impl Text {
     #[must_use]
     pub fn fill(self, language: Language, facts: &[(&'static str, String)]) -> String {
         let mut filled = String::new();
-        let push = |name: &str, value: &String, filled: &mut String| match (language, name) {
-            (Language::Japanese, "cause" | "system") => filled.push_str(&in_japanese(value)),
-            (Language::Japanese | Language::English, _) => filled.push_str(value),
+        let push = |name: &str, value: &String, filled: &mut String| {
+            if language == Language::Japanese && is_foreign(name) {
+                filled.push_str(&in_japanese(value));
+            } else {
+                filled.push_str(value);
+            }
         };
         self.fill_to(language, facts, push, &mut filled);
         filled
@@ -120,7 +123,13 @@ impl Text {
 
     /// The same, appended to a text.
     pub fn tell_to(self, language: Language, facts: &[(&'static str, Fact)], text: &mut String) {
-        self.fill_to(language, facts, |_, fact, text| fact.tell_to(language, text), text);
+        let push = |name: &str, fact: &Fact, text: &mut String| match fact {
+            Fact::Word(word) if language == Language::Japanese && is_foreign(name) => {
+                text.push_str(&in_japanese(word));
+            }
+            _ => fact.tell_to(language, text),
+        };
+        self.fill_to(language, facts, push, text);
     }
 
     fn fill_to<F>(
@@ -150,6 +159,11 @@ impl Text {
     pub fn wants(self, language: Language) -> impl Iterator<Item = &'static str> {
         self.get(language).split('{').skip(1).filter_map(|part| part.split('}').next())
     }
+}
+
+/// Whether a fact of this name is what the operating system or a library said.
+fn is_foreign(name: &str) -> bool {
+    matches!(name, "cause" | "system")
 }
 
 /// Declares an enum of ids with their texts in both languages.
