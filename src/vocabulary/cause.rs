@@ -1,5 +1,5 @@
-//! What the operating system and SQLite say is wrong, in Japanese. They say it in English only,
-//! and it reaches operators as the cause in a message of ours.
+//! What the operating system, SQLite and the reader of TOML say is wrong, in Japanese. They say it
+//! in English only, and it reaches operators as the cause in a message of ours.
 
 /// What they say (glibc's `strerror(3)`, Rust's `std::io`, SQLite's `sqlite3_errstr`), and the
 /// same in Japanese.
@@ -47,10 +47,87 @@ const SAYINGS: [(&str, &str); 41] = [
     ("unable to open database file", "ファイルを開けません"),
 ];
 
+/// What the `toml` crate says, before `, expected` and what it misses.
+const OF_TOML: [(&str, &str); 47] = [
+    ("`_` may only go between digits", "`_` は数字の間にだけ書けます"),
+    ("cannot recurse further; max recursion depth met", "入れ子が深すぎます"),
+    ("carriage return must be followed by newline", "改行(LF)のない復帰文字(CR)があります"),
+    ("duplicate key", "同じ名前の項目がすでにあります"),
+    ("extra `=`", "余分な `=` があります"),
+    ("extra assignment between key-value pairs", "余分な `=` があります"),
+    ("extra comma in array", "余分なコンマがあります"),
+    ("extra comma in inline table", "余分なコンマがあります"),
+    ("integers with a radix cannot be signed", "0x などで始まる整数に符号は付けられません"),
+    ("invalid basic string", "文字列の引用符や `\\` の使い方が正しくありません"),
+    ("invalid boolean", "true または false として読めません"),
+    ("invalid comment character", "注釈に使えない文字があります"),
+    ("invalid date-time", "日時として読めません"),
+    ("invalid float", "小数として読めません"),
+    ("invalid inline table element", "`{ }` の中に書けないものがあります"),
+    ("invalid integer number", "整数として読めません"),
+    ("invalid key-value pair", "`項目 = 値` の形になっていません"),
+    ("invalid literal string", "文字列の引用符の使い方が正しくありません"),
+    ("invalid multi-line basic string", "複数行の文字列の引用符や `\\` の使い方が正しくありません"),
+    ("invalid multi-line literal string", "複数行の文字列の引用符の使い方が正しくありません"),
+    ("invalid string", "文字列として読めません"),
+    ("invalid unquoted key", "項目名に使えない文字があります"),
+    ("invalid value", "値として読めません"),
+    ("key with no value", "項目に値がありません"),
+    ("keys cannot be multi-line basic strings", "項目名は複数行にできません"),
+    ("keys cannot be multi-line literal strings", "項目名は複数行にできません"),
+    ("missing assignment between key-value pairs", "項目と値の間に `=` がありません"),
+    ("missing comma between array elements", "要素の間にコンマがありません"),
+    ("missing comma between key-value pairs", "項目の間にコンマがありません"),
+    ("missing escaped value", "`\\` のあとに文字がありません"),
+    ("missing key for inline table element", "項目名がありません"),
+    ("missing opening quote", "引用符で始まっていません"),
+    ("missing value", "値がありません"),
+    ("missing value for key", "項目に値がありません"),
+    ("radix must be lowercase", "0x などは小文字で書きます"),
+    ("redundant integer number prefix", "0x などが二重です"),
+    ("redundant numeric sign", "符号が二重です"),
+    ("string values must be quoted", "文字列は引用符で囲みます"),
+    ("too few unicode value digits", "文字番号の桁が足りません"),
+    ("unclosed array", "`[` が閉じていません"),
+    ("unclosed array table", "`[[` が閉じていません"),
+    ("unclosed inline table", "`{` が閉じていません"),
+    ("unclosed table", "`[` が閉じていません"),
+    ("unexpected content between comment and newline", "注釈と行末の間に余分なものがあります"),
+    ("unexpected key or value", "余分なものがあります"),
+    ("unexpected leading zero", "数が余分な 0 で始まっています"),
+    ("unquoted keys cannot be empty", "項目名がありません"),
+];
+
+/// What it misses; the rest are signs in backquotes.
+const MISSED: [(&str, &str); 8] = [
+    ("basic string", "文字列"),
+    ("characters", "文字"),
+    ("key", "項目名"),
+    ("letters", "英字"),
+    ("literal string", "文字列"),
+    ("newline", "改行"),
+    ("numbers", "数字"),
+    ("value", "値"),
+];
+
 /// A cause with what is known of it in Japanese; the number that `std::io` adds stays.
 pub(super) fn in_japanese(cause: &str) -> String {
+    let (said, missed) = cause.split_once(", expected ").unwrap_or((cause, ""));
+    if let Some(japanese) = of(&OF_TOML, said) {
+        let missed = missed.split(", ").filter(|missed| !matches!(*missed, "" | "nothing"));
+        let missed: Vec<&str> =
+            missed.map(|missed| of(&MISSED, missed).unwrap_or(missed)).collect();
+        return match missed.as_slice() {
+            [] => japanese.to_owned(),
+            _ => format!("{japanese}(ここに書けるもの: {})", missed.join("、")),
+        };
+    }
     let said = SAYINGS.iter().find(|(english, _)| cause.contains(english));
     said.map_or_else(|| cause.to_owned(), |(english, japanese)| cause.replace(english, japanese))
+}
+
+fn of(table: &[(&'static str, &'static str)], english: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == english).map(|(_, japanese)| *japanese)
 }
 
 #[cfg(test)]
@@ -76,6 +153,48 @@ mod tests {
         let facts = [("cause", Fact::word("Permission denied (os error 13)"))];
         let told = Text { ja: "{cause}", en: "{cause}" }.tell(Language::Japanese, &facts);
         assert_eq!(told, "権限がありません (os error 13)");
+    }
+
+    #[test]
+    fn slips_in_a_file_are_told_in_japanese() {
+        let mut english = Vec::new();
+        for slip in [
+            "a",
+            "a =",
+            "a = = 1",
+            "a = b",
+            "a = \"b",
+            "a = [1 2]",
+            "a = [1",
+            "a = {b = 1",
+            "a = 01",
+            "[a",
+            "[[a]",
+            "a = 1 b = 2",
+            "= 1",
+            "a b = 1",
+            "a = 1_",
+            "a = 'b",
+            "a = 1\na = 2",
+            "a = \"\\",
+            "a = +0x1",
+            "a = {b = 1,, c = 2}",
+            "[a]]",
+            "あ = 1",
+            "a = 「b」",
+            "a = { b }",
+        ] {
+            let (_, errors) = toml::de::DeTable::parse_recoverable(slip);
+            assert!(!errors.is_empty(), "{slip}");
+            for error in errors {
+                let cause = error.message().lines().collect::<Vec<_>>().join(", ");
+                let told = in_japanese(&cause);
+                if told.is_ascii() || told.contains("expected") {
+                    english.push(format!("{slip}: {cause}: {told}"));
+                }
+            }
+        }
+        assert!(english.is_empty(), "{english:#?}");
     }
 
     #[test]
