@@ -90,8 +90,8 @@ fn explain(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
         None => clock::now(),
         Some(text) => Timestamp::parse(text).map_err(|_| {
             let complaint = Text {
-                ja: "日時 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30T17:00:00+09:00",
-                en: "cannot read the time `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30T17:00:00+09:00",
+                ja: "日時 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30 17:00",
+                en: "cannot read the time `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30 17:00",
             };
             console.complain(complaint.fill(language, &[("text", text.clone())]));
             WRONG_USE

@@ -251,10 +251,14 @@ pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, S
         ja: "証跡 `{path}` を読めません: {cause}(--state で状態ディレクトリを指定できます)",
         en: "cannot read the evidence `{path}`: {cause}; --state names the state directory",
     };
-    if !path.exists() {
-        let cause = Text { ja: "ファイルがありません", en: "no such file" };
-        let facts = [("path", shown(&path)), ("cause", cause.get(language).to_owned())];
-        return Err(text.fill(language, &facts));
+    let absent = Text { ja: "ファイルがありません", en: "no such file" };
+    let cause = match path.try_exists() {
+        Ok(true) => None,
+        Ok(false) => Some(absent.get(language).to_owned()),
+        Err(cause) => Some(cause.to_string()),
+    };
+    if let Some(cause) = cause {
+        return Err(text.fill(language, &[("path", shown(&path)), ("cause", cause)]));
     }
     Sqlite::open_to_read(&path).map_err(|cause| {
         text.fill(language, &[("path", shown(&path)), ("cause", cause.to_string())])

@@ -44,7 +44,7 @@ registry! {
     /// The kinds of failure.
     FailureKind {
         DirectoryAbsent "file.no-directory"
-            ["ディレクトリがありません: `{path}`(別の場所であれば --config などで指定します)", "no such directory: `{path}`; if it is elsewhere, name it by --config and so on"]
+            ["ディレクトリがありません: `{path}`(別の場所にあれば、その場所を指定してください)", "no such directory: `{path}`; if it is elsewhere, name that place"]
         FileAbsent "file.absent"
             ["`{path}` がありません", "`{path}` does not exist"]
         FileUnreadable "file.unreadable"
@@ -118,7 +118,7 @@ registry! {
         HeldUnknown "enforce.no-such-number"
             ["保留中の変更 {number} はありません。sekisho enforce list で今の番号を確かめてください", "no change {number} is held; see the present number by sekisho enforce list"]
         DateMalformed "mark.date-malformed"
-            ["期限 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30T17:00:00+09:00", "cannot read the end `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30T17:00:00+09:00"]
+            ["期限 `{text}` を読み取れません。例: 2026-11-30、R8.11.30、2026-11-30 17:00", "cannot read the end `{text}`; write 2026-11-30, R8.11.30 or 2026-11-30 17:00"]
         TextEmpty "control.text-empty"
             ["`{field}` が空です", "`{field}` is empty"]
         TextTooLong "control.text-too-long"

@@ -407,8 +407,9 @@ fn beside(path: &Path) -> Result<PathBuf, FileError> {
 fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        file.write_all(content)?;
-        file.sync_all()
+        let written = file.write_all(content).and_then(|()| file.sync_all());
+        // What is not whole would be taken for a file, or for a lock that somebody holds.
+        written.inspect_err(|_| remove(path))
     };
     write().map_err(|cause| system(path, &cause))
 }

@@ -140,18 +140,25 @@ impl Timestamp {
         Self(self.0.saturating_sub(1))
     }
 
-    /// Reads a point in time: RFC 3339, or a day (see [`Timestamp::parse_day`]) as its first
-    /// instant in Japan.
+    /// Reads a point in time: RFC 3339, a day and the time of day in Japan (`2026-11-23 09:00` or
+    /// `09:00:00`), or a day (see [`Timestamp::parse_day`]) as its first instant in Japan.
     ///
     /// # Errors
     /// [`DateError`] says whether the form or the day is wrong.
     pub fn parse(text: &str) -> Result<Self, DateError> {
+        Self::instant(text).unwrap_or_else(|| Self::parse_day(text))
+    }
+
+    /// What names an instant and not a day; `None` for anything else.
+    fn instant(text: &str) -> Option<Result<Self, DateError>> {
         let text = text.trim();
         if text.contains(['T', 't']) {
-            let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| DateError::Form)?;
-            return Ok(Self::of(time));
+            let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| DateError::Form);
+            return Some(time.map(Self::of));
         }
-        Self::parse_day(text)
+        let (day, clock) = text.rsplit_once(' ').filter(|(_, clock)| clock.contains(':'))?;
+        let seconds = seconds_of(clock).ok_or(DateError::Form);
+        Some(seconds.and_then(|seconds| Ok(Self::parse_day(day)?.plus(seconds))))
     }
 
     /// Reads a day and gives its first instant in Japan: `2026-11-23`, `2026/11/23`, `20261123`,
@@ -167,15 +174,13 @@ impl Timestamp {
     }
 
     /// The first instant after the day (in Japan) that `text` names: when something that is
-    /// valid through that day ends. RFC 3339 names the end itself.
+    /// valid through that day ends. With a time of day it names the end itself.
     ///
     /// # Errors
     /// As [`Timestamp::parse`].
     pub fn parse_end(text: &str) -> Result<Self, DateError> {
-        if text.contains(['T', 't']) {
-            return Self::parse(text);
-        }
-        Ok(Self::parse_day(text)?.plus(Duration::from_secs(86_400)))
+        Self::instant(text)
+            .unwrap_or_else(|| Ok(Self::parse_day(text)?.plus(Duration::from_secs(86_400))))
     }
 
     fn civil(self, offset: UtcOffset) -> Option<OffsetDateTime> {
@@ -188,6 +193,18 @@ impl Timestamp {
         let milliseconds = time.unix_timestamp_nanos().div_euclid(1_000_000);
         Self(i64::try_from(milliseconds).unwrap_or(i64::MAX))
     }
+}
+
+/// How long after midnight `09:00` or `09:00:00` is.
+fn seconds_of(clock: &str) -> Option<Duration> {
+    let mut parts = clock.split(':').map(|part| {
+        let digits = part.len() == 2 && part.bytes().all(|octet| octet.is_ascii_digit());
+        part.parse::<u64>().ok().filter(|_| digits)
+    });
+    let (hours, minutes) = (parts.next()??, parts.next()??);
+    let seconds = parts.next().unwrap_or(Some(0))?;
+    let sound = hours < 24 && minutes < 60 && seconds < 60 && parts.next().is_none();
+    sound.then_some(Duration::from_secs(hours * 3600 + minutes * 60 + seconds))
 }
 
 impl fmt::Display for Timestamp {
@@ -325,6 +342,13 @@ mod tests {
         let exact = "2026-11-23T12:00:00+09:00";
         assert_eq!(Timestamp::parse_end(exact), Timestamp::parse(exact));
         assert_eq!(Timestamp::parse(exact).unwrap().rfc3339(), "2026-11-23T03:00:00.000Z");
+        // What people are shown they may write.
+        let shown = Timestamp::parse(exact).unwrap().local();
+        assert_eq!(Timestamp::parse(&shown), Timestamp::parse(exact), "{shown}");
+        assert_eq!(Timestamp::parse_end("R8.11.23 12:00"), Timestamp::parse(exact));
+        for wrong in ["2026-11-23 24:00", "2026-11-23 9:00", "2026-11-23 12:00:00:00", "x 12:00"] {
+            assert!(Timestamp::parse(wrong).is_err(), "{wrong}");
+        }
         let end = Timestamp::parse_end("2026-11-23").unwrap();
         assert_eq!(
             (end.day(), end.just_before().day()),

@@ -632,7 +632,7 @@ findings! {
         ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
     SnmpSecretAbsent Notice "secret.snmp-absent"
         ["`{path}` がないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` is missing"]
-        ["スイッチに設定したパスフレーズまたはコミュニティをそのファイルに置いてください。新しいパスフレーズは `sekisho secret snmp` で作れます。", "put the passphrase or community set at the switches into that file; `sekisho secret snmp` makes new passphrases"]
+        ["スイッチに設定したパスフレーズまたはコミュニティをそのファイルに置いてください。新しいパスフレーズは `sekisho secret snmp 名前`(ファイル名の . より前)で作れます。", "put the passphrase or community set at the switches into that file; `sekisho secret snmp NAME` (the file name before the dot) makes new passphrases"]
     SnmpSecretUnusable Warning "secret.snmp-unusable"
         ["`{path}` を使えないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` cannot be used"]
         ["印字できる ASCII の一語(SNMPv3 のパスフレーズは {min} 文字以上)を書いてください。", "write one word of printable ASCII; a passphrase of SNMPv3 has at least {min} characters"]
