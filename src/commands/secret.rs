@@ -231,7 +231,7 @@ fn room(secrets: &Path, name: &str) -> Result<PathBuf, Refusal> {
         return Err(failure.fact("path", shown(secrets)).into());
     }
     let directory = secrets.join(name);
-    files::make_directory(&directory, files::PRIVATE_DIRECTORY)?;
+    files::make_secret_directory(&directory)?;
     Ok(directory)
 }
 
@@ -282,7 +282,7 @@ impl<'a> Client<'a> {
 
     fn generate(&self, console: &mut Console) -> Result<(), Refusal> {
         if let Some(directory) = self.current.parent() {
-            files::make_directory(directory, files::PRIVATE_DIRECTORY)?;
+            files::make_secret_directory(directory)?;
         }
         write(&self.current)?;
         self.say(
@@ -364,7 +364,7 @@ impl<'a> Client<'a> {
 
 /// Writes a new secret where there is none.
 fn write(path: &Path) -> Result<(), Refusal> {
-    Ok(files::write_new(path, generate()?.expose(), files::PRIVATE_FILE)?)
+    Ok(files::write_secret(path, generate()?.expose())?)
 }
 
 #[cfg(test)]

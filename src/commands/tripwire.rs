@@ -167,10 +167,10 @@ fn key(matches: &ArgMatches, console: &mut Console) -> u8 {
         Err(failure) => return complain(&failure, console),
     };
     let made = match path.parent() {
-        Some(directory) => files::make_directory(directory, files::PRIVATE_DIRECTORY),
+        Some(directory) => files::make_secret_directory(directory),
         None => Ok(()),
     };
-    if let Err(error) = made.and_then(|()| files::write_new(&path, &octets, files::PRIVATE_FILE)) {
+    if let Err(error) = made.and_then(|()| files::write_secret(&path, &octets)) {
         return unwritten(&error, console);
     }
     let text = Text {

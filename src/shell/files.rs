@@ -169,6 +169,44 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError
     settle(path, &temporary, linked)
 }
 
+/// Writes a new secret as [`write_new`] does. Where its directory is open to its group alone, that
+/// may read it: the service reads what root wrote.
+///
+/// # Errors
+/// As [`write_new`].
+pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    write_new(path, content, PRIVATE_FILE)?;
+    share(path, 0o040);
+    Ok(())
+}
+
+/// Makes a directory for secrets unless it is there; open to the group to which the one above it
+/// is open.
+///
+/// # Errors
+/// As [`make_directory`].
+pub fn make_secret_directory(path: &Path) -> Result<(), FileError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    make_directory(path, PRIVATE_DIRECTORY)?;
+    share(path, 0o050);
+    Ok(())
+}
+
+/// Opens what was made to the group of the directory it lies in, where that is open to its group
+/// and nobody else. OK to fail, because what cannot be given to the group stays private.
+fn share(path: &Path, bits: u32) {
+    let Ok(above) = fs::metadata(parent(path)) else { return };
+    if above.mode() & 0o057 != 0o050 || chown(path, None, Some(above.gid())).is_err() {
+        return;
+    }
+    if let Ok(made) = fs::metadata(path) {
+        let mode = fs::Permissions::from_mode((made.mode() & 0o777) | bits);
+        let _ = fs::set_permissions(path, mode);
+    }
+}
+
 /// Puts a file in the place of another in one step that outlasts a loss of power; what was there
 /// is gone.
 ///
@@ -529,6 +567,23 @@ mod tests {
         assert_eq!(StagedDirectory::begin(&target).unwrap_err().cause, FileCause::Exists);
         let file = target.join("secrets/b");
         assert_eq!(StagedDirectory::begin(&file).unwrap_err().cause, FileCause::Exists);
+    }
+
+    #[test]
+    fn a_secret_is_read_by_whoever_may_read_its_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        for (above, below, file) in
+            [(0o750, 0o750, 0o640), (0o700, 0o700, 0o600), (0o755, 0o700, 0o600)]
+        {
+            let secrets = directory.path().join(format!("{above:o}"));
+            make_directory(&secrets, above).unwrap();
+            let room = secrets.join("client");
+            make_secret_directory(&room).unwrap();
+            let path = room.join("sw01.next");
+            write_secret(&path, b"x").unwrap();
+            assert_eq!((mode(&room), mode(&path)), (below, file));
+            assert_eq!(write_secret(&path, b"y").unwrap_err().cause, FileCause::Exists);
+        }
     }
 
     #[test]
