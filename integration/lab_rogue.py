@@ -156,7 +156,8 @@ ATTACKS = {
     "router": Attack("2b", {"nat", "relay", "stack-mix"}, "port16", mac(0x20), f"ether src {mac(0x20)} and ip[8] = 127", router),
     "android": Attack("3b", {"phone"}, "port8", mac(0x18), f"ether src {mac(0x18)} and udp src port 68", wired_android),
     "iphone": Attack("3b", {"phone"}, "port9", mac(0x19), f"ether src {mac(0x19)} and udp src port 68", wired_iphone),
-    "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing, hard=True),
+    # Whoever takes an address from it is forwarded by it: a relay as well then.
+    "sharing": Attack("3c", {"rogue-dhcp", "tether-gateway", "relay"}, "port6", mac(0x16), f"ether src {mac(0x16)} and udp src port 67", sharing, hard=True),
     "inline proxy": Attack("4a", {"nat", "proxy", "stack-mix"}, "port7", mac(0x17), f"ether src {mac(0x17)} and ip[8] < 128 and not udp port 68", proxied),
     "web server": Attack("5a", {"http-server"}, "port4", mac(0x14), f"ether src {mac(0x14)} and tcp src port 80", web, hard=True),
 }

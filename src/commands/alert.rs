@@ -6,7 +6,7 @@
 use clap::{ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, local};
+use super::arguments::Words;
 use super::{Console, DONE, WRONG, WRONG_USE, log, site};
 use crate::alert::{Alert, PREFIX, format::NAME};
 use crate::plan;
@@ -171,7 +171,7 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, log::Told> {
         let line = record.line();
         let Some(alert) = Alert::of(&line) else { continue };
         let text = escape(alert.text(language).as_bytes());
-        let (time, severity) = (local(&cell(&line, "time")), alert.severity.id());
+        let (time, severity) = (Timestamp::told(&cell(&line, "time")), alert.severity.id());
         console.line(format!("{time}  {severity:<7}  {}  {text}", alert.kind.id()));
     }
     Ok(DONE)

@@ -1,10 +1,10 @@
-//! How a command line is described, in one language, and how paths and times are shown.
+//! How a command line is described, in one language, and how paths are shown.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use crate::vocabulary::{Language, Text, Timestamp, escape};
+use crate::vocabulary::{Language, Text, escape};
 
 /// Describes commands and their options in a language.
 #[derive(Clone, Copy)]
@@ -61,9 +61,4 @@ impl Words {
 /// A path for people.
 pub(super) fn shown(path: &Path) -> String {
     escape(path.as_os_str().as_encoded_bytes())
-}
-
-/// A time of the record by the clock on the wall: `2026-11-24 12:00:03`.
-pub(super) fn local(time: &str) -> String {
-    Timestamp::parse(time).map_or_else(|_| time.to_owned(), Timestamp::local)
 }

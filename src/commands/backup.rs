@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
-use super::arguments::{Words, local, shown};
+use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, site};
 use crate::shell::backup;
 use crate::shell::control::{self, Command as Ask, Request};
 use crate::shell::{Failure, FailureKind, clock};
-use crate::vocabulary::{Language, Text};
+use crate::vocabulary::{Language, Text, Timestamp};
 
 pub(super) fn define_backup(language: Language) -> Command {
     let words = Words(language);
@@ -113,7 +113,7 @@ pub(super) fn restore(matches: &ArgMatches, console: &mut Console) -> u8 {
      sekisho serve",
             };
             let facts = [
-                ("time", local(&manifest.time)),
+                ("time", Timestamp::told(&manifest.time)),
                 ("path", shown(&target)),
                 ("sequence", manifest.sequence.to_string()),
             ];

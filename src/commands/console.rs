@@ -101,11 +101,11 @@ impl Console {
         let flushed = self.out.flush();
         self.note(flushed);
         let Some(cause) = self.lost.take() else { return code };
-        let what = self.say(Text {
-            ja: "結果を最後まで書けませんでした",
-            en: "the result could not be written to its end",
-        });
-        self.complain(format_args!("{what}: {cause}"));
+        let text = Text {
+            ja: "結果を最後まで書けませんでした: {cause}",
+            en: "the result could not be written to its end: {cause}",
+        };
+        self.complain(text.fill(self.language, &[("cause", cause.to_string())]));
         code.max(WRONG)
     }
 }
@@ -113,10 +113,19 @@ impl Console {
 /// A text for a person, without what would steer a terminal or turn the direction of reading: it may
 /// hold what a file or a device says.
 fn printable(text: impl Display) -> String {
+    tame(&text.to_string(), |character| matches!(character, '\n' | '\t'))
+}
+
+/// The same for a part of a line, which stays on it wherever it is printed to.
+pub(super) fn on_one_line(text: &str) -> String {
+    tame(text, |_| false)
+}
+
+fn tame(text: &str, harmless: impl Fn(char) -> bool) -> String {
     let mut printed = String::new();
-    for character in text.to_string().chars() {
+    for character in text.chars() {
         let turns = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if turns || character.is_control() && !matches!(character, '\n' | '\t') {
+        if turns || character.is_control() && !harmless(character) {
             printed.extend(character.escape_default());
         } else {
             printed.push(character);

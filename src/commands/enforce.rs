@@ -100,15 +100,7 @@ pub(super) fn release(matches: &ArgMatches, console: &mut Console) -> u8 {
         };
         let fact = |name| (name, shown(&result[name]));
         console.line(text.fill(console.language, &[fact("subject"), fact("marks")]));
-        let others = result["also_marked"].as_array().into_iter().flatten();
-        for other in others.filter_map(Value::as_str) {
-            let text = Text {
-                ja: "同じ機器の {other} にはまだ印があります。`release {other}` で解除します",
-                en: "{other}, which is the same device, is still marked: `release {other}`",
-            };
-            console.line(text.fill(console.language, &[("other", other.to_owned())]));
-        }
-        print_sessions(console, &result["sessions"]);
+        print_released(console, result);
     })
 }
 
@@ -122,7 +114,14 @@ pub(super) fn disconnect(matches: &ArgMatches, console: &mut Console) -> u8 {
 pub(super) fn enforce(matches: &ArgMatches, console: &mut Console) -> u8 {
     match matches.subcommand() {
         Some(("list", inner)) => ask(inner, console, Ask::EnforceList, |console, result| {
-            for each in result["pending"].as_array().into_iter().flatten() {
+            let pending = result["pending"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if pending.is_empty() {
+                console.complain(console.say(Text {
+                    ja: "スイッチに反映を待つ接続はありません",
+                    en: "no session waits for a change at its switch",
+                }));
+            }
+            for each in pending {
                 console.line(pending_line(each));
             }
             print_sessions(console, &result["sessions"]);
@@ -142,6 +141,19 @@ pub(super) fn enforce(matches: &ArgMatches, console: &mut Console) -> u8 {
 fn given(matches: &ArgMatches) -> (String, String) {
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     (text("subject"), text("reason"))
+}
+
+/// Says under which names the device is still marked, and what the release does to live sessions.
+pub(super) fn print_released(console: &mut Console, result: &Value) {
+    let others = result["also_marked"].as_array().into_iter().flatten();
+    for other in others.filter_map(Value::as_str) {
+        let text = Text {
+            ja: "同じ対象の {other} にはまだ印があります。`release {other}` で解除します",
+            en: "{other}, which is the same subject, is still marked: `release {other}`",
+        };
+        console.line(text.fill(console.language, &[("other", other.to_owned())]));
+    }
+    print_sessions(console, &result["sessions"]);
 }
 
 /// Says what a change does to live sessions; nothing where it does nothing.

@@ -206,6 +206,13 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, String> {
         console.json(&wanted.map(incident_json).collect());
         return Ok(DONE);
     }
+    let wanted: Vec<_> = wanted.collect();
+    if wanted.is_empty() {
+        console.complain(console.say(Text {
+            ja: "該当するインシデントはありません",
+            en: "no such incident is on record",
+        }));
+    }
     for incident in wanted {
         let line = head_line(incident, console.language);
         console.line(line);

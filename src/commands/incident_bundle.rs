@@ -18,7 +18,8 @@ use crate::record::{
     write_segment,
 };
 use crate::shell::evidence::{PUBLIC_FILE, Sqlite, pack, public_key, read_packed};
-use crate::shell::files::{self, StagedDirectory};
+use crate::shell::files;
+use crate::shell::staged::StagedDirectory;
 use crate::vocabulary::{Language, Text, hex, unhex};
 
 const HISTORY_FILE: &str = "incident.json";

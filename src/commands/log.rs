@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, local, shown};
+use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, WRONG_USE, site};
 use crate::record::{
     ANSWERS_MAX, Broken, Field, Head, Pattern, Query, QueryError, Record, Segment, Span,
@@ -343,8 +343,12 @@ fn tell_unknown(
 fn line(record: &Record) -> String {
     let line = record.line();
     let told = ["outcome", "environment", "asset", "mac", "address", "place", "section", "text"];
-    let mut text =
-        format!("{} {:>7} {}", local(&cell(&line, "time")), record.sequence, cell(&line, "event"));
+    let mut text = format!(
+        "{} {:>7} {}",
+        Timestamp::told(&cell(&line, "time")),
+        record.sequence,
+        cell(&line, "event")
+    );
     for key in told {
         let value = cell(&line, key);
         if !value.is_empty() {

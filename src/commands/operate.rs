@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::Value;
 
-use super::arguments::{Words, local};
-use super::enforce::print_sessions;
+use super::arguments::Words;
+use super::console::on_one_line;
+use super::enforce::{print_released, print_sessions};
 use super::site::{self, ERROR, WARNING};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use crate::shell::control::{self, Accept, Command as Ask, MarkKindWord, Reply, Request};
+use crate::shell::staged::StagedDirectory;
 use crate::shell::{Failure, FailureKind, files};
 use crate::vocabulary::{Language, Text, Timestamp};
 
@@ -164,11 +166,65 @@ pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
 }
 
 pub(super) fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
-    ask(matches, console, Ask::Status, |console, result| {
-        for (name, value) in result.as_object().into_iter().flatten() {
-            console.line(format!("{name:<20} {}", shown(value)));
+    ask(matches, console, Ask::Status, print_status)
+}
+
+fn print_status(console: &mut Console, result: &Value) {
+    let language = console.language;
+    let fact = |name: &'static str| (name, shown(&result[name]));
+    let mut line = |text: Text, facts: &[(&'static str, String)]| {
+        console.line(text.fill(language, facts));
+    };
+    line(
+        Text {
+            ja: "ノード {node}(sekisho {version}): {since} から稼働",
+            en: "node {node} (sekisho {version}): up since {since}",
+        },
+        &[fact("node"), fact("version"), fact("since")],
+    );
+    let hash = shown(&result["content_hash"]).chars().take(12).collect();
+    line(
+        Text {
+            ja: "計画: 世代 {generation}({hash})、RADIUS クライアント {clients}、機器 {devices}",
+            en: "plan: generation {generation} ({hash}), RADIUS clients {clients}, devices {devices}",
+        },
+        &[fact("generation"), ("hash", hash), fact("clients"), fact("devices")],
+    );
+    if result["reload_success"] == false {
+        let text = Text {
+            ja: "前回の読み直しは拒否されました: ファイルは有効な計画と違います",
+            en: "the last reload was refused: the files are not what is in force",
+        };
+        line(text, &[]);
+    }
+    let listeners = ["authentication", "accounting", "detection", "api", "metrics"].map(fact);
+    line(
+        Text {
+            ja: "待ち受け: 認証 {authentication}、アカウンティング {accounting}、センサー {detection}、API {api}、メトリクス {metrics}",
+            en: "listening: authentication {authentication}, accounting {accounting}, sensors {detection}, API {api}, metrics {metrics}",
+        },
+        &listeners,
+    );
+    let evidence = &result["evidence"];
+    let text = if evidence["healthy"] == true {
+        Text {
+            ja: "証跡: 正常、最後の番号 {sequence}、スプールで保存待ち {spooled}",
+            en: "evidence: healthy, last record {sequence}, waiting on the spool: {spooled}",
         }
-    })
+    } else {
+        Text {
+            ja: "証跡: 保存できていません。最後の番号 {sequence}、スプールで保存待ち {spooled}。`sekisho log verify` を見てください",
+            en: "evidence: cannot be stored; last record {sequence}, waiting on the spool: {spooled}; see `sekisho log verify`",
+        }
+    };
+    line(text, &["sequence", "spooled"].map(|name| (name, shown(&evidence[name]))));
+    if result["log_lines_missing"].as_u64().is_some_and(|missing| missing > 0) {
+        let text = Text {
+            ja: "書けなかったログの行: {log_lines_missing}",
+            en: "log lines that could not be written: {log_lines_missing}",
+        };
+        line(text, &[fact("log_lines_missing")]);
+    }
 }
 
 pub(super) fn plan(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -236,7 +292,7 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
                 let text =
                     Text { ja: "印 {mark} を解除しました", en: "released mark {mark}" };
                 console.line(text.fill(console.language, &[("mark", shown(&result["mark"]))]));
-                print_sessions(console, &result["sessions"]);
+                print_released(console, result);
             })
         }
         Some(("list", inner)) => ask(inner, console, Ask::MarkList, |console, result| {
@@ -362,7 +418,7 @@ fn write_files<'a>(
     files: impl Iterator<Item = (&'a String, &'a Value)>,
 ) -> u8 {
     let write = || {
-        let staged = files::StagedDirectory::begin(out)?;
+        let staged = StagedDirectory::begin(out)?;
         for (path, content) in files {
             staged.file(path, &octets(content), files::PUBLIC_FILE)?;
         }
@@ -398,9 +454,10 @@ fn is_machine_time(text: &str) -> bool {
 /// A value without the quotes of JSON, a time as the clock on the wall shows it; `-` for nothing.
 pub(super) fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) if is_machine_time(text) => local(text),
-        Value::String(text) => text.clone(),
+        Value::String(text) if is_machine_time(text) => Timestamp::told(text),
+        Value::String(text) => on_one_line(text),
         Value::Null => "-".to_owned(),
+        Value::Array(list) if list.is_empty() => "-".to_owned(),
         Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }

@@ -139,6 +139,12 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     let mut switches: Vec<String> = switches.collect();
     if verb == "generate" && inner.get_flag("missing") {
         match missing(&site::directories(inner), console) {
+            Ok(found) if found.is_empty() => {
+                console.complain(console.say(Text {
+                    ja: "シークレットのないスイッチはありません",
+                    en: "every switch has a secret",
+                }));
+            }
             Ok(found) => switches = found,
             Err(code) => return code,
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Arg, ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, local, shown};
+use super::arguments::{Words, shown};
 use super::{Console, DONE, WRONG, WRONG_USE};
 use super::{operate, sensor, site};
 use crate::plan::{Plan, TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS, Tripwire};
@@ -284,7 +284,7 @@ fn page(matches: &ArgMatches, console: &mut Console) -> Result<(), u8> {
     let facts = [
         ("count", count.to_string()),
         ("path", shown(&directory)),
-        ("until", local(&site.until())),
+        ("until", Timestamp::told(&site.until())),
     ];
     console.line(text.fill(console.language, &facts));
     Ok(())
@@ -304,7 +304,7 @@ fn export(matches: &ArgMatches, console: &mut Console) -> Result<(), u8> {
     let facts = [
         ("count", export.hashes.len().to_string()),
         ("path", shown(&path)),
-        ("until", local(&site.until())),
+        ("until", Timestamp::told(&site.until())),
     ];
     console.line(text.fill(console.language, &facts));
     Ok(())

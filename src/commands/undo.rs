@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
-use super::arguments::{Words, local};
+use super::arguments::Words;
 use super::refusal::Refusal;
 use super::{Console, DONE, WRONG, site};
 use crate::plan::{self, Severity};
 use crate::shell::service::{Directories, Material as _, findings_json};
 use crate::shell::{clock, imports};
-use crate::vocabulary::Text;
+use crate::vocabulary::{Text, Timestamp};
 
 pub(super) fn define(words: Words) -> Command {
     let undo = words.verb(
@@ -71,7 +71,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> Result<u8, Ref
         en: "took back `{list}` (added {added}, changed {changed}, removed {removed}), imported at {time} by {by}, and restored config/inventory.csv; `sekisho reload` puts it into force",
     };
     let facts = [
-        ("time", local(&record.time)),
+        ("time", Timestamp::told(&record.time)),
         ("by", record.by.clone()),
         ("list", record.list.clone()),
         ("added", record.added.to_string()),

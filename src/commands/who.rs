@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use clap::{ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::arguments::{Words, local};
+use super::arguments::Words;
 use super::log::{Told, condition, open, port, port_conditions, span, with_span};
 use super::{Console, DONE, WRONG, site};
 use crate::record::{Field, Line, Pattern, Query, Session, Store as _, cell, session_json};
 use crate::shell::clock;
 use crate::shell::evidence::Sqlite;
-use crate::vocabulary::{Language, Text, escape};
+use crate::vocabulary::{Language, Text, Timestamp, escape};
 
 /// Sessions shown at most.
 const SESSIONS_MAX: usize = 200;
@@ -142,7 +142,7 @@ fn print(known: &Known, console: &mut Console) {
             ja: "最後の判定 {time}: {mac} {asset} {place} → {outcome} {environment} {text}",
             en: "last decision {time}: {mac} {asset} at {place} → {outcome} {environment} {text}",
         };
-        let mut facts = vec![("time", local(&cell(line, "time")))];
+        let mut facts = vec![("time", Timestamp::told(&cell(line, "time")))];
         for key in ["mac", "asset", "place", "outcome", "environment", "text"] {
             facts.push((key, escape(cell(line, key).as_bytes())));
         }

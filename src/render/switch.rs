@@ -29,6 +29,8 @@ struct Writer<'a> {
     family: Family,
     switch: &'a Switch,
     profile: &'a Profile,
+    /// The server's ports, as they follow its address.
+    server_ports: String,
     /// The VLANs a device can be given, by port.
     dynamic: Vec<Vec<VlanId>>,
     lines: Vec<String>,
@@ -54,7 +56,9 @@ pub fn switch(plan: &Plan, index: SwitchIndex) -> Result<String, Refused> {
         .fact("known", known.join(", ")));
     };
     let dynamic = switch.ports.iter().map(|port| assignable(plan, switch, port)).collect();
-    let mut writer = Writer { family: *family, switch, profile, dynamic, lines: Vec::new() };
+    let server_ports = server_ports(plan);
+    let mut writer =
+        Writer { family: *family, switch, profile, server_ports, dynamic, lines: Vec::new() };
     writer.line("! Written by sekisho render switch; change the plan, not this file.");
     writer.line(&format!(
         "! switch {}, plan {}, profile {}",
@@ -77,6 +81,13 @@ pub fn switch(plan: &Plan, index: SwitchIndex) -> Result<String, Refused> {
     let mut text = writer.lines.join("\n");
     text.push('\n');
     Ok(text)
+}
+
+/// The ports the server listens on, as a switch is told them.
+fn server_ports(plan: &Plan) -> String {
+    let kinds = [("auth", &plan.server.authentication), ("acct", &plan.server.accounting)];
+    let first = kinds.iter().filter_map(|(kind, all)| Some((kind, all.first()?.port())));
+    first.map(|(kind, port)| format!(" {kind}-port {port}")).collect()
 }
 
 /// Every VLAN that a device can be given at a port.
@@ -170,11 +181,9 @@ impl Writer<'_> {
                 if accounting {
                     self.line("aaa accounting dot1x default start-stop group radius");
                 }
-                self.all(&[
-                    "radius server SEKISHO",
-                    "! address ipv4 SERVER auth-port 1812 acct-port 1813",
-                    "! key SECRET",
-                ]);
+                let ports = &self.server_ports;
+                let server = format!("! address ipv4 SERVER{ports}");
+                self.all(&["radius server SEKISHO", &server, "! key SECRET"]);
                 self.line(&format!(" timeout {timeout}"));
                 self.line(&format!(" retransmit {retries}"));
                 self.line("radius-server attribute 31 mac format ietf upper-case  ! to confirm");
@@ -186,7 +195,7 @@ impl Writer<'_> {
                 self.line("dot1x system-auth-control");
             }
             Family::Alaxala => {
-                self.line("! radius-server host SERVER key SECRET");
+                self.line(&format!("! radius-server host SERVER{} key SECRET", self.server_ports));
                 self.line(&format!("radius-server timeout {timeout}"));
                 self.line(&format!("radius-server retransmit {retries}"));
                 self.line("aaa authentication dot1x default group radius");
@@ -202,7 +211,7 @@ impl Writer<'_> {
                 }
             }
             Family::AlliedWarePlus => {
-                self.line("! radius-server host SERVER key SECRET");
+                self.line(&format!("! radius-server host SERVER{} key SECRET", self.server_ports));
                 self.line(&format!("radius-server timeout {timeout}"));
                 self.line(&format!("radius-server retransmit {retries}"));
                 self.line("aaa authentication dot1x default group radius");

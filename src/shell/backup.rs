@@ -10,13 +10,14 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{EVIDENCE_FILE, KEY_FILE, PUBLIC_FILE, Sqlite, public_key};
-use super::files::{self, FileError, PRIVATE_DIRECTORY, PRIVATE_FILE, StagedDirectory};
+use super::files::{self, FileError, PRIVATE_DIRECTORY, PRIVATE_FILE};
 use super::service::Directories;
 use super::sources::read_tree;
+use super::staged::StagedDirectory;
 use super::store::{STORE_FILE, Store};
 use super::{Failure, FailureKind};
 use crate::record::{Head, Store as _, Verifier};
-use crate::vocabulary::{Language, hex};
+use crate::vocabulary::hex;
 
 /// Says what a backup holds.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -55,7 +56,7 @@ pub fn backup(
     let at = |name: &str| staged.path().join("state").join(name);
     match store {
         Some(copy) => {
-            fs::copy(copy, at(STORE_FILE)).map_err(|cause| machine(copy, &cause))?;
+            copied(copy, &at(STORE_FILE), target)?;
         }
         None => Store::open(state)?.copy_to(&at(STORE_FILE))?,
     }
@@ -65,7 +66,7 @@ pub fn backup(
     original.copy_to(&copy).map_err(|cause| database(&copy, &cause))?;
     for name in [KEY_FILE, PUBLIC_FILE] {
         let from = state.join(name);
-        fs::copy(&from, at(name)).map_err(|cause| machine(&from, &cause))?;
+        copied(&from, &at(name), target)?;
     }
     let trees = [
         ("config", &directories.config, files::PUBLIC_FILE),
@@ -100,15 +101,15 @@ pub fn restore(source: &Path, target: &Path) -> Result<Manifest, Failure> {
     let path = source.join(MANIFEST_FILE);
     let text = files::read(&path).map_err(unreadable)?;
     let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|_| mismatch(&path, "no manifest of a backup"))?;
+        serde_json::from_slice(&text).map_err(|_| wrong(FailureKind::BackupForeign, &path))?;
     if manifest.format != FORMAT {
-        return Err(mismatch(&path, "a manifest of another version"));
+        return Err(wrong(FailureKind::BackupForeign, &path));
     }
     let found = sums(source)?;
     let names = manifest.files.keys().chain(found.keys().filter(|name| *name != MANIFEST_FILE));
     for name in names {
         if manifest.files.get(name) != found.get(name) {
-            return Err(mismatch(&source.join(name), "not what the manifest says"));
+            return Err(wrong(FailureKind::BackupMismatch, &source.join(name)));
         }
     }
     let state = source.join("state");
@@ -117,7 +118,7 @@ pub fn restore(source: &Path, target: &Path) -> Result<Manifest, Failure> {
     let head = verified(&store, &evidence, &state.join(PUBLIC_FILE))?;
     drop(store);
     if hex(&head.hash) != manifest.head {
-        return Err(mismatch(&evidence, "another head than the manifest names"));
+        return Err(wrong(FailureKind::BackupMismatch, &evidence));
     }
     let staged = StagedDirectory::begin(target).map_err(unwritable)?;
     for name in manifest.files.keys() {
@@ -127,7 +128,7 @@ pub fn restore(source: &Path, target: &Path) -> Result<Manifest, Failure> {
             let mode = if private { PRIVATE_DIRECTORY } else { files::PUBLIC_DIRECTORY };
             staged.directory(parent, mode).map_err(unwritable)?;
         }
-        fs::copy(&from, &to).map_err(|cause| machine(&from, &cause))?;
+        copied(&from, &to, target)?;
     }
     staged.commit().map_err(unwritable)?;
     Ok(manifest)
@@ -149,7 +150,7 @@ fn compared(original: &Sqlite, copy: &Path, key: &Path) -> Result<Head, Failure>
         false
     });
     walked.map_err(|cause| database(original.path(), &cause))?;
-    if same { Ok(head) } else { Err(mismatch(copy, "not the evidence it was copied from")) }
+    if same { Ok(head) } else { Err(wrong(FailureKind::BackupCopy, copy)) }
 }
 
 fn verified(store: &Sqlite, path: &Path, key: &Path) -> Result<Head, Failure> {
@@ -161,10 +162,23 @@ fn verified(store: &Sqlite, path: &Path, key: &Path) -> Result<Head, Failure> {
         true
     });
     walked.map_err(failed)?;
-    match verifier.finish(None).0.first() {
-        Some(broken) => Err(mismatch(path, &broken.text(Language::English))),
-        None => store.head().map_err(failed),
+    if verifier.finish(None).0.is_empty() {
+        store.head().map_err(failed)
+    } else {
+        Err(wrong(FailureKind::BackupChain, path))
     }
+}
+
+/// Copies a file below a target; what the target has no room for is no fault of the file.
+fn copied(from: &Path, to: &Path, target: &Path) -> Result<(), Failure> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::FileTooLarge
+        | io::ErrorKind::ReadOnlyFilesystem => unwritable(files::system(target, &cause)),
+        _ => machine(from, &cause),
+    };
+    fs::copy(from, to).map(|_| ()).map_err(failed)
 }
 
 /// SHA-256 of every file below a directory, by its path.
@@ -206,8 +220,8 @@ fn sum(path: &Path) -> io::Result<String> {
     }
 }
 
-fn mismatch(path: &Path, cause: &str) -> Failure {
-    Failure::new(FailureKind::BackupMismatch).fact("path", path.display()).fact("cause", cause)
+fn wrong(kind: FailureKind, path: &Path) -> Failure {
+    Failure::new(kind).fact("path", path.display())
 }
 
 fn machine(path: &Path, cause: &io::Error) -> Failure {

@@ -168,7 +168,13 @@ registry! {
         EvidenceUnavailable "evidence.unavailable"
             ["証跡を読み書きできないため、インシデントを記録できません: {cause}", "incidents cannot be recorded while the evidence cannot be read and written: {cause}"]
         BackupMismatch "backup.mismatch"
-            ["バックアップ `{path}` が正しくありません: {cause}", "the backup is not right at `{path}`: {cause}"]
+            ["バックアップの `{path}` が目録と違います", "`{path}` of the backup is not what its manifest says"]
+        BackupForeign "backup.foreign"
+            ["`{path}` は、この版のバックアップの目録ではありません", "`{path}` is no manifest of a backup of this version"]
+        BackupChain "backup.chain"
+            ["バックアップの証跡 `{path}` の鎖か封印が壊れています", "chain or seals of the backup's records `{path}` are broken"]
+        BackupCopy "backup.copy"
+            ["`{path}` は、もとの証跡の写しになっていません", "`{path}` is not the evidence it was copied from"]
         SwitchUnreachable "switch.unreachable"
             ["スイッチのソケット `{path}` と通信できません: {cause}。Open vSwitch が動いているか確認してください", "cannot speak to the switch through `{path}`: {cause}; is Open vSwitch running?"]
         SwitchRefused "switch.refused"

@@ -52,15 +52,6 @@ pub enum FileCause {
     NoRandomness,
 }
 
-/// A directory being built beside its final place: it appears there whole, or, when dropped
-/// before [`StagedDirectory::commit`], not at all.
-#[derive(Debug)]
-pub struct StagedDirectory {
-    staging: PathBuf,
-    target: PathBuf,
-    committed: bool,
-}
-
 /// A lock held by the existence of a file; dropping it removes the file.
 #[derive(Debug)]
 pub struct Lock {
@@ -225,98 +216,6 @@ pub fn make_directory(path: &Path, mode: u32) -> Result<(), FileError> {
     DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|cause| system(path, &cause))
 }
 
-impl StagedDirectory {
-    /// Begins a directory that is to stand at `target`, which must not exist or be an empty
-    /// directory.
-    ///
-    /// # Errors
-    /// [`FileCause::Exists`] when something is there, else what the operating system says.
-    pub fn begin(target: &Path) -> Result<Self, FileError> {
-        let target = match fs::read_dir(target) {
-            Ok(mut entries) => {
-                if entries.next().is_some() {
-                    return Err(error(target, FileCause::Exists));
-                }
-                fs::canonicalize(target).map_err(|cause| system(target, &cause))?
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => target.to_owned(),
-            Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
-                return Err(error(target, FileCause::Exists));
-            }
-            Err(cause) => return Err(system(target, &cause)),
-        };
-        let staging = beside(&target)?;
-        // Private until complete: nobody may read a key while modes are still being set.
-        DirBuilder::new()
-            .mode(PRIVATE_DIRECTORY)
-            .create(&staging)
-            .map_err(|cause| system(parent(&target), &cause))?;
-        Ok(Self { staging, target, committed: false })
-    }
-
-    /// Makes a directory inside, and those above it.
-    ///
-    /// # Errors
-    /// [`FileError`] when the operating system refuses.
-    pub fn directory(&self, relative: &str, mode: u32) -> Result<(), FileError> {
-        make_directory(&self.staging.join(relative), mode)
-    }
-
-    /// Writes a file inside; the directories above it are made readable for everyone unless
-    /// they are there.
-    ///
-    /// # Errors
-    /// [`FileError`] when the operating system refuses.
-    pub fn file(&self, relative: &str, content: &[u8], mode: u32) -> Result<(), FileError> {
-        let path = self.staging.join(relative);
-        if let Some(parent) = path.parent() {
-            make_directory(parent, PUBLIC_DIRECTORY)?;
-        }
-        create(&path, content, mode)
-    }
-
-    /// Where it is built.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.staging
-    }
-
-    /// Puts the directory in its place, readable for everyone, in one step.
-    ///
-    /// # Errors
-    /// [`FileError`] when something has appeared there meanwhile or the operating system
-    /// refuses; nothing is left behind.
-    pub fn commit(self) -> Result<(), FileError> {
-        self.commit_as(PUBLIC_DIRECTORY)
-    }
-
-    /// The same with a mode of its own.
-    ///
-    /// # Errors
-    /// As [`StagedDirectory::commit`].
-    pub fn commit_as(mut self, mode: u32) -> Result<(), FileError> {
-        let mode = fs::Permissions::from_mode(mode);
-        fs::set_permissions(&self.staging, mode).map_err(|cause| system(&self.target, &cause))?;
-        // Renaming over an empty directory replaces it; over any other it is refused.
-        fs::rename(&self.staging, &self.target).map_err(|cause| match cause.kind() {
-            io::ErrorKind::DirectoryNotEmpty
-            | io::ErrorKind::AlreadyExists
-            | io::ErrorKind::NotADirectory => error(&self.target, FileCause::Exists),
-            _ => system(&self.target, &cause),
-        })?;
-        self.committed = true;
-        flush_parent(&self.target)
-    }
-}
-
-impl Drop for StagedDirectory {
-    fn drop(&mut self) {
-        if !self.committed {
-            let _ = fs::remove_dir_all(&self.staging); // OK because what remains is hidden, private and unused
-        }
-    }
-}
-
 impl Lock {
     /// Takes the lock `.lock` of a directory.
     ///
@@ -431,7 +330,7 @@ fn settle(path: &Path, temporary: &Path, done: Result<(), FileError>) -> Result<
 }
 
 /// A hidden name in the same directory, hence on the same file system.
-fn beside(path: &Path) -> Result<PathBuf, FileError> {
+pub(super) fn beside(path: &Path) -> Result<PathBuf, FileError> {
     let suffix = random::text(12).map_err(|_| error(path, FileCause::NoRandomness))?;
     let suffix = String::from_utf8_lossy(suffix.expose()).into_owned();
     let Some(name) = path.file_name() else { return Err(error(path, FileCause::NotFile)) };
@@ -442,7 +341,7 @@ fn beside(path: &Path) -> Result<PathBuf, FileError> {
 }
 
 /// Writes a file that must not exist, flushed to the medium.
-fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+pub(super) fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         let written = file.write_all(content).and_then(|()| file.sync_all());
@@ -453,14 +352,19 @@ fn create(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
 }
 
 /// Flushes the directory entry of `path`, without which a rename may be lost with the power.
-fn flush_parent(path: &Path) -> Result<(), FileError> {
-    File::open(parent(path))
-        .and_then(|parent| parent.sync_all())
-        .map_err(|cause| system(path, &cause))
+pub(super) fn flush_parent(path: &Path) -> Result<(), FileError> {
+    flush(parent(path))
+}
+
+/// Flushes a directory's entries.
+pub(super) fn flush(directory: &Path) -> Result<(), FileError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|cause| system(directory, &cause))
 }
 
 /// The directory of a file, which is what a failure to create a file beside it is about.
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -469,7 +373,7 @@ pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path); // OK because what remains is hidden and never read
 }
 
-fn error(path: &Path, cause: FileCause) -> FileError {
+pub(super) fn error(path: &Path, cause: FileCause) -> FileError {
     FileError { path: path.to_owned(), cause }
 }
 
@@ -478,14 +382,14 @@ pub(super) fn system(path: &Path, cause: &io::Error) -> FileError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn mode(path: &Path) -> u32 {
+    pub(in crate::shell) fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
 
-    fn names(directory: &Path) -> Vec<String> {
+    pub(in crate::shell) fn names(directory: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -547,29 +451,6 @@ mod tests {
     }
 
     #[test]
-    fn a_staged_directory_appears_whole_or_not_at_all() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("site");
-        let staged = StagedDirectory::begin(&target).unwrap();
-        staged.file("config/a", b"a", PUBLIC_FILE).unwrap();
-        drop(staged);
-        assert!(names(directory.path()).is_empty(), "dropped before commit");
-
-        fs::create_dir(&target).unwrap(); // empty, hence allowed
-        let staged = StagedDirectory::begin(&target).unwrap();
-        staged.directory("secrets", PRIVATE_DIRECTORY).unwrap();
-        staged.file("secrets/b", b"b", PRIVATE_FILE).unwrap();
-        assert!(names(&target).is_empty(), "not yet");
-        staged.commit().unwrap();
-        assert_eq!((mode(&target), mode(&target.join("secrets"))), (0o755, 0o700));
-        assert_eq!(read_text(&target.join("secrets/b")).unwrap(), "b");
-        assert_eq!(names(directory.path()), ["site"]);
-        assert_eq!(StagedDirectory::begin(&target).unwrap_err().cause, FileCause::Exists);
-        let file = target.join("secrets/b");
-        assert_eq!(StagedDirectory::begin(&file).unwrap_err().cause, FileCause::Exists);
-    }
-
-    #[test]
     fn a_secret_is_read_by_whoever_may_read_its_directory() {
         let directory = tempfile::tempdir().unwrap();
         for (above, below, file) in
@@ -584,18 +465,6 @@ mod tests {
             assert_eq!((mode(&room), mode(&path)), (below, file));
             assert_eq!(write_secret(&path, b"y").unwrap_err().cause, FileCause::Exists);
         }
-    }
-
-    #[test]
-    fn a_directory_filled_meanwhile_is_not_replaced() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("site");
-        let staged = StagedDirectory::begin(&target).unwrap();
-        fs::create_dir(&target).unwrap();
-        fs::write(target.join("precious"), "x").unwrap();
-        assert_eq!(staged.commit().unwrap_err().cause, FileCause::Exists);
-        assert_eq!(names(directory.path()), ["site"]);
-        assert_eq!(names(&target), ["precious"]);
     }
 
     #[test]

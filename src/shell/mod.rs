@@ -40,6 +40,7 @@ pub mod seen;
 pub mod service;
 pub mod sources;
 mod sparse;
+pub mod staged;
 pub mod store;
 pub mod storm;
 mod timekeeper;

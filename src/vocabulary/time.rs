@@ -127,6 +127,12 @@ impl Timestamp {
         format!("{} {:02}:{:02}:{:02}", self.day(), time.hour(), time.minute(), time.second())
     }
 
+    /// An instant of the record for people ([`Timestamp::local`]); another text as it is.
+    #[must_use]
+    pub fn told(text: &str) -> String {
+        Self::parse(text).map_or_else(|_| text.to_owned(), Self::local)
+    }
+
     /// Date and time in Japan; `None` outside the years that a calendar has.
     #[must_use]
     pub fn japan(self) -> Option<OffsetDateTime> {

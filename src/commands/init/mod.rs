@@ -14,7 +14,8 @@ use super::{Console, secret};
 use crate::authority::{Authority, AuthorityError, Identity, Purpose, Register};
 use crate::plan;
 use crate::shell::clock;
-use crate::shell::files::{PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_FILE, StagedDirectory};
+use crate::shell::files::{PRIVATE_DIRECTORY, PRIVATE_FILE, PUBLIC_FILE};
+use crate::shell::staged::StagedDirectory;
 use crate::vocabulary::{Language, Text, Timestamp};
 
 /// Days the new authority is valid: ten years.

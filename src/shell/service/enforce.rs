@@ -37,7 +37,7 @@ impl Service {
             marks.iter().filter(|mark| mark.subject == subject).map(|mark| mark.id).collect();
         if numbers.is_empty() {
             let shown = subject_text(&subject);
-            return Err(match self.marked_otherwise(now, &subject).as_slice() {
+            return Err(match self.marked_still(now, &subject).as_slice() {
                 [] => Failure::new(FailureKind::SubjectUnmarked).fact("subject", shown),
                 others => Failure::new(FailureKind::MarkedOtherwise)
                     .fact("subject", shown)
@@ -60,27 +60,30 @@ impl Service {
         Ok(json!({
             "marks": numbers,
             "subject": subject_text(&subject),
-            "also_marked": self.marked_otherwise(now, &subject),
+            "also_marked": self.marked_still(now, &subject),
             "sessions": summary_json(&self.followed),
         }))
     }
 
-    /// Under which other names the same device has marks in force: its asset number, its addresses.
-    fn marked_otherwise(&self, now: Timestamp, subject: &MarkSubject) -> Vec<String> {
+    /// Under which names a device has marks in force: its asset number, its addresses; or the port,
+    /// if it is one.
+    pub(super) fn marked_still(&self, now: Timestamp, subject: &MarkSubject) -> Vec<String> {
         let plan = &self.snapshot.plan;
         let device = match subject {
             MarkSubject::Mac(mac) => plan.device_by_mac(*mac),
             MarkSubject::Asset(asset) => plan.device_by_asset(asset),
             MarkSubject::Port(..) => None,
         };
-        let Some(device) = device.and_then(|index| plan.device(index)) else { return Vec::new() };
-        let macs = device.macs.iter().copied().map(MarkSubject::Mac);
-        let names = macs.chain([MarkSubject::Asset(device.asset.clone())]);
-        let others = names.filter(|name| name != subject);
+        let mut names = vec![subject.clone()];
+        if let Some(device) = device.and_then(|index| plan.device(index)) {
+            let macs = device.macs.iter().copied().map(MarkSubject::Mac);
+            let others = macs.chain([MarkSubject::Asset(device.asset.clone())]);
+            names.extend(others.filter(|name| name != subject));
+        }
         let marked = |name: &MarkSubject| {
             !self.snapshot.marks.against(std::slice::from_ref(name), now).is_empty()
         };
-        others.filter(marked).map(|name| subject_text(&name)).collect()
+        names.into_iter().filter(marked).map(|name| subject_text(&name)).collect()
     }
 
     /// Ends the sessions of a subject, which may come again.

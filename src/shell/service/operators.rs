@@ -252,7 +252,12 @@ impl Service {
         let mut facts = vec![("mark", mark.to_string()), ("by", by.to_owned())];
         facts.extend(released.iter().flat_map(|found| subject_facts(&found.subject)));
         self.log.event(now, log::Event::MarkReleased, &facts);
-        Ok(json!({ "mark": mark, "sessions": summary_json(&self.followed) }))
+        let still = released.map(|found| self.marked_still(now, &found.subject));
+        Ok(json!({
+            "mark": mark,
+            "also_marked": still.unwrap_or_default(),
+            "sessions": summary_json(&self.followed),
+        }))
     }
 
     fn mark_list(&mut self, now: Timestamp) -> Result<Value, Failure> {

@@ -11,7 +11,7 @@ use super::{Refusal, Visit, line_table, records};
 use crate::plan::ApiRole;
 use crate::record::{Field, IncidentEvent, Incidents, Pattern, Query, Span, Store as _};
 use crate::shell::control::Command;
-use crate::vocabulary::AlertKind;
+use crate::vocabulary::{AlertKind, Timestamp};
 
 /// Alerts, and incidents, shown at most.
 const SHOWN_MAX: usize = 100;
@@ -92,7 +92,7 @@ pub(super) async fn plans(visit: &Visit<'_>) -> Result<String, Refusal> {
             tbody { @for each in &list {
                 @let generation = each.get("generation").and_then(Value::as_u64).unwrap_or(0);
                 tr {
-                    th scope="row" { (generation) } td { (super::local(field(each, "accepted"))) } td { (field(each, "by")) }
+                    th scope="row" { (generation) } td { (Timestamp::told(field(each, "accepted"))) } td { (field(each, "by")) }
                     td.mono { (field(each, "content_hash").chars().take(12).collect::<String>()) }
                     td {
                         @if each.get("in_force") == Some(&Value::Bool(true)) { strong { (say("運用中", "in force")) } }

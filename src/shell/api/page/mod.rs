@@ -387,11 +387,6 @@ fn when(line: &Line) -> String {
     time_of(line).local()
 }
 
-/// An RFC 3339 instant as people in Japan read it.
-fn local(time: &str) -> String {
-    Timestamp::parse(time).map_or_else(|_| time.to_owned(), Timestamp::local)
-}
-
 /// Records as a table.
 fn line_table(visit: &Visit<'_>, lines: &[Line]) -> Markup {
     let plan_place = |line: &Line| shown(text_of(line, "place"));
