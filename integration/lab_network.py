@@ -9,7 +9,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SEKISHO = os.environ.get("SEKISHO", str(ROOT / "target/debug/sekisho"))
+SEKISHO = os.path.abspath(os.environ.get("SEKISHO", ROOT / "target/debug/sekisho"))
 PATIENCE_S = 20
 ENVIRONMENTS = {"a": (110, "10.1.0", 18), "b": (120, "10.2.0", 18), "c": (130, "10.3.0", 18), "q": (900, "10.249.0", 16)}
 # The host, its address, and the port it is plugged into first.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -150,6 +150,16 @@ fn marks_hold_from_the_moment_they_are_set_and_outlive_a_restart() {
     let other = refused(&city, &["release", "P-0001", "--reason", "x"]);
     assert!(other.contains("release D4-1E-F8-2F-60-B6"), "{other}");
     assert!(!printed(&release("D4-1E-F8-2F-60-B6")).contains("release P-0001"));
+    let mut marks = ["x", "two\nlines"].map(|reason| {
+        json(&city, &["mark", "add", "P-0001", "--reason", reason, "--json"])["mark"].to_string()
+    });
+    let list = printed(&run(&mut city.sekisho(&["mark", "list"])));
+    assert!(list.contains("two\\nlines"), "{list}");
+    marks.reverse();
+    let still = marks.map(|mark| {
+        printed(&run(&mut city.sekisho(&["mark", "release", &mark]))).contains("release P-0001")
+    });
+    assert_eq!(still, [true, false], "as long as another mark holds it");
     assert!(server.stop().success());
 }
 
@@ -176,6 +186,26 @@ fn who_cannot_be_served_is_told_why() {
     fs::create_dir(city.path("state")).unwrap();
     let text = refused(&city, &["serve", "--lang", "ja"]);
     assert!(text.contains("config/policy.toml:"), "{text}");
+}
+
+/// A plan that could not open its sockets never served, and is none to fall back to.
+#[test]
+fn a_plan_is_accepted_once_everything_is_open() {
+    let city = City::new();
+    assert!(city.serve().stop().success());
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = "listen = \"127.0.0.1:0\"\n\n[metrics]".to_owned();
+    let busy = format!("listen = \"{taken}\"\n\n[metrics]");
+    let _holder = TcpListener::bind(taken).unwrap();
+    city.edit("config/server.toml", |text| text.replace(&free, &busy));
+    let text = refused(&city, &["serve", "--lang", "en"]);
+    assert!(text.contains(&taken.to_string()), "{text}");
+    city.edit("config/server.toml", |text| text.replace(&busy, &free));
+    add_rule(&city, "P-99");
+    let server = city.serve();
+    let plans = json(&city, &["plan", "list", "--json"]);
+    assert_eq!(plans.as_array().unwrap().len(), 2, "{plans}");
+    assert!(server.stop().success());
 }
 
 #[test]

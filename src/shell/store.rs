@@ -255,6 +255,25 @@ impl Store {
         })
     }
 
+    /// Holds back what is written from now on until [`Store::settle`]: dropped before, it is not.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn hold(&mut self) -> Result<(), Failure> {
+        self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE"))
+    }
+
+    /// Writes what was held back, if anything was.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        self.run(|connection| match connection.is_autocommit() {
+            true => Ok(()),
+            false => connection.execute_batch("COMMIT"),
+        })
+    }
+
     /// Accepts a plan as the newest generation and forgets the files of those too old to keep.
     /// Files that were set aside by a rollback no longer are.
     ///
@@ -405,7 +424,7 @@ impl Store {
     ) -> Result<Generation, Failure> {
         let path = self.path.clone();
         let mut change = || {
-            let transaction = self.connection.transaction()?;
+            let transaction = self.connection.savepoint()?;
             let restored = restored_from.map(u64::cast_signed);
             transaction.execute(
                 "INSERT INTO generation (content_hash, accepted_ms, accepted_by, restored_from, sources)

@@ -149,7 +149,7 @@ pub(super) fn load(
 }
 
 /// The plan to start with: the files if they can be served and were not set aside by a rollback,
-/// else the last one accepted, loudly.
+/// else the last one accepted, loudly. A new one is accepted when the store is settled.
 pub(super) fn choose(
     material: &dyn Material,
     store: Option<&mut Store>,
@@ -187,7 +187,10 @@ pub(super) fn choose(
                 newest.as_ref().filter(|newest| newest.content_hash == candidate.plan.content_hash);
             let generation = match known {
                 Some(newest) => newest.generation,
-                None => store.accept(&candidate.sources, "start", now)?.generation,
+                None => {
+                    store.hold()?;
+                    store.accept(&candidate.sources, "start", now)?.generation
+                }
             };
             let findings = std::mem::take(&mut candidate.findings);
             return Ok(Start { candidate, generation, events: Vec::new(), findings });

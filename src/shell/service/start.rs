@@ -50,6 +50,7 @@ impl Service {
         let clock = Clock::start();
         let now = clock.now();
         let mut store = state.map(Store::open).transpose()?;
+        // What could not be served is no generation to fall back to: settled at the end.
         let start = choose(material.as_ref(), store.as_mut(), now.wall)?;
         let Start { candidate, generation, events, findings } = start;
         let server = candidate.plan.server.clone();
@@ -164,6 +165,7 @@ impl Service {
             Arc::clone(&metrics),
             log.clone(),
         )?;
+        store.as_mut().map(Store::settle).transpose()?;
         let service = Self {
             material,
             store,
