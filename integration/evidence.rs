@@ -112,7 +112,7 @@ fn a_session_is_followed_from_admission_to_its_end_and_found_by_anything_known_o
     // What no record has is told apart from what only does not come together.
     let slip = ["log", "search", "--switch", "hon-sw51", "--result", "admit", "--lang", "en"];
     let (code, text) = told(&city, &slip);
-    assert!(code == Some(0) && text.contains("`hon-sw51` as its switch"), "{text}");
+    assert!(code == Some(0) && text.contains("`hon-sw51` of --switch"), "{text}");
     assert!(!text.contains("`admit`"), "{text}");
     let csv = run(&mut city.sekisho(&["log", "search", "--format", "csv", "--encoding", "cp932"]));
     let script = "import csv,sys\nrows=list(csv.reader(open(sys.argv[1],encoding='cp932',newline='')))\nassert rows[0][7]=='MACアドレス', rows[0]\nprint(len(rows), len({len(row) for row in rows}))";
@@ -200,6 +200,8 @@ fn a_full_disk_changes_no_decision_and_loses_no_acknowledged_account() {
     }
     let interim = account("Interim-Update", "Acct-Session-Time = 1000");
     assert!(ask(port, "acct", &interim).contains("Accounting-Response"), "from the spool");
+    let (code, text) = told(&city, &["log", "verify", "--lang", "en"]);
+    assert!(code == Some(0) && text.contains("wait on the spool"), "{text}");
     fs::remove_file(state.join("filler")).unwrap();
     while city_page_value(&city, "sekisho_evidence_spooled") > 0.0 {
         assert!(Instant::now() < deadline + Duration::from_secs(20), "the spool is handed on");

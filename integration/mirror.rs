@@ -133,10 +133,18 @@ fn a_sensor_follows_the_plan_whole_or_not_at_all_and_loses_no_frame() {
             .replacen("https://radius.city.example", "http://127.0.0.1", 1)
             .replacen("vantage = \"edge\"", "vantage = \"edge\"\nuntagged_vlan = 110", 1)
     });
-    let made = run(&mut city.sekisho(&["secret", "token", SENSOR, "--role", "sensor"]));
-    assert!(made.status.success(), "{}", printed(&made));
     let server = city.serve_by(room.command(env!("CARGO_BIN_EXE_sekisho")));
+    let done = |arguments: &[&str]| {
+        let output = run(&mut city.sekisho(arguments));
+        assert!(output.status.success(), "{}", printed(&output));
+    };
+    done(&["secret", "token", SENSOR, "--role", "sensor"]);
     let mut sensor = Sensor::start(&city, &room);
+    // A token that the service has not read yet.
+    let away = sensor.wait_for("SENSOR-line-away");
+    assert!(away["cause"].as_str().unwrap().contains("sekisho reload"), "{away}");
+    done(&["reload"]);
+    sensor.wait_for("SENSOR-line-back");
     room.phone(1);
     assert_eq!(sensor.wait_for("SENSOR-saw")["kind"], "phone");
 
@@ -163,8 +171,7 @@ fn a_sensor_follows_the_plan_whole_or_not_at_all_and_loses_no_frame() {
     let row = rows.lines().find(|row| row.contains(",その他機器,")).unwrap();
     let mac = row.split(',').nth(5).unwrap();
     city.edit("config/inventory.csv", |text| text.replace(mac, "00-00-5E-00-53-03"));
-    let reloaded = run(&mut city.sekisho(&["reload"]));
-    assert!(reloaded.status.success(), "{}", printed(&reloaded));
+    done(&["reload"]);
     let read = sensor.wait_for("SENSOR-plan-read");
     assert_eq!(read["by"], "service", "{read}");
     room.phone(3);

@@ -86,7 +86,7 @@ pub(super) fn quarantine(matches: &ArgMatches, console: &mut Console) -> u8 {
     let (subject, reason) = given(matches);
     let command = Ask::Quarantine { subject, reason, until: text("until") };
     ask(matches, console, command, |console, result| {
-        console.line(mark_line(result));
+        console.line(mark_line(result, console.language));
         print_sessions(console, &result["sessions"]);
     })
 }

@@ -53,7 +53,7 @@ pub(super) fn define(language: Language) -> Command {
                     "アクセスポイントの MAC アドレス",
                     "radio address of the access point",
                 )
-                .requires("ssid"),
+                .conflicts_with("port"),
         )
         .arg(
             words

@@ -12,7 +12,9 @@ use crate::record::{
     ANSWERS_MAX, Broken, Field, Head, Pattern, Query, QueryError, Record, Segment, Span,
     Store as _, TableEncoding, Verifier, cell, csv, read_segment, write_segment,
 };
-use crate::shell::evidence::{EVIDENCE_FILE, PUBLIC_FILE, Sqlite, pack, public_key, read_packed};
+use crate::shell::evidence::{
+    EVIDENCE_FILE, PUBLIC_FILE, Spool, Sqlite, pack, public_key, read_packed,
+};
 use crate::shell::log::Event;
 use crate::shell::{clock, files};
 use crate::vocabulary::{Language, Text, Timestamp, escape, hex};
@@ -327,10 +329,12 @@ fn tell_unknown(
 ) -> Result<(), String> {
     for (field, pattern) in conditions {
         let text = Text {
-            ja: "記録のどこにも {field} が `{value}` のものはありません",
-            en: "no record at all has `{value}` as its {field}",
+            ja: "--{option} の `{value}` に合う記録は、どこにもありません",
+            en: "no record at all meets `{value}` of --{option}",
         };
-        let facts = [("field", field.key().to_owned()), ("value", pattern.text().to_owned())];
+        let option = FILTERS.iter().find(|(_, _, known, _)| *known == field);
+        let option = option.map_or("port", |(name, ..)| *name);
+        let facts = [("option", option.to_owned()), ("value", pattern.text().to_owned())];
         let query = Query { span: Span::ALL, fields: vec![(field, pattern)], limit: 1 };
         if store.search(&query).map_err(|cause| cause.to_string())?.is_empty() {
             console.complain(text.fill(console.language, &facts));
@@ -396,6 +400,7 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
                 "sequence": store.map(|store| store.head.sequence),
                 "head": store.map(|store| hex(&store.head.hash)),
                 "never_recorded": store.map(|store| store.missed),
+                "waiting": store.map(|store| store.waiting),
             })
         };
         let all: Vec<Value> = result.iter().map(one).collect();
@@ -420,6 +425,13 @@ fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
             ];
             console.line(text.fill(language, &facts).trim_end());
         }
+        if let Some(store) = store.filter(|store| store.waiting > 0) {
+            let text = Text {
+                ja: "このほかに {count} 件がスプールで保存を待っています。サービスが保存してから確かめてください",
+                en: "besides, {count} records wait on the spool; verify again once the service has stored them",
+            };
+            console.line(text.fill(language, &[("count", store.waiting.to_string())]));
+        }
         if let Some(store) = store.filter(|store| store.missed > 0) {
             let text = Text {
                 ja: "このほかに、記録できずに失われたものが {count} 件あると記録されています: sekisho log search --event {event}",
@@ -441,6 +453,8 @@ struct Whole {
     head: Head,
     /// Lines that it says were lost before they were recorded.
     missed: u64,
+    /// Lines on the spool that it has not taken yet.
+    waiting: u64,
 }
 
 fn verify_store(
@@ -452,7 +466,7 @@ fn verify_store(
     let failed = |cause: rusqlite::Error| cause.to_string();
     let origin = store.origin().map_err(failed)?;
     let mut verifier = Verifier::new(origin, store.seals().map_err(failed)?, key);
-    let mut whole = Whole { head: origin, missed: 0 };
+    let mut whole = Whole { head: origin, missed: 0, waiting: 0 };
     let walked = store.walk(origin.sequence + 1, &mut |sequence, hash, body| {
         verifier.record(sequence, hash, body);
         whole.head = Head { sequence, hash: *hash };
@@ -460,6 +474,10 @@ fn verify_store(
         true
     });
     walked.map_err(failed)?;
+    // OK because who may not read the spool is told of the store alone.
+    if let Ok(Some((epoch, entries))) = Spool::look(&site::path(matches, "state")) {
+        whole.waiting = entries.saturating_sub(store.spooled(epoch).map_err(failed)?);
+    }
     let (broken, records) = verifier.finish(None);
     Ok((broken, records, whole))
 }

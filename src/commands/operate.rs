@@ -155,14 +155,19 @@ pub(super) fn reload(matches: &ArgMatches, console: &mut Console) -> u8 {
             },
         };
         console.line(text.fill(console.language, &[("generation", shown(&result["generation"]))]));
-        print_sessions(console, &result["sessions"]);
-        if result["needs_restart"] == true {
-            console.line(console.say(Text {
-                ja: "アドレス、ワーカー数、ノード名またはログの言語の変更は、再起動すると有効になります",
-                en: "changes of addresses, workers, node name or log language take effect after a restart",
-            }));
-        }
+        print_followed(console, result);
     })
+}
+
+/// Says what another plan does to live sessions, and what of it waits for a restart.
+fn print_followed(console: &mut Console, result: &Value) {
+    print_sessions(console, &result["sessions"]);
+    if result["needs_restart"] == true {
+        console.line(console.say(Text {
+            ja: "アドレス、ワーカー数、ノード名またはログの言語の変更は、再起動すると有効になります",
+            en: "changes of addresses, workers, node name or log language take effect after a restart",
+        }));
+    }
 }
 
 pub(super) fn status(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -260,7 +265,7 @@ pub(super) fn plan(matches: &ArgMatches, console: &mut Console) -> u8 {
                 };
                 let fact = |name| (name, shown(&result[name]));
                 console.line(text.fill(console.language, &[fact("restored"), fact("generation")]));
-                print_sessions(console, &result["sessions"]);
+                print_followed(console, result);
             })
         }
         _ => WRONG_USE,
@@ -282,7 +287,7 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
                 until: text(inner, "until"),
             };
             ask(inner, console, add, |console, result| {
-                console.line(mark_line(result));
+                console.line(mark_line(result, console.language));
                 print_sessions(console, &result["sessions"]);
             })
         }
@@ -305,7 +310,7 @@ pub(super) fn mark(matches: &ArgMatches, console: &mut Console) -> u8 {
                 );
             }
             for each in marks {
-                console.line(mark_line(each));
+                console.line(mark_line(each, console.language));
             }
         }),
         _ => WRONG_USE,
@@ -404,9 +409,14 @@ fn plan_line(plan: &Value) -> String {
     format!("{star} {:>5}  {hash}  {}  {}{from}", part("generation"), part("accepted"), part("by"))
 }
 
-pub(super) fn mark_line(mark: &Value) -> String {
+pub(super) fn mark_line(mark: &Value, language: Language) -> String {
     let part = |name: &str| shown(&mark[name]);
-    let (number, kind, subject) = (part("mark"), part("kind"), part("subject"));
+    let (number, subject) = (part("mark"), part("subject"));
+    let kind = match (part("kind").as_str(), language) {
+        ("quarantine", Language::Japanese) => "隔離".to_owned(),
+        ("refuse", Language::Japanese) => "拒否".to_owned(),
+        (kind, _) => kind.to_owned(),
+    };
     let (since, until, by) = (part("since"), part("until"), part("by"));
     format!("{number:>5}  {kind:<10}  {subject}  {since} … {until}  {by}  {}", part("reason"))
 }

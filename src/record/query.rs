@@ -93,9 +93,9 @@ registry! {
         Address "query.address"
             ["IP アドレス `{value}` を読み取れません", "cannot read the IP address `{value}`"]
         When "query.when"
-            ["日時 `{value}` を読み取れません。例: 24h、7d、今日、昨日、2026-11-24、令和8年11月24日、2026-11-24T09:00:00+09:00", "cannot read the time `{value}`; write 24h, 7d, today, yesterday, 2026-11-24, R8.11.24 or 2026-11-24T09:00:00+09:00"]
+            ["日時 `{value}` を読み取れません。例: 24h、7d、今日、昨日、2026-11-24、令和8年11月24日、2026-11-24 09:00", "cannot read the time `{value}`; write 24h, 7d, today, yesterday, 2026-11-24, R8.11.24 or 2026-11-24 09:00"]
         Empty "query.empty"
-            ["`{value}` が空です", "`{value}` is empty"]
+            ["条件の値が空です", "a condition has no value"]
         TooLong "query.too-long"
             ["`{value}` が長すぎます", "`{value}` is too long"]
     }

@@ -439,6 +439,9 @@ pub fn ask(state: &Path, request: &Request) -> Result<Reply, Failure> {
 pub fn ask_of(program: &str, state: &Path, request: &Request) -> Result<Reply, Failure> {
     let path: PathBuf = state.join(SOCKET_FILE);
     let unavailable = |cause: std::io::Error| {
+        if cause.kind() == std::io::ErrorKind::PermissionDenied {
+            return Failure::new(FailureKind::ControlForbidden).fact("path", path.display());
+        }
         Failure::new(FailureKind::ControlUnavailable)
             .fact("path", path.display())
             .fact("cause", cause)

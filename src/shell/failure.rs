@@ -127,6 +127,8 @@ registry! {
             ["{address} を開けません: {cause}", "cannot open {address}: {cause}"]
         ControlUnavailable "control.unavailable"
             ["制御ソケット `{path}` に接続できません: {cause}。{program} は動いていますか", "cannot reach the control socket `{path}`: {cause}; is {program} running?"]
+        ControlForbidden "control.forbidden"
+            ["制御ソケット `{path}` を使う権限がありません。root として、または状態ディレクトリのグループの一員として実行してください", "no permission to use the control socket `{path}`; be root or a member of the group of the state directory"]
         ControlForeign "control.another"
             ["`{path}` で動いているのは {program} ではありません。`--state` にその状態ディレクトリを書いてください", "what runs in `{path}` is not {program}; give its state directory with `--state`"]
         ControlMalformed "control.malformed"
@@ -160,13 +162,15 @@ registry! {
         IncidentKind "incident.kind"
             ["記録の種類 `{kind}` はありません。{known} のどれかを指定してください", "there is no kind of note `{kind}`; it is one of {known}"]
         IncidentTime "incident.detected"
-            ["発見の日時 `{text}` を読み取れないか、未来です。例: 2026-11-24T09:00:00+09:00、R8.11.24", "cannot read the time of detection `{text}`, or it lies ahead; write 2026-11-24T09:00:00+09:00 or R8.11.24"]
+            ["発見の日時 `{text}` を読み取れないか、未来です。例: 2026-11-24 09:00、R8.11.24", "cannot read the time of detection `{text}`, or it lies ahead; write 2026-11-24 09:00 or R8.11.24"]
         RecordsMalformed "incident.evidence-malformed"
             ["証跡の番号 `{text}` を読み取れません。例: 12,15-17(上限 {limit} 件)。番号は sekisho log search の seq です", "cannot read the record numbers `{text}`; write 12,15-17, at most {limit}; they are the seq of sekisho log search"]
         RecordUnknown "incident.no-such-record"
             ["証跡 {sequence} はありません", "there is no record {sequence}"]
         EvidenceUnavailable "evidence.unavailable"
             ["証跡を読み書きできないため、インシデントを記録できません: {cause}", "incidents cannot be recorded while the evidence cannot be read and written: {cause}"]
+        EvidenceWaiting "evidence.waiting"
+            ["証跡がスプールで保存を待っているあいだは、インシデントを記録できません。少し待ってから、もう一度実行してください", "incidents cannot be recorded while records wait on the spool; try again in a while"]
         BackupMismatch "backup.mismatch"
             ["バックアップの `{path}` が目録と違います", "`{path}` of the backup is not what its manifest says"]
         BackupForeign "backup.foreign"
@@ -183,6 +187,8 @@ registry! {
             ["スイッチが設定の変更に追従しません。ovs-vswitchd が動いているか確認してください", "the switch does not follow its configuration; is ovs-vswitchd running?"]
         PortAbsent "switch.no-port"
             ["ポート `{port}` はブリッジにありません", "the bridge has no port `{port}`"]
+        TokenRefused "outpost.token-refused"
+            ["サービスがトークンを受け付けません。サービス側の `sekisho secret token` で作り、`sekisho reload` で有効にしたものか確認してください", "the service does not take the token; is it one that `sekisho secret token` made there and `sekisho reload` put into force?"]
         SensorUnknown "sensor.unknown"
             ["センサー `{sensor}` は config/sensors.toml にないか、enabled = false です", "the sensor `{sensor}` is not in config/sensors.toml, or is not enabled there"]
         ChangeUnknown "sensor.change-unknown"

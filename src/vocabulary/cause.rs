@@ -1,9 +1,9 @@
-//! What the operating system, SQLite and the reader of TOML say is wrong, in Japanese. They say it
-//! in English only, and it reaches operators as the cause in a message of ours.
+//! What the operating system, SQLite and the readers of TOML, JSON and gzip say is wrong, in
+//! Japanese. They say it in English only, and it reaches operators as the cause in a message of ours.
 
 /// What they say (glibc's `strerror(3)`, Rust's `std::io`, SQLite's `sqlite3_errstr`), and the
 /// same in Japanese.
-const SAYINGS: [(&str, &str); 41] = [
+const SAYINGS: [(&str, &str); 46] = [
     ("Address already in use", "アドレスは使用中です"),
     ("Address family not supported by protocol", "この種類のアドレスは使えません"),
     ("Bad message", "壊れたデータです"),
@@ -37,6 +37,11 @@ const SAYINGS: [(&str, &str); 41] = [
     ("Resource temporarily unavailable", "今は応じられません"),
     ("Too many levels of symbolic links", "シンボリックリンクが循環しています"),
     ("Too many open files", "開いているファイルが多すぎます"),
+    ("corrupt deflate stream", "圧縮されたデータが壊れています"),
+    ("corrupt gzip stream does not have a matching checksum", "圧縮されたデータが壊れています"),
+    ("invalid gzip header", "gzip 形式ではありません"),
+    ("stream did not contain valid UTF-8", "UTF-8 ではありません"),
+    ("unexpected end of file", "途中で終わっています"),
     ("attempt to write a readonly database", "書き込みできません"),
     ("database disk image is malformed", "ファイルの中身が壊れています"),
     ("database is locked", "別のプログラムが使用中です"),
@@ -98,6 +103,34 @@ const OF_TOML: [(&str, &str); 47] = [
     ("unquoted keys cannot be empty", "項目名がありません"),
 ];
 
+/// What the `serde_json` crate says, before ` at line N column M`.
+const OF_JSON: [(&str, &str); 21] = [
+    ("EOF while parsing a list", "配列の途中で終わっています"),
+    ("EOF while parsing a string", "文字列の途中で終わっています"),
+    ("EOF while parsing a value", "値の途中で終わっています"),
+    ("EOF while parsing an object", "オブジェクトの途中で終わっています"),
+    (
+        "control character (\\u0000-\\u001F) found while parsing a string",
+        "文字列の中に制御文字があります",
+    ),
+    ("expected `,` or `]`", "`,` か `]` がありません"),
+    ("expected `,` or `}`", "`,` か `}` がありません"),
+    ("expected `:`", "`:` がありません"),
+    ("expected `\"`", "`\"` がありません"),
+    ("expected ident", "true、false、null のどれでもありません"),
+    ("expected value", "値として読めません"),
+    ("invalid escape", "`\\` の使い方が正しくありません"),
+    ("invalid number", "数として読めません"),
+    ("invalid unicode code point", "文字番号が正しくありません"),
+    ("key must be a string", "項目名が文字列ではありません"),
+    ("lone leading surrogate in hex escape", "文字番号が正しくありません"),
+    ("number out of range", "数が大きすぎます"),
+    ("recursion limit exceeded", "入れ子が深すぎます"),
+    ("trailing characters", "終わりのあとに余分なものがあります"),
+    ("trailing comma", "余分な `,` があります"),
+    ("unexpected end of hex escape", "文字番号の桁が足りません"),
+];
+
 /// What it misses; the rest are signs in backquotes.
 const MISSED: [(&str, &str); 8] = [
     ("basic string", "文字列"),
@@ -121,6 +154,22 @@ pub(super) fn in_japanese(cause: &str) -> String {
             [] => japanese.to_owned(),
             _ => format!("{japanese}(ここに書けるもの: {})", missed.join("、")),
         };
+    }
+    if let Some((said, place)) = cause.rsplit_once(" at line ")
+        && let (Some(japanese), Some((line, column))) =
+            (of(&OF_JSON, said), place.split_once(" column "))
+    {
+        return format!("{japanese}({line} 行 {column} 桁)");
+    }
+    if let Some(field) = said.strip_prefix("unknown field ") {
+        let known = missed.trim_start_matches("one of ").replace(" or ", "、").replace(", ", "、");
+        return format!("{field} という項目はありません(ここに書けるもの: {known})");
+    }
+    if let Some(field) = said.strip_prefix("missing field ") {
+        return format!("{field} という項目がありません");
+    }
+    if said.starts_with("invalid type: ") {
+        return "値の種類(文字列、数など)が違います".to_owned();
     }
     let said = SAYINGS.iter().find(|(english, _)| cause.contains(english));
     said.map_or_else(|| cause.to_owned(), |(english, japanese)| cause.replace(english, japanese))
@@ -195,6 +244,50 @@ mod tests {
             }
         }
         assert!(english.is_empty(), "{english:#?}");
+    }
+
+    #[test]
+    fn slips_in_json_are_told_in_japanese() {
+        for slip in [
+            "",
+            "[",
+            "[1",
+            "[1,]",
+            "[1 2]",
+            "{",
+            "{\"a\" 1}",
+            "{\"a\":1 2}",
+            "{a:1}",
+            "\"a",
+            "\"\\q\"",
+            "\"\n\"",
+            "nul",
+            "01",
+            "1e999",
+            "[]x",
+            "x",
+            "\"\\ud800\"",
+            "\"\\u12",
+        ] {
+            let cause = serde_json::from_str::<serde_json::Value>(slip).unwrap_err().to_string();
+            let told = in_japanese(&cause);
+            assert!(!told.is_ascii() && told.ends_with("桁)"), "{slip}: {cause}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_form_is_told_in_japanese() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only what does not fit is looked at")]
+        struct Form {
+            one: String,
+            two: Option<u8>,
+        }
+        let told = |text: &str| in_japanese(toml::from_str::<Form>(text).unwrap_err().message());
+        assert_eq!(told("on = 1"), "`on` という項目はありません(ここに書けるもの: `one`、`two`)");
+        assert_eq!(told("two = 1"), "`one` という項目がありません");
+        assert!(told("one = 1").contains("種類"));
     }
 
     #[test]

@@ -89,51 +89,63 @@ impl Spool {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE);
         let mut file = options.open(path)?;
+        let known = recognised(&file)?;
         let found = file.metadata()?.len();
-        let mut header = [0; 16];
-        if found > 0 {
-            file.read_exact(&mut header)?;
-        }
-        let (magic, epoch) = header.split_at(MAGIC.len());
-        let before = magic == *MAGIC_BEFORE;
-        let known = before || magic == *MAGIC;
-        if found > 0 && !known {
+        if found > 0 && known.is_none() {
             // Whatever it is, it may hold what was acknowledged.
             std::fs::rename(path, path.with_extension(format!("unknown-{}", clock::now().0)))?;
             file = options.open(path)?;
         }
-        let mut spool = Self {
-            file,
+        if let Some((epoch, before)) = known {
             // One of another size goes on with its own.
-            octets: if known { found } else { octets },
-            // Never one that a store has heard of.
-            epoch: clock::now().0.unsigned_abs(),
-            end: HEADER_OCTETS,
-            entries: 0,
-            begin: HEADER_OCTETS,
-            handed_on: 0,
-            read: (0, HEADER_OCTETS),
-        };
-        if known {
-            spool.epoch = epoch.iter().fold(0, |all, octet| all << 8 | u64::from(*octet));
-            loop {
-                let (texts, end) = spool.read_from(spool.end, SCAN_ENTRIES)?;
-                spool.entries += texts.len() as u64;
-                spool.end = end;
-                if texts.is_empty() {
-                    break;
-                }
-            }
+            let mut spool = Self::scanned(file, found, epoch)?;
             if before {
                 spool.write_header()?;
             }
-        } else if let Err(cause) = spool.allocate() {
+            return Ok(spool);
+        }
+        // Never an epoch that a store has heard of.
+        let mut spool = Self::empty(file, octets, clock::now().0.unsigned_abs());
+        if let Err(cause) = spool.allocate() {
             // Half a spool would only take the room that others need. OK because the first cause
             // is the one to tell.
             let _ = std::fs::remove_file(path);
             return Err(cause);
         }
         Ok(spool)
+    }
+
+    /// Epoch and number of the entries in the spool of a state directory, which is not touched;
+    /// `None` where there is no spool that this version knows.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn look(state: &Path) -> io::Result<Option<(u64, u64)>> {
+        let file = match File::open(state.join(SPOOL_FILE)) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let Some((epoch, _)) = recognised(&file)? else { return Ok(None) };
+        let found = file.metadata()?.len();
+        Ok(Some((epoch, Self::scanned(file, found, epoch)?.entries)))
+    }
+
+    const fn empty(file: File, octets: u64, epoch: u64) -> Self {
+        let (end, begin) = (HEADER_OCTETS, HEADER_OCTETS);
+        Self { file, octets, epoch, end, entries: 0, begin, handed_on: 0, read: (0, begin) }
+    }
+
+    /// A spool with what a file holds.
+    fn scanned(file: File, octets: u64, epoch: u64) -> io::Result<Self> {
+        let mut spool = Self::empty(file, octets, epoch);
+        loop {
+            let (texts, end) = spool.read_from(spool.end, SCAN_ENTRIES)?;
+            spool.entries += texts.len() as u64;
+            spool.end = end;
+            if texts.is_empty() {
+                return Ok(spool);
+            }
+        }
     }
 
     /// Takes the room of the whole file, so that its blocks are ours.
@@ -356,6 +368,18 @@ fn unpack(content: &[u8]) -> Option<Vec<u8>> {
     (length <= PACKED_OCTETS_MAX).then(|| decompress(block, length).ok()).flatten()
 }
 
+/// The epoch of a spool, and whether an earlier version wrote it; `None` for another file.
+fn recognised(mut file: &File) -> io::Result<Option<(u64, bool)>> {
+    let mut header = [0; 16];
+    if !read_whole(&mut file, &mut header)? {
+        return Ok(None);
+    }
+    let (magic, epoch) = header.split_at(MAGIC.len());
+    let before = magic == *MAGIC_BEFORE;
+    let epoch = epoch.iter().fold(0, |all, octet| all << 8 | u64::from(*octet));
+    Ok((before || magic == *MAGIC).then_some((epoch, before)))
+}
+
 /// False at the end of the file.
 fn read_whole(from: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<bool> {
     match from.read_exact(buffer) {
@@ -469,10 +493,13 @@ mod tests {
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
         spool.append(&[line(1)]).unwrap();
         spool.append(&[line(2)]).unwrap();
+        let epoch = spool.epoch();
         drop(spool);
         let mut octets = fs::read(&path).unwrap();
         octets[..8].copy_from_slice(MAGIC_BEFORE);
         fs::write(&path, octets).unwrap();
+        assert_eq!(Spool::look(directory.path()).unwrap(), Some((epoch, 2)));
+        assert_eq!(fs::read(&path).unwrap()[..8], *MAGIC_BEFORE, "looked at, not touched");
         let mut spool = Spool::open(directory.path(), 4096).unwrap();
         assert_eq!(spool.append(&[line(3), line(4)]).unwrap(), 2);
         assert_eq!(fs::read(&path).unwrap()[..8], *MAGIC);

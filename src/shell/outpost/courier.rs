@@ -13,6 +13,7 @@ use crate::sensor::{Hint, Observation, Pulse, Word, change_name, change_of};
 use crate::shell::clock;
 use crate::shell::log::{self, Log};
 use crate::shell::post::{Peer, post};
+use crate::shell::{Failure, FailureKind};
 use crate::vocabulary::{Mac, Secret};
 
 /// Where the service takes reports.
@@ -197,6 +198,10 @@ impl Courier {
                             self.log.event(clock::now(), log::Event::SensorRefused, &facts);
                         }
                         None
+                    }
+                    Some(401 | 403) => {
+                        let failure = Failure::new(FailureKind::TokenRefused);
+                        Some(failure.message(self.log.language()))
                     }
                     _ => Some(answer.line),
                 },

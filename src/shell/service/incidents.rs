@@ -179,7 +179,7 @@ impl Service {
         if self.incidents.is_none() {
             // What waits on the spool may be about incidents too.
             if self.metrics.evidence_spooled.get() > 0 {
-                return Err(unavailable("records wait on the spool"));
+                return Err(Failure::new(FailureKind::EvidenceWaiting));
             }
             let known = Incidents::read(&self.evidence()?, Span::ALL, u64::MAX);
             self.incidents = Some(known.map_err(unavailable)?);

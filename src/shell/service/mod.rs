@@ -364,9 +364,12 @@ impl Service {
         ];
         self.log.event(now, log::Event::PlanRolledBack, &facts);
         self.in_force(&candidate);
-        let sessions = summary_json(&self.followed);
-        let generation_now = self.snapshot.generation;
-        Ok(json!({ "generation": generation_now, "restored": generation, "sessions": sessions }))
+        Ok(json!({
+            "generation": self.snapshot.generation,
+            "restored": generation,
+            "needs_restart": self.needs_restart(),
+            "sessions": summary_json(&self.followed),
+        }))
     }
 
     /// Builds the snapshot of a candidate, has it numbered by `number` (the durable step), and
