@@ -490,7 +490,8 @@ server lab {{
 
     def down(self):
         """Ends what runs inside the lab's own namespaces, then removes them and the directory."""
-        names = [name for name in (self.ns(role) for role in self.namespaces) if pathlib.Path(f"/run/netns/{name}").exists()]
+        # Also those of a floor, whatever its story has added.
+        names = [path.name for path in pathlib.Path("/run/netns").glob(self.ns("*"))]
         for how in (signal.SIGTERM, signal.SIGKILL):
             for process in self.processes(names):
                 try:
