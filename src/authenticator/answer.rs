@@ -1,12 +1,16 @@
-//! What an Access-Accept grants: read strictly, because whatever is not understood would leave
+//! What a server's reply says and an Access-Accept grants: read strictly, because whatever is not understood would leave
 //! the host where nobody meant it to be.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::event::Counter;
+use super::nas::Nas;
+use super::pae::{Answer, Challenge};
+use crate::client::ServerId;
 use crate::vocabulary::VlanId;
-use crate::wire::radius::{Packet, attribute, view};
+use crate::wire::eap;
+use crate::wire::radius::{Code, Packet, attribute, view};
 
 /// Tunnel-Type VLAN and Tunnel-Medium-Type IEEE-802 (RFC 3580 §3.31).
 const TUNNEL_TYPE_VLAN: u32 = 13;
@@ -95,6 +99,50 @@ pub(super) fn read_vlan(packet: &Packet<'_>) -> Result<Option<VlanId>, Counter> 
         VlanId::new(number).filter(|_| number.to_string() == text)
     };
     read().map(Some).ok_or(Counter::VlanUnreadable)
+}
+
+/// Reads a proven reply.
+///
+/// # Errors
+/// Why it lets nobody in.
+pub(super) fn read_reply(octets: &[u8], server: ServerId, nas: &Nas) -> Result<Answer, Counter> {
+    let packet = Packet::parse(octets).map_err(|_| Counter::AnswerBroken)?;
+    let mut message = Vec::new();
+    let spoken = packet.joined(attribute::EAP_MESSAGE, &mut message) > 0;
+    let read = eap::Packet::parse(&message);
+    let code = read.map(|read| read.code());
+    match packet.code() {
+        Code::AccessChallenge => {
+            let (Ok(eap::Code::Request), Ok(read)) = (code, read) else {
+                return Err(Counter::AnswerBroken);
+            };
+            let patience = packet.integer(attribute::SESSION_TIMEOUT).filter(|span| *span > 0);
+            Ok(Answer::Challenge(Challenge {
+                server,
+                state: packet.first(attribute::STATE).unwrap_or_default().to_vec(),
+                identifier: read.identifier(),
+                packet: message,
+                patience: patience.map(|span| Duration::from_secs(span.into())),
+            }))
+        }
+        Code::AccessAccept => {
+            if spoken && code != Ok(eap::Code::Success) {
+                return Err(Counter::AnswerBroken);
+            }
+            Ok(Answer::Accept(Grant::read(&packet, &nas.vlans)?, message))
+        }
+        _ => Err(Counter::Rejected), // OK because the client lets only a Reject through
+    }
+}
+
+/// The EAP-Failure in a reply, if it has one.
+pub(super) fn failure_of(octets: &[u8]) -> Vec<u8> {
+    let mut message = Vec::new();
+    if let Ok(packet) = Packet::parse(octets) {
+        packet.joined(attribute::EAP_MESSAGE, &mut message);
+    }
+    let failure = eap::Packet::parse(&message).map(|read| read.code());
+    if failure == Ok(eap::Code::Failure) { message } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -30,19 +30,19 @@ pub use settings::Port;
 pub use settings::{Dynamic, DynamicClient, Hosts, Order, Server, Settings};
 
 use accounting::{Accounting, Status};
-use answer::Grant;
+use answer::{failure_of, read_reply};
 use door::Turn;
 use dynamic::{Command, ErrorCause, Verdict};
 use nas::Nas;
-use pae::{Answer, Challenge, Demand, Effect, Input, TerminateCause};
+use pae::{Answer, Demand, Effect, Input, TerminateCause};
 use port::{Alarm, Session};
 
 use crate::client::{
     self, Action, AskError, Asked, Client, IgnoreReason, Outcome, ServerId, Servers,
 };
 use crate::vocabulary::{Mac, Moment, Random, VlanId, hex};
-use crate::wire::radius::{Code, Key, Packet, attribute};
-use crate::wire::{eap, frame};
+use crate::wire::frame;
+use crate::wire::radius::Key;
 
 /// Alarms of one port in one call: each moves its own time on, unless that time is zero.
 const ALARMS_MAX: usize = 8;
@@ -569,50 +569,6 @@ fn take(question: &mut Option<Asked>, asked: Result<Asked, AskError>) -> Option<
         // What the host said does not fit a request: no server will ever hear it.
         Err(AskError::Unwritable(_)) => Some(Answer::Refuse(Change::Unusable, Vec::new())),
     }
-}
-
-/// Reads a proven reply.
-///
-/// # Errors
-/// Why it lets nobody in.
-fn read_reply(octets: &[u8], server: ServerId, nas: &Nas) -> Result<Answer, Counter> {
-    let packet = Packet::parse(octets).map_err(|_| Counter::AnswerBroken)?;
-    let mut message = Vec::new();
-    let spoken = packet.joined(attribute::EAP_MESSAGE, &mut message) > 0;
-    let read = eap::Packet::parse(&message);
-    let code = read.map(|read| read.code());
-    match packet.code() {
-        Code::AccessChallenge => {
-            let (Ok(eap::Code::Request), Ok(read)) = (code, read) else {
-                return Err(Counter::AnswerBroken);
-            };
-            let patience = packet.integer(attribute::SESSION_TIMEOUT).filter(|span| *span > 0);
-            Ok(Answer::Challenge(Challenge {
-                server,
-                state: packet.first(attribute::STATE).unwrap_or_default().to_vec(),
-                identifier: read.identifier(),
-                packet: message,
-                patience: patience.map(|span| Duration::from_secs(span.into())),
-            }))
-        }
-        Code::AccessAccept => {
-            if spoken && code != Ok(eap::Code::Success) {
-                return Err(Counter::AnswerBroken);
-            }
-            Ok(Answer::Accept(Grant::read(&packet, &nas.vlans)?, message))
-        }
-        _ => Err(Counter::Rejected), // OK because the client lets only a Reject through
-    }
-}
-
-/// The EAP-Failure in a reply, if it has one.
-fn failure_of(octets: &[u8]) -> Vec<u8> {
-    let mut message = Vec::new();
-    if let Ok(packet) = Packet::parse(octets) {
-        packet.joined(attribute::EAP_MESSAGE, &mut message);
-    }
-    let failure = eap::Packet::parse(&message).map(|read| read.code());
-    if failure == Ok(eap::Code::Failure) { message } else { Vec::new() }
 }
 
 const fn ignored(reason: IgnoreReason) -> Counter {

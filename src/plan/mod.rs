@@ -52,6 +52,7 @@ pub use flow::{Flow, FlowEnd};
 pub use import::{Change, Consent, Entry, Import, Move, Obstacle, Refused, import};
 pub use inventory::{Area, Charset, Device};
 pub use model::{Name, Origin, Plan};
+pub use names::nearest;
 pub use packet::{TCP, UDP, protocol_name};
 pub use policy::{
     Action, Class, Edition, Exception, ExceptionObject, Grant, MacAdmission, Medium, Method, Rule,
@@ -63,7 +64,6 @@ pub use profile::{
     ProfileIndex, RealmRule, Reply, ReplyOmit, Request, ServerDead, Snmp, SnmpAccess,
     TerminationAction, UserAffix, VlanMeans, VlanTag, VlanText, VlansPerPort,
 };
-pub use read::nearest;
 pub use sensors::{Report, Response, ResponseLimit, Rung, SensorPlace, Sensors, Vantage};
 pub use server::{EapSettings, Server, Survey, Timeservers};
 pub use sources::{Sources, concerns};

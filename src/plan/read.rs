@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::finding::Sink;
+use super::names::nearest;
 use super::{Finding, FindingKind, Name, Origin};
 use crate::vocabulary::{DateError, Mac, MacError, Timestamp, VlanId};
 
@@ -535,61 +536,6 @@ impl<'a> Table<'a> {
         table.finish();
         item
     }
-}
-
-/// A word of the list that is one or two letters away, or ends in the same digits (`Gi1/0/5` for
-/// `GigabitEthernet1/0/5`): `` `word`? ``; else the first few of the list.
-#[must_use]
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let close = known
-        .clone()
-        .map(|other| (distance(word, other), other))
-        .filter(|(distance, _)| *distance <= 2)
-        .min();
-    let tail = word.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-    let same_tail = || known.clone().find(|other| !tail.is_empty() && ends_in(other, tail));
-    if let Some(other) = close.map(|(_, other)| other).or_else(same_tail) {
-        return format!("`{other}`?");
-    }
-    let mut listed: Vec<&str> = Vec::new();
-    for other in known {
-        if !listed.contains(&other) {
-            listed.push(other);
-        }
-        if listed.len() > LISTED_MAX {
-            break;
-        }
-    }
-    let more = if listed.len() > LISTED_MAX { ", …" } else { "" };
-    listed.truncate(LISTED_MAX);
-    format!("({}{more})", listed.join(", "))
-}
-
-/// Known words shown when none is near.
-const LISTED_MAX: usize = 12;
-
-/// Whether a name ends in these digits, and not within a longer number.
-fn ends_in(name: &str, tail: &str) -> bool {
-    let before = name.strip_suffix(tail).and_then(|rest| rest.chars().next_back());
-    before.is_some_and(|letter| !letter.is_ascii_digit())
-}
-
-/// Letters to insert, remove or replace (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (index, letter) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        let mut next = vec![before];
-        for (other, above) in right.iter().zip(row.iter().skip(1)) {
-            before = (diagonal + usize::from(letter != *other)).min(above + 1).min(before + 1);
-            diagonal = *above;
-            next.push(before);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// An address with a port.

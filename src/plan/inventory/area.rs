@@ -3,8 +3,9 @@
 use super::Area;
 use crate::plan::FindingKind;
 use crate::plan::finding::Sink;
+use crate::plan::names::nearest;
 use crate::plan::names::{Names, resolve};
-use crate::plan::read::{Located, nearest};
+use crate::plan::read::Located;
 use crate::plan::topology::Topology;
 
 /// Reads a place as files write it: `site`, `site/switch`, `site/switch/port` (the port's name

@@ -12,8 +12,8 @@ use super::{
     VlanText, VlansPerPort,
 };
 use crate::plan::finding::{Sink, some_of};
-use crate::plan::names::{Names, declare};
-use crate::plan::read::{Located, Table, distinct, document, nearest};
+use crate::plan::names::{Names, declare, nearest};
+use crate::plan::read::{Located, Table, distinct, document};
 use crate::plan::sources::is_profile;
 use crate::plan::{Finding, FindingKind, Sources};
 use crate::vocabulary::{MacSpelling, VlanId};

@@ -9,9 +9,10 @@ use super::{
     Acl, AclIndex, AclRule, Applied, Families, Gateway, GatewayIndex, Interface, LinkEnd, Relay,
     RelayClass, Route, Switch, Topology,
 };
+use crate::plan::names::nearest;
 use crate::plan::names::{declare, resolve};
 use crate::plan::packet::{TCP, UDP, host, hosts, ports, protocol};
-use crate::plan::read::{Located, Table, nearest};
+use crate::plan::read::{Located, Table};
 use crate::plan::{Finding, FindingKind};
 use crate::vocabulary::{SwitchIndex, VlanId};
 

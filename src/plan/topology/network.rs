@@ -6,8 +6,8 @@ use super::gateway;
 use super::read::Ground;
 use super::{Cable, Link, LinkEnd, PortRole, Ring, RingIndex, Topology};
 use crate::plan::FindingKind;
-use crate::plan::names::{declare, resolve};
-use crate::plan::read::{Located, Table, document, nearest};
+use crate::plan::names::{declare, nearest, resolve};
+use crate::plan::read::{Located, Table, document};
 use crate::vocabulary::VlanId;
 
 const CABLES: &[(&str, Cable)] =
