@@ -254,17 +254,30 @@ pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, S
         en: "cannot read the evidence `{path}`: {cause}; --state names the state directory",
     };
     let absent = Text { ja: "ファイルがありません", en: "no such file" };
-    let cause = match path.try_exists() {
-        Ok(true) => None,
-        Ok(false) => Some(absent.get(language).to_owned()),
-        Err(cause) => Some(cause.to_string()),
+    // SQLite needs a file beside it, which the running service has made.
+    let alone = Text {
+        ja: "サービスが動いていないあいだは、状態ディレクトリに書ける利用者だけが読めます",
+        en: "while the service does not run, only who may write in the state directory can read it",
     };
-    if let Some(cause) = cause {
-        return Err(text.fill(language, &[("path", shown(&path)), ("cause", cause)]));
-    }
-    Sqlite::open_to_read(&path).map_err(|cause| {
-        text.fill(language, &[("path", shown(&path)), ("cause", cause.to_string())])
-    })
+    let cause = match files::may_read(&path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            absent.get(language).to_owned()
+        }
+        Err(cause) => cause.to_string(),
+        Ok(()) => match Sqlite::open_to_read(&path) {
+            Ok(store) => return Ok(store),
+            Err(cause) if cause.sqlite_error_code().is_some_and(is_alone) => {
+                alone.get(language).to_owned()
+            }
+            Err(cause) => cause.to_string(),
+        },
+    };
+    Err(text.fill(language, &[("path", shown(&path)), ("cause", cause)]))
+}
+
+/// What SQLite says where it may not make the file beside the store.
+const fn is_alone(code: rusqlite::ErrorCode) -> bool {
+    matches!(code, rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
 }
 
 pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {

@@ -79,6 +79,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// Whether a file is there and this process may read it.
+///
+/// # Errors
+/// What the operating system says.
+pub fn may_read(path: &Path) -> io::Result<()> {
+    File::open(path).map(|_| ())
+}
+
 /// The octets of a file, or of standard input where the path is `-`.
 ///
 /// # Errors
@@ -167,8 +175,14 @@ pub fn write_new(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError
 /// As [`write_new`].
 pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write_new(path, content, PRIVATE_FILE)?;
-    share(path, 0o040);
+    let_group_read(path);
     Ok(())
+}
+
+/// Lets the group of the directory read a file in it, where the directory is open to that group
+/// alone.
+pub fn let_group_read(path: &Path) {
+    share(path, 0o040);
 }
 
 /// Makes a directory for secrets unless it is there; open to the group to which the one above it

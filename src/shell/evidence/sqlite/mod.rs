@@ -65,6 +65,8 @@ impl Sqlite {
         if !path.exists() {
             let _ = files::write_new(&path, &[], files::PRIVATE_FILE);
         }
+        // Operators are of the group, and what SQLite puts beside it gets its mode.
+        files::let_group_read(&path);
         let connection = Connection::open(&path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;

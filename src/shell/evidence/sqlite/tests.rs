@@ -1,5 +1,9 @@
 //! The contract over SQLite, and what only a file can do.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
 use super::*;
 use crate::record::{Field, Pattern, contract};
 
@@ -131,4 +135,18 @@ fn a_foreign_file_is_left_alone() {
     let other = Connection::open(directory.path().join("other")).unwrap();
     other.execute_batch("CREATE TABLE x (y); PRAGMA application_id = 5").unwrap();
     assert!(Sqlite::open_to_read(&directory.path().join("other")).is_err());
+}
+
+#[test]
+fn operators_read_it_where_the_directory_is_their_groups() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for (above, file) in [(0o750, 0o640), (0o755, 0o600), (0o700, 0o600)] {
+        let state = tempfile::tempdir().unwrap();
+        fs::set_permissions(state.path(), fs::Permissions::from_mode(above)).unwrap();
+        let _store = Sqlite::open(state.path()).unwrap();
+        for name in ["", "-wal", "-shm"] {
+            let path = state.path().join(format!("{EVIDENCE_FILE}{name}"));
+            assert_eq!(mode(&path), file, "{above:o}: {}", path.display());
+        }
+    }
 }
