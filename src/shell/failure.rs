@@ -237,6 +237,8 @@ registry! {
             ["{server} はこの機械の外のアドレスです。嵐は機器を止めかねません。本当に送るなら --allow-remote を付けてください", "{server} is not on this machine, and a storm can bring equipment down; add --allow-remote if you mean it"]
         StormServer "storm.server"
             ["{server} は IPv4 のアドレスとポートではありません", "{server} is not an IPv4 address and port"]
+        StormSite "storm.no-site"
+            ["`{path}` がありません。`sekisho storm prepare` が作ったディレクトリを --site に指定してください", "there is no `{path}`; name a directory that `sekisho storm prepare` made as --site"]
         StormRoster "storm.roster"
             ["`{path}` の {line} 行目: {fault}", "`{path}` line {line}: {fault}"]
         StormUnlisted "storm.unlisted"

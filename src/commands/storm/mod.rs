@@ -19,6 +19,7 @@ use crate::eap::peer::PeerVersions;
 use crate::shell::process::{Used, used};
 use crate::shell::{Failure, FailureKind, files, random, storm};
 use crate::simulation::storm::{Caller, Load, Method, Roster, Storm, StormSettings};
+use crate::vocabulary::Language;
 pub(super) use options::define;
 use outfit::Outfitter;
 use report::Report;
@@ -37,7 +38,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     if let Some(("prepare", inner)) = matches.subcommand() {
         return conclude(prepare::run(inner, console), console);
     }
-    match blow(matches) {
+    match blow(matches, console.language) {
         Ok(report) => {
             report.print(matches.get_flag("json"), console);
             if report.is_right() { DONE } else { WRONG }
@@ -54,9 +55,9 @@ fn failure(kind: FailureKind, name: &'static str, value: impl ToString) -> Refus
     Failure::new(kind).fact(name, value).into()
 }
 
-fn blow(matches: &ArgMatches) -> Result<Report, Refusal> {
+fn blow(matches: &ArgMatches, language: Language) -> Result<Report, Refusal> {
     let server = server(matches)?;
-    let mut roster = roster(matches)?;
+    let mut roster = roster(matches, language)?;
     let mix = matches.get_one::<String>("mix").map(|text| eap_tls_percent(text)).transpose()?;
     let taking_part = |method| match (method, mix) {
         (_, None) => true,
@@ -139,8 +140,12 @@ fn site(matches: &ArgMatches) -> PathBuf {
     super::site::path(matches, "site")
 }
 
-fn roster(matches: &ArgMatches) -> Result<Roster, Refusal> {
-    let at = |name: &str| site(matches).join(prepare::FOLDER).join(name);
+fn roster(matches: &ArgMatches, language: Language) -> Result<Roster, Refusal> {
+    let folder = site(matches).join(prepare::FOLDER);
+    if !folder.is_dir() {
+        return Err(failure(FailureKind::StormSite, "path", shown(&folder)));
+    }
+    let at = |name: &str| folder.join(name);
     let (devices, clients) = (at(prepare::DEVICES), at(prepare::CLIENTS));
     let secrets = match matches.get_one::<PathBuf>("secret-file") {
         Some(path) => {
@@ -151,8 +156,8 @@ fn roster(matches: &ArgMatches) -> Result<Roster, Refusal> {
     };
     Roster::parse(&files::read_text(&devices)?, &secrets).map_err(|error| {
         let failure = Failure::new(FailureKind::StormRoster).fact("path", shown(&devices));
-        let words = format!("{} / {}", error.fault.text().ja, error.fault.text().en);
-        failure.fact("line", error.line).fact("fault", words).into()
+        let fault = error.fault.text().get(language);
+        failure.fact("line", error.line).fact("fault", fault).into()
     })
 }
 
