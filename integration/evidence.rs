@@ -114,6 +114,8 @@ fn a_session_is_followed_from_admission_to_its_end_and_found_by_anything_known_o
     let (code, text) = told(&city, &slip);
     assert!(code == Some(0) && text.contains("`hon-sw51` of --switch"), "{text}");
     assert!(!text.contains("`admit`"), "{text}");
+    let (_, text) = told(&city, &["log", "search", "--switch", "HON-SW15", "--lang", "en"]);
+    assert!(text.contains("did you mean `hon-sw15`?"), "{text}");
     let csv = run(&mut city.sekisho(&["log", "search", "--format", "csv", "--encoding", "cp932"]));
     let script = "import csv,sys\nrows=list(csv.reader(open(sys.argv[1],encoding='cp932',newline='')))\nassert rows[0][7]=='MACアドレス', rows[0]\nprint(len(rows), len({len(row) for row in rows}))";
     fs::write(city.path("out.csv"), csv.stdout).unwrap();

@@ -155,6 +155,7 @@ fn list(matches: &ArgMatches, console: &mut Console) -> Result<u8, log::Told> {
     let query = Query { span, fields: vec![condition], limit };
     let store = log::open(matches, language)?;
     let records = store.search(&query).map_err(|cause| cause.to_string())?;
+    log::tell_waiting(matches, &store, console);
     if records.is_empty() {
         console.complain(
             console.say(Text {

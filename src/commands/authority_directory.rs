@@ -82,7 +82,7 @@ impl AuthorityDirectory {
             self.authority.revocation_list(&self.register.revocations(now), number, now, days)?;
         self.save()?;
         let path = to.map_or_else(|| self.path.join(LIST), Path::to_owned);
-        match files::write_private(&path, list.pem.as_bytes(), files::PUBLIC_FILE) {
+        match files::write_for_service(&path, list.pem.as_bytes()) {
             Ok(()) => Ok((list, path)),
             Err(error) => {
                 let to = to.map_or_else(String::new, |to| format!(" --crl {}", shown(to)));

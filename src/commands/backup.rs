@@ -73,7 +73,8 @@ pub(super) fn backup(matches: &ArgMatches, console: &mut Console) -> u8 {
     if let Some(copy) = copy {
         backup::discard(&copy);
         let (sequence, cause) = match &done {
-            Ok(manifest) => (manifest.sequence, None),
+            Ok((manifest, 0)) => (manifest.sequence, None),
+            Ok((manifest, waiting)) => (manifest.sequence, Some(left_out(*waiting, language))),
             Err(failure) => (0, Some(failure.message(language))),
         };
         let path = shown(&out);
@@ -81,7 +82,7 @@ pub(super) fn backup(matches: &ArgMatches, console: &mut Console) -> u8 {
         let _ = ask(Ask::BackupEnd { path, sequence, cause });
     }
     match done {
-        Ok(manifest) => {
+        Ok((manifest, waiting)) => {
             let text = Text {
                 ja: "{path} に写し、原本と照合しました(記録 {sequence} まで、{head})",
                 en: "copied to {path} and compared with the original, up to record {sequence} ({head})",
@@ -92,10 +93,22 @@ pub(super) fn backup(matches: &ArgMatches, console: &mut Console) -> u8 {
                 ("head", manifest.head),
             ];
             console.line(text.fill(language, &facts));
-            DONE
+            if waiting == 0 {
+                return DONE;
+            }
+            console.complain(left_out(waiting, language));
+            WRONG
         }
         Err(failure) => complain(&failure, console),
     }
+}
+
+fn left_out(waiting: u64, language: Language) -> String {
+    let text = Text {
+        ja: "スプールで保存を待つ {count} 件は写していません。サービスが保存してから、もう一度実行してください",
+        en: "{count} records that wait on the spool are not in it; run it again once the service has stored them",
+    };
+    text.fill(language, &[("count", waiting.to_string())])
 }
 
 pub(super) fn restore(matches: &ArgMatches, console: &mut Console) -> u8 {
@@ -106,11 +119,13 @@ pub(super) fn restore(matches: &ArgMatches, console: &mut Console) -> u8 {
                 ja: "{time} のバックアップから {path} を作りました(記録 {sequence} まで)。次の手順:
      cd {path}
      sekisho check
-     sekisho serve",
+     sekisho serve
+サービスの利用者で動かすなら、その前に secrets と state の所有者とモードを README の systemd の節のとおりにしてください",
                 en: "rebuilt {path} from the backup of {time}, up to record {sequence}; next:
      cd {path}
      sekisho check
-     sekisho serve",
+     sekisho serve
+where a user of its own runs it, first give secrets and state owner and mode as the README says under systemd",
             };
             let facts = [
                 ("time", Timestamp::told(&manifest.time)),

@@ -266,7 +266,7 @@ impl Lines {
     fn take(&mut self, line: &[u8]) {
         let Ok(Value::Object(line)) = serde_json::from_slice(line) else { return };
         let text = |name: &str| line.get(name).and_then(Value::as_str).map(str::to_owned);
-        if text("event").as_deref() != Some(crate::shell::log::DECISION) {
+        if text("event").as_deref() != Some(crate::record::DECISION) {
             return;
         }
         self.decisions += 1;

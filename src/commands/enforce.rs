@@ -148,8 +148,8 @@ pub(super) fn print_released(console: &mut Console, result: &Value) {
     let others = result["also_marked"].as_array().into_iter().flatten();
     for other in others.filter_map(Value::as_str) {
         let text = Text {
-            ja: "同じ対象の {other} にはまだ印があります。`release {other}` で解除します",
-            en: "{other}, which is the same subject, is still marked: `release {other}`",
+            ja: "同じ対象の {other} にはまだ印があります。`release {other} --reason 理由` で解除します",
+            en: "{other}, which is the same subject, is still marked: `release {other} --reason TEXT`",
         };
         console.line(text.fill(console.language, &[("other", other.to_owned())]));
     }

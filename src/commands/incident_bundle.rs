@@ -14,8 +14,8 @@ use super::incident::{find, history, incident_json};
 use super::log::open;
 use super::{Console, DONE, WRONG, site};
 use crate::record::{
-    Digest, GENESIS, Head, Incidents, Record, Seal, SealForm, Span, Store as _, read_segment,
-    write_segment,
+    Digest, GENESIS, Head, Incident, Incidents, Record, Seal, SealForm, Span, Store as _,
+    read_segment, write_segment,
 };
 use crate::shell::evidence::{PUBLIC_FILE, Sqlite, pack, public_key, read_packed};
 use crate::shell::files;
@@ -23,6 +23,7 @@ use crate::shell::staged::StagedDirectory;
 use crate::vocabulary::{Language, Text, hex, unhex};
 
 const HISTORY_FILE: &str = "incident.json";
+const TEXT_FILE: &str = "incident.txt";
 const RECORDS_FILE: &str = "records.jsonl";
 const SEALS_FILE: &str = "seals.json";
 /// Records that no seal covers yet: a line that names what the first is chained to, then bodies.
@@ -99,8 +100,7 @@ pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Re
     put(SEALS_FILE, &serde_json::to_vec_pretty(&told).map_err(plain)?)?;
     put(PUBLIC_FILE, hex(&key).as_bytes())?;
     put(HISTORY_FILE, &serde_json::to_vec_pretty(&incident_json(incident)).map_err(plain)?)?;
-    let both = [Language::Japanese, Language::English].map(|it| history(incident, it)).join("\n");
-    put("incident.txt", both.as_bytes())?;
+    put(TEXT_FILE, in_both(incident).as_bytes())?;
     put("README.txt", README.as_bytes())?;
     staged.commit_as(files::PRIVATE_DIRECTORY).map_err(failed)?;
 
@@ -115,6 +115,11 @@ pub(super) fn write(matches: &ArgMatches, id: &str, console: &mut Console) -> Re
     ];
     console.line(text.fill(language, &facts));
     Ok(DONE)
+}
+
+/// An incident's history for people, in both languages.
+fn in_both(incident: &Incident) -> String {
+    [Language::Japanese, Language::English].map(|it| history(incident, it)).join("\n")
 }
 
 fn record(store: &Sqlite, wanted: u64) -> Result<Option<Record>, String> {
@@ -224,9 +229,15 @@ pub(super) fn verify(matches: &ArgMatches, console: &mut Console) -> Result<u8, 
     }
     let history: Value =
         serde_json::from_str(&read(HISTORY_FILE)?).map_err(|_| wrong(HISTORY_FILE))?;
-    let told = incidents.iter().map(incident_json).any(|incident| incident == history);
-    if !told {
-        return Err(wrong(HISTORY_FILE));
+    let told = incidents.iter().find(|incident| incident_json(incident) == history);
+    let told = told.ok_or_else(|| wrong(HISTORY_FILE))?;
+    if read(TEXT_FILE)? != in_both(told) {
+        let text = Text {
+            ja: "{path}: {what} は経過から作られるものと違います(書き換え、または別の版の sekisho が作ったもの)",
+            en: "{path}: {what} is not what the history gives: changed, or made by another version of sekisho",
+        };
+        let facts = [("path", shown(&bundle)), ("what", TEXT_FILE.to_owned())];
+        return Err(text.fill(language, &facts));
     }
     let text = Text {
         ja: "{path}: 経過と証跡は一致しています(封印済み {sealed} 件、まだ封印されていない {unsealed} 件)",

@@ -21,6 +21,8 @@ use crate::vocabulary::{Language, Text, Timestamp, escape, hex};
 
 /// Answers shown when nobody says how many.
 const LIMIT: &str = "1000";
+/// Records among which one is sought that differs in case alone.
+const ALIKE_MAX: usize = 1000;
 /// Option, value name, field, Japanese and English help.
 const FILTERS: &[(&str, &str, Field, Text)] = &[
     (
@@ -275,6 +277,28 @@ pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, S
     Err(text.fill(language, &[("path", shown(&path)), ("cause", cause)]))
 }
 
+/// How many records wait on the spool that the store has not yet.
+fn waiting(matches: &ArgMatches, store: &Sqlite) -> rusqlite::Result<u64> {
+    match Spool::look(&site::path(matches, "state")) {
+        Ok(Some((epoch, entries))) => Ok(entries.saturating_sub(store.spooled(epoch)?)),
+        // OK because who may not read the spool is told of the store alone.
+        Ok(None) | Err(_) => Ok(0),
+    }
+}
+
+/// Says that records wait on the spool, among which nothing is found.
+pub(super) fn tell_waiting(matches: &ArgMatches, store: &Sqlite, console: &mut Console) {
+    // OK because what was asked is answered, and `log verify` tells what is wrong with the store.
+    let waiting = waiting(matches, store).unwrap_or_default();
+    if waiting > 0 {
+        let text = Text {
+            ja: "スプールで保存を待つ {count} 件は、ここには含まれません",
+            en: "{count} records that wait on the spool are not among these",
+        };
+        console.complain(text.fill(console.language, &[("count", waiting.to_string())]));
+    }
+}
+
 /// What SQLite says where it may not make the file beside the store.
 const fn is_alone(code: rusqlite::ErrorCode) -> bool {
     matches!(code, rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
@@ -324,6 +348,7 @@ fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
     if records.is_empty() {
         tell_unknown(&store, query.fields, console)?;
     }
+    tell_waiting(matches, &store, console);
     if records.len() == limit {
         let more = Text {
             ja: "最大件数 {limit} に達しました。続きは --limit か --until で",
@@ -335,7 +360,7 @@ fn search(matches: &ArgMatches, console: &mut Console) -> Result<u8, Told> {
 }
 
 /// Says which conditions no record at all meets, whenever: most likely a slip of the pen.
-fn tell_unknown(
+pub(super) fn tell_unknown(
     store: &Sqlite,
     conditions: Vec<(Field, Pattern)>,
     console: &mut Console,
@@ -348,10 +373,25 @@ fn tell_unknown(
         let option = FILTERS.iter().find(|(_, _, known, _)| *known == field);
         let option = option.map_or("port", |(name, ..)| *name);
         let facts = [("option", option.to_owned()), ("value", pattern.text().to_owned())];
-        let query = Query { span: Span::ALL, fields: vec![(field, pattern)], limit: 1 };
-        if store.search(&query).map_err(|cause| cause.to_string())?.is_empty() {
-            console.complain(text.fill(console.language, &facts));
+        let like = Pattern::new(field, &format!("{}*", pattern.text())).ok();
+        let find = |pattern: Pattern, limit| {
+            let query = Query { span: Span::ALL, fields: vec![(field, pattern)], limit };
+            store.search(&query).map_err(|cause| cause.to_string())
+        };
+        let typed = pattern.text().to_owned();
+        if !find(pattern, 1)?.is_empty() {
+            continue;
         }
+        let mut told = text.fill(console.language, &facts);
+        // A value is met as it is written, a pattern whatever the case.
+        let found = like.map(|like| find(like, ALIKE_MAX)).transpose()?.unwrap_or_default();
+        let mut values = found.iter().map(|record| cell(&record.line(), field.key()));
+        if let Some(other) = values.find(|value| value.eq_ignore_ascii_case(&typed)) {
+            let hint =
+                Text { ja: "。`{other}` のことですか", en: "; did you mean `{other}`?" };
+            told.push_str(&hint.fill(console.language, &[("other", other)]));
+        }
+        console.complain(told);
     }
     Ok(())
 }
@@ -487,10 +527,7 @@ fn verify_store(
         true
     });
     walked.map_err(failed)?;
-    // OK because who may not read the spool is told of the store alone.
-    if let Ok(Some((epoch, entries))) = Spool::look(&site::path(matches, "state")) {
-        whole.waiting = entries.saturating_sub(store.spooled(epoch).map_err(failed)?);
-    }
+    whole.waiting = waiting(matches, &store).map_err(failed)?;
     let (broken, records) = verifier.finish(None);
     Ok((broken, records, whole))
 }

@@ -218,8 +218,8 @@ fn print_status(console: &mut Console, result: &Value) {
         }
     } else {
         Text {
-            ja: "証跡: 保存できていません。最後の番号 {sequence}、スプールで保存待ち {spooled}。`sekisho log verify` を見てください",
-            en: "evidence: cannot be stored; last record {sequence}, waiting on the spool: {spooled}; see `sekisho log verify`",
+            ja: "証跡: 保存できていません。最後の番号 {sequence}、スプールで保存待ち {spooled}。状態ディレクトリのディスクの空きと、ログの SYS-evidence-… を確かめてください",
+            en: "evidence: cannot be stored; last record {sequence}, waiting on the spool: {spooled}; look at the room on the disk of the state directory and for SYS-evidence-… in the log",
         }
     };
     line(text, &["sequence", "spooled"].map(|name| (name, shown(&evidence[name]))));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, ArgMatches, Command};
 
 use super::arguments::{Words, shown};
-use super::log::{Told, encoding, open};
+use super::log::{Told, encoding, open, tell_waiting};
 use super::{Console, DONE, WRONG, site};
 use crate::plan;
 use crate::proof;
@@ -113,6 +113,7 @@ fn made(matches: &ArgMatches, console: &mut Console) -> Result<Option<Document>,
     let period = period(matches, language)?;
     let items = items(matches, language)?;
     let store = open(matches, language)?;
+    tell_waiting(matches, &store, console);
     let key = matches.get_one::<PathBuf>("key").cloned();
     let key = key.unwrap_or_else(|| site::path(matches, "state").join(PUBLIC_FILE));
     let key = public_key(&key).map_err(|failure| failure.message(language))?;

@@ -220,7 +220,7 @@ fn show_passphrases(
     }
     for (ending, called) in PASSPHRASES {
         let path = secrets.join("snmp").join(format!("{name}.{ending}"));
-        if !path.exists() {
+        if !files::exists(&path)? {
             let failure = Failure::new(FailureKind::PassphraseAbsent).fact("name", name);
             return Err(failure.fact("path", shown(&path)).into());
         }
@@ -302,7 +302,7 @@ impl<'a> Client<'a> {
     }
 
     fn rotate(&self, console: &mut Console) -> Result<(), Refusal> {
-        if !self.current.exists() {
+        if !files::exists(&self.current)? {
             return Err(self.failure(FailureKind::SecretAbsent, &self.current));
         }
         write(&self.next).map_err(|refusal| match refusal {
@@ -322,7 +322,7 @@ impl<'a> Client<'a> {
     }
 
     fn promote(&self, console: &mut Console) -> Result<(), Refusal> {
-        if !self.next.exists() {
+        if !files::exists(&self.next)? {
             return Err(self.failure(FailureKind::SecretNextAbsent, &self.next));
         }
         files::replace(&self.next, &self.current)?;
@@ -345,7 +345,7 @@ impl<'a> Client<'a> {
         } else {
             (&self.current, FailureKind::SecretAbsent)
         };
-        if !path.exists() {
+        if !files::exists(path)? {
             return Err(self.failure(absent, path));
         }
         let secret = Secret::new(files::read_text(path)?.into_bytes());

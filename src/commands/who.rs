@@ -6,9 +6,13 @@ use clap::{ArgGroup, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::arguments::Words;
-use super::log::{Told, condition, open, port, port_conditions, span, with_span};
+use super::log::{
+    Told, condition, open, port, port_conditions, span, tell_unknown, tell_waiting, with_span,
+};
 use super::{Console, DONE, WRONG, site};
-use crate::record::{Field, Line, Pattern, Query, Session, Store as _, cell, session_json};
+use crate::record::{
+    Field, Line, Pattern, Query, Session, Store as _, cell, is_decision, session_json,
+};
 use crate::shell::clock;
 use crate::shell::evidence::Sqlite;
 use crate::vocabulary::{Language, Text, Timestamp, escape};
@@ -81,6 +85,10 @@ fn who(matches: &ArgMatches, console: &mut Console) -> Result<bool, Told> {
         Query { span: span(matches, clock::now(), language)?, fields: asked, limit: DECISIONS_MAX };
     let store = open(matches, language)?;
     let mut known = known(&store, &query).map_err(|cause| cause.to_string())?;
+    tell_waiting(matches, &store, console);
+    if known.decisions.is_empty() && known.sessions.is_empty() {
+        tell_unknown(&store, query.fields, console)?;
+    }
     if !matches.get_flag("history") {
         known.sessions.retain(|session| session.end.is_none());
     }
@@ -99,7 +107,7 @@ fn known(store: &Sqlite, query: &Query) -> rusqlite::Result<Known> {
     for record in store.search(query)? {
         let line = record.line();
         if let Some(mac) = line.get("mac").and_then(Value::as_str)
-            && line.contains_key("outcome")
+            && is_decision(&line)
             && addresses.insert(mac.to_owned())
         {
             decisions.push(line);
@@ -155,8 +163,12 @@ fn session_line(session: &Session, language: Language) -> String {
         ja: "{mac} {asset} {place} 環境 {environment} VLAN {vlan} IP {address} {start} から{end}",
         en: "{mac} {asset} at {place} environment {environment} VLAN {vlan} IP {address} since {start}{end}",
     };
-    let until = Text { ja: " {time} まで({cause})", en: " until {time} ({cause})" };
     let end = session.end.as_ref().map(|end| {
+        let until = if end.cause.is_empty() {
+            Text { ja: " {time} まで", en: " until {time}" }
+        } else {
+            Text { ja: " {time} まで({cause})", en: " until {time} ({cause})" }
+        };
         until.fill(language, &[("time", end.time.local()), ("cause", end.cause.clone())])
     });
     let or = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());

@@ -8,7 +8,9 @@ use super::account::Account;
 use super::chain::{Digest, GENESIS, Head, Seal};
 use super::query::Query;
 use super::session::{Session, SessionEnd};
-use super::store::{Appended, COPY_SECONDS_MAX, Line, Record, Store, body, day_end, time_of};
+use super::store::{
+    Appended, COPY_SECONDS_MAX, Line, Record, Store, body, day_end, is_decision, time_of,
+};
 use crate::vocabulary::Timestamp;
 
 /// The store.
@@ -79,7 +81,7 @@ fn is_admission(line: &Line, account: &Account) -> bool {
         && text("switch") == Some(account.switch.as_str())
         && mac.is_some()
         && text("mac") == mac.as_deref()
-        && text("outcome").is_some()
+        && is_decision(line)
 }
 
 impl Store for Memory {

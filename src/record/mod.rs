@@ -28,6 +28,7 @@ pub use query::{ANSWERS_MAX, Field, Pattern, Query, QueryError, Span, folded};
 pub use session::{Session, SessionEnd, session_json};
 pub(crate) use store::day_end;
 pub use store::{
-    Appended, COPY_SECONDS_MAX, Line, Record, Store, Written, body, numbered, time_of,
+    Appended, COPY_SECONDS_MAX, DECISION, Line, Record, Store, Written, body, is_decision,
+    numbered, time_of,
 };
 pub use table::{COLUMNS, TableEncoding, cell, csv, csv_rows};

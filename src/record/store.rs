@@ -23,6 +23,15 @@ pub fn time_of(line: &Line) -> Timestamp {
     text.and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default()
 }
 
+/// The event of a decision about a device.
+pub const DECISION: &str = "AUTH";
+
+/// Whether a line is a decision, not what alerts and others tell about one.
+#[must_use]
+pub fn is_decision(line: &Line) -> bool {
+    line.get("event").and_then(Value::as_str) == Some(DECISION)
+}
+
 /// A record as kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {

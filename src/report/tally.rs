@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::plan::Plan;
-use crate::record::{Digest, Head, Line, Span};
+use crate::record::{DECISION, Digest, Head, Line, Span};
 use crate::vocabulary::{Mac, Timestamp};
 
 /// Unregistered addresses listed by themselves; the rest is counted.
@@ -212,9 +212,9 @@ impl<'a> Tally<'a> {
         self.head = Head { sequence, hash: *hash };
         self.latest = self.latest.max(time);
         let event = word(fields.event.as_ref());
-        let outcome = word(fields.outcome.as_ref());
-        if !outcome.is_empty() {
-            self.decision(sequence, outcome, &fields);
+        // An alert tells of the decision that it is about, which is counted by its own record.
+        if event == DECISION {
+            self.decision(sequence, word(fields.outcome.as_ref()), &fields);
         } else if !event.starts_with("ACCT-") {
             self.event(sequence, event, body);
             return;

@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{EVIDENCE_FILE, KEY_FILE, PUBLIC_FILE, Sqlite, public_key};
+use super::evidence::{
+    EVIDENCE_FILE, KEY_FILE, PUBLIC_FILE, SPOOL_FILE, Spool, Sqlite, public_key,
+};
 use super::files::{self, FileError, PRIVATE_DIRECTORY, PRIVATE_FILE};
 use super::service::Directories;
 use super::sources::read_tree;
 use super::staged::StagedDirectory;
 use super::store::{STORE_FILE, Store};
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, imports};
 use crate::record::{Head, Store as _, Verifier};
 use crate::vocabulary::hex;
 
@@ -39,7 +41,8 @@ pub struct Manifest {
 }
 
 /// Copies a node. `store` is a copy of the state store that the running service made, or `None`
-/// when none runs; it is moved away. `target` must not exist or be empty.
+/// when none runs; it is moved away. `target` must not exist or be empty. Gives how many records
+/// wait on the spool besides and are not in it.
 ///
 /// # Errors
 /// Something cannot be read or written, or the copy is not what the original is; then nothing
@@ -50,7 +53,7 @@ pub fn backup(
     store: Option<&Path>,
     target: &Path,
     time: String,
-) -> Result<Manifest, Failure> {
+) -> Result<(Manifest, u64), Failure> {
     let staged = StagedDirectory::begin(target).map_err(unwritable)?;
     staged.directory("state", PRIVATE_DIRECTORY).map_err(unwritable)?;
     let at = |name: &str| staged.path().join("state").join(name);
@@ -68,16 +71,20 @@ pub fn backup(
         let from = state.join(name);
         copied(&from, &at(name), target)?;
     }
-    let trees = [
-        ("config", &directories.config, files::PUBLIC_FILE),
-        ("topology", &directories.topology, files::PUBLIC_FILE),
-        ("secrets", &directories.secrets, PRIVATE_FILE),
-    ];
-    for (name, directory, mode) in trees {
+    let waiting = waiting(state, &copy)?;
+    let put = |name: &str, directory: &Path, mode: u32| {
         staged.directory(name, PRIVATE_DIRECTORY).map_err(unwritable)?;
         for (path, content) in read_tree(directory)? {
             staged.file(&format!("{name}/{path}"), &content, mode).map_err(unwritable)?;
         }
+        Ok::<_, Failure>(())
+    };
+    put("config", &directories.config, files::PUBLIC_FILE)?;
+    put("topology", &directories.topology, files::PUBLIC_FILE)?;
+    put("secrets", &directories.secrets, PRIVATE_FILE)?;
+    let replaced = directories.config.join(imports::DIRECTORY);
+    if replaced.is_dir() {
+        put(&format!("config/{}", imports::DIRECTORY), &replaced, PRIVATE_FILE)?;
     }
     let head = compared(&original, &copy, &at(PUBLIC_FILE))?;
     let manifest = Manifest {
@@ -90,7 +97,7 @@ pub fn backup(
     let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
     staged.file(MANIFEST_FILE, text.as_bytes(), PRIVATE_FILE).map_err(unwritable)?;
     staged.commit_as(PRIVATE_DIRECTORY).map_err(unwritable)?;
-    Ok(manifest)
+    Ok((manifest, waiting))
 }
 
 /// Puts a backup back as a site of its own: `config`, `topology`, `secrets` and `state`.
@@ -137,6 +144,16 @@ pub fn restore(source: &Path, target: &Path) -> Result<Manifest, Failure> {
 /// Removes the copy of the state store that the service made for a backup.
 pub fn discard(copy: &Path) {
     files::remove(copy);
+}
+
+/// How many records wait on the spool of a node that a copy of its evidence has not.
+fn waiting(state: &Path, copy: &Path) -> Result<u64, Failure> {
+    let spool = state.join(SPOOL_FILE);
+    let found = Spool::look(state).map_err(|cause| machine(&spool, &cause))?;
+    let Some((epoch, entries)) = found else { return Ok(0) };
+    let store = Sqlite::open_to_read(copy).map_err(|cause| database(copy, &cause))?;
+    let taken = store.spooled(epoch).map_err(|cause| database(copy, &cause))?;
+    Ok(entries.saturating_sub(taken))
 }
 
 /// Proves a copy of the evidence: its chain is whole, and where it ends the original has the

@@ -104,7 +104,7 @@ registry! {
         DetectionLimit "detection.limit"
             ["自動で隔離してよい台数 {limit} に達しています", "the limit of {limit} devices is reached"]
         MarkedOtherwise "mark.on-another-name"
-            ["{subject} に有効な印はありませんが、同じ機器の {others} にあります。`release {others}` で解除します", "there is no mark in force on {subject}, but on {others}, which is the same device: `release {others}`"]
+            ["{subject} に有効な印はありませんが、同じ機器の {others} にあります。`release {others} --reason 理由` で解除します", "there is no mark in force on {subject}, but on {others}, which is the same device: `release {others} --reason TEXT`"]
         MarkEnded "mark.ended"
             ["期限 `{text}` はもう過ぎています", "the end `{text}` is past already"]
         SubjectUnmarked "mark.subject-unmarked"

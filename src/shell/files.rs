@@ -79,6 +79,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     Ok(content)
 }
 
+/// Whether something is there, where this process may know.
+///
+/// # Errors
+/// It may not.
+pub fn exists(path: &Path) -> Result<bool, FileError> {
+    path.try_exists().map_err(|cause| system(path, &cause))
+}
+
 /// Whether a file is there and this process may read it.
 ///
 /// # Errors
@@ -134,6 +142,20 @@ pub fn write_private(path: &Path, content: &[u8], mode: u32) -> Result<(), FileE
 pub fn rewrite(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let path = fs::canonicalize(path).map_err(|cause| system(path, &cause))?;
     write_like(&path, content, &path)
+}
+
+/// Writes what a service reads and anyone may, whatever the umask: over a file that is there as
+/// [`rewrite`] does.
+///
+/// # Errors
+/// As [`write_private`].
+pub fn write_for_service(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    if path.exists() {
+        return rewrite(path, content);
+    }
+    write_private(path, content, PUBLIC_FILE)?;
+    let mode = fs::Permissions::from_mode(PUBLIC_FILE);
+    fs::set_permissions(path, mode).map_err(|cause| system(path, &cause))
 }
 
 /// Writes a file as [`write_private`] does; it belongs to whom `model` belongs, and may be read
@@ -259,7 +281,16 @@ impl FileError {
         if matches!(self.cause, FileCause::System(io::ErrorKind::NotFound, _)) {
             return Failure::new(FailureKind::FileAbsent).fact("path", self.path.display());
         }
-        let cause = self.text(Language::English);
+        let cause = match &self.cause {
+            FileCause::System(_, words) => words,
+            FileCause::TooLarge => "too large",
+            FileCause::NotText => "not UTF-8",
+            FileCause::NotFile => "not a regular file",
+            FileCause::Exists => "exists already and is not overwritten",
+            FileCause::Locked => "another command is at work",
+            FileCause::Changed => "changed meanwhile",
+            FileCause::NoRandomness => "no randomness is available",
+        };
         Failure::new(kind).fact("path", self.path.display()).fact("cause", cause)
     }
 

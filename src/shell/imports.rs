@@ -15,7 +15,7 @@ use crate::vocabulary::{Timestamp, hex};
 
 /// Imports that are kept; older ones are forgotten.
 pub const IMPORTS_MAX: usize = 20;
-const DIRECTORY: &str = ".imports";
+pub(super) const DIRECTORY: &str = ".imports";
 
 /// Who replaced the inventory, when, by which list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use super::archive;
 use super::files::{self, FileCause};
 use super::{Failure, FailureKind};
 use crate::plan::Sources;
-use crate::vocabulary::{Language, Mac, Mark, MarkKind, MarkSubject, Timestamp};
+use crate::vocabulary::{Mac, Mark, MarkKind, MarkSubject, Timestamp};
 
 /// How many of the newest generations keep their files; older ones keep hash, time and author.
 pub const GENERATIONS_CONTENT_MAX: u64 = 100;
@@ -131,9 +131,7 @@ impl Store {
             Ok(()) => {}
             Err(error) if error.cause == FileCause::Exists => {}
             Err(error) => {
-                let cause = error.text(Language::English);
-                let failure = Failure::new(FailureKind::StoreFailed);
-                return Err(failure.fact("path", path.display()).fact("cause", cause));
+                return Err(error.failure(FailureKind::StoreFailed));
             }
         }
         let connection = Connection::open(&path).map_err(|cause| failure(&path, &cause))?;
@@ -150,10 +148,8 @@ impl Store {
     pub fn copy_to(&self, path: &Path) -> Result<(), Failure> {
         // What an earlier backup left behind when it was cut off.
         files::remove(path);
-        files::write_new(path, &[], files::PRIVATE_FILE).map_err(|error| {
-            let cause = error.text(Language::English);
-            Failure::new(FailureKind::StoreFailed).fact("path", path.display()).fact("cause", cause)
-        })?;
+        files::write_new(path, &[], files::PRIVATE_FILE)
+            .map_err(|error| error.failure(FailureKind::StoreFailed))?;
         self.run(|connection| {
             connection.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map(|_| ())
         })
@@ -272,6 +268,12 @@ impl Store {
             true => Ok(()),
             false => connection.execute_batch("COMMIT"),
         })
+    }
+
+    /// Forgets what was held back.
+    pub fn let_go(&mut self) {
+        // OK because what fails here was not begun.
+        let _ = self.connection.execute_batch("ROLLBACK");
     }
 
     /// Accepts a plan as the newest generation and forgets the files of those too old to keep.
@@ -493,6 +495,10 @@ impl Store {
                 .fact("path", self.path.display())
                 .fact("found", version)
                 .fact("known", MIGRATIONS.len()));
+        }
+        // A full disk, which takes not a page more, is no reason not to start.
+        if (application, done) == (APPLICATION_ID, MIGRATIONS.len()) {
+            return Ok(());
         }
         let path = self.path.clone();
         let mut change = || {

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::log::{DECISION, SCHEMA, Severity};
+use super::log::{SCHEMA, Severity};
 use crate::access::DecisionRecord;
 use crate::alert::Facts;
-use crate::record::{Account, Field, Line, Written, time_of};
+use crate::record::{Account, DECISION, Field, Line, Written, time_of};
 use crate::vocabulary::{Json as _, Language, Mac, Outcome, Timestamp, members};
 
 /// Room for a line of usual length.

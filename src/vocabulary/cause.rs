@@ -3,7 +3,7 @@
 
 /// What they say (glibc's `strerror(3)`, Rust's `std::io`, SQLite's `sqlite3_errstr`), and the
 /// same in Japanese.
-const SAYINGS: [(&str, &str); 46] = [
+const SAYINGS: [(&str, &str); 53] = [
     ("Address already in use", "アドレスは使用中です"),
     ("Address family not supported by protocol", "この種類のアドレスは使えません"),
     ("Bad message", "壊れたデータです"),
@@ -42,6 +42,14 @@ const SAYINGS: [(&str, &str); 46] = [
     ("invalid gzip header", "gzip 形式ではありません"),
     ("stream did not contain valid UTF-8", "UTF-8 ではありません"),
     ("unexpected end of file", "途中で終わっています"),
+    // What `shell::files` says itself.
+    ("another command is at work", "別のコマンドが使用中です"),
+    ("changed meanwhile", "途中で変更されています"),
+    ("exists already and is not overwritten", "すでにあるため上書きしません"),
+    ("no randomness is available", "乱数を得られません"),
+    ("not UTF-8", "UTF-8 ではありません"),
+    ("not a regular file", "通常のファイルではありません"),
+    ("too large", "大きすぎます"),
     ("attempt to write a readonly database", "書き込みできません"),
     ("database disk image is malformed", "ファイルの中身が壊れています"),
     ("database is locked", "別のプログラムが使用中です"),

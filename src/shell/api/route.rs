@@ -227,7 +227,8 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |asked| {
-            number(asked).map(|generation| Work::Command(Command::PlanShow { generation }))
+            number(asked, "generation")
+                .map(|generation| Work::Command(Command::PlanShow { generation }))
         },
     },
     Route {
@@ -238,7 +239,8 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |asked| {
-            number(asked).map(|generation| Work::Command(Command::PlanRollback { generation }))
+            number(asked, "generation")
+                .map(|generation| Work::Command(Command::PlanRollback { generation }))
         },
     },
     Route {
@@ -285,7 +287,7 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         searches: false,
         build: |asked| {
-            let mark = i64::try_from(number(asked)?).unwrap_or(i64::MAX);
+            let mark = i64::try_from(number(asked, "mark")?).unwrap_or(i64::MAX);
             Ok(Work::Command(Command::MarkRelease { mark }))
         },
     },
@@ -513,9 +515,9 @@ fn captured(pattern: &str, path: &str) -> Option<Option<String>> {
     }
 }
 
-fn number(asked: &Asked<'_>) -> Result<u64, Problem> {
+fn number(asked: &Asked<'_>, name: &str) -> Result<u64, Problem> {
     let text = asked.captured.as_deref().unwrap_or_default();
-    text.parse().map_err(|_| Problem::parameter("number", text, asked.language))
+    text.parse().map_err(|_| Problem::parameter(name, text, asked.language))
 }
 
 fn body<T: DeserializeOwned>(asked: &Asked<'_>) -> Result<T, Problem> {

@@ -29,7 +29,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::record::Line;
 use crate::shell::clock;
-use crate::shell::files::PRIVATE_FILE;
+use crate::shell::files::{PRIVATE_FILE, let_group_read};
 
 /// Name of the file inside the state directory.
 pub const SPOOL_FILE: &str = "evidence.spool";
@@ -78,7 +78,11 @@ impl Spool {
     /// # Errors
     /// The file cannot be read, or the disk has no room for it.
     pub fn open(state: &Path, octets: u64) -> io::Result<Self> {
-        Self::open_file(&state.join(SPOOL_FILE), octets)
+        let path = state.join(SPOOL_FILE);
+        let spool = Self::open_file(&path, octets)?;
+        // As the store's: who asks that is told what waits.
+        let_group_read(&path);
+        Ok(spool)
     }
 
     /// The same at a path of the caller's.

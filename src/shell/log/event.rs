@@ -75,6 +75,8 @@ registry! {
             ["操作 {command} を拒否しました({by}): {cause}", "refused {command}, asked by {by}: {cause}"]
         SessionChanged "COA-done"
             ["{place} の {mac} を {from} から {to} へ変えました({how}): {why}", "{mac} at {place} was changed from {from} to {to} ({how}): {why}"]
+        SessionStays "COA-dropped"
+            ["{place} の {mac} を {from} から {to} へ変えるのをやめました。その後の変更で {from} のままでよくなりました({how})", "{mac} at {place} is no longer to be changed from {from} to {to}: a later change made {from} right again ({how})"]
         SessionWaits "COA-waits"
             ["{place} の {mac} ({from} → {to}) はこのスイッチにすぐ指示できません。次の認証で変わります(遅くとも {until}): {why}", "{mac} at {place} ({from} to {to}) cannot be changed at once on this switch; it changes at its next authentication, at the latest {until}: {why}"]
         PortBounced "COA-bounced"
@@ -260,6 +262,7 @@ impl Event {
             | Self::MarkReleased
             | Self::ControlRequest
             | Self::SessionChanged
+            | Self::SessionStays
             | Self::PortBounced
             | Self::EnforceApproved
             | Self::DisconnectOrdered

@@ -33,8 +33,6 @@ pub const LINES_WAITING_MAX: usize = 65_536;
 const FINDINGS_MAX: usize = 50;
 /// Lines that wait are written together up to about so many octets.
 const PAGE_OCTETS: usize = 65_536;
-/// The event id of a decision about a device.
-pub const DECISION: &str = "AUTH";
 /// Version of the keys in a line; grows when a key changes its meaning.
 pub const SCHEMA: u64 = 1;
 

@@ -10,7 +10,7 @@ use crate::plan::{self, Credentials, Finding, Plan, Severity, Sources};
 use crate::proof::{AcceptedPlan, Change};
 use crate::shell::store::Store;
 use crate::shell::{Failure, FailureKind, log, sources};
-use crate::vocabulary::{Marks, Timestamp};
+use crate::vocabulary::{Language, Marks, Timestamp};
 
 /// Where a site's files and secrets come from.
 pub trait Material: Send {
@@ -185,15 +185,25 @@ pub(super) fn choose(
         (Ok(mut candidate), newest) => {
             let known =
                 newest.as_ref().filter(|newest| newest.content_hash == candidate.plan.content_hash);
+            let accept = |store: &mut Store| {
+                store.hold()?;
+                store.accept(&candidate.sources, "start", now)
+            };
+            let mut events = Vec::new();
             let generation = match known {
                 Some(newest) => newest.generation,
-                None => {
-                    store.hold()?;
-                    store.accept(&candidate.sources, "start", now)?.generation
-                }
+                // A disk that is full keeps nobody out: the number is taken when it has room.
+                None => accept(store).map_or_else(
+                    |failure| {
+                        store.let_go();
+                        events.push(unstored(&failure, candidate.plan.server.language));
+                        newest.as_ref().map_or(0, |newest| newest.generation) + 1
+                    },
+                    |accepted| accepted.generation,
+                ),
             };
             let findings = std::mem::take(&mut candidate.findings);
-            return Ok(Start { candidate, generation, events: Vec::new(), findings });
+            return Ok(Start { candidate, generation, events, findings });
         }
         (Err(refused), None) => return Err(refused),
         (Err(refused), Some(_)) => {
@@ -210,6 +220,11 @@ pub(super) fn choose(
     facts.extend(cause.map(|cause| ("cause", cause.message(candidate.plan.server.language))));
     let events = vec![(event, facts)];
     Ok(Start { candidate, generation: newest.generation, events, findings })
+}
+
+/// Says that the plan now served is not kept.
+pub(super) fn unstored(failure: &Failure, language: Language) -> log::Said {
+    (log::Event::StoreFailed, vec![("cause", failure.message(language))])
 }
 
 pub(super) fn snapshot(

@@ -16,7 +16,7 @@ impl Service {
         match self.sessions.replace(&self.snapshot) {
             Ok(summary) => self.followed = summary,
             Err(failure) => {
-                let facts = [("cause", failure.message(Language::English))];
+                let facts = [("cause", failure.message(self.log.language()))];
                 self.log.event(now, log::Event::WorkerFailed, &facts);
             }
         }

@@ -246,7 +246,7 @@ impl Service {
                         self.log.event(
                             now,
                             log::Event::StoreFailed,
-                            &[("cause", failure.to_string())],
+                            &[("cause", failure.message(self.log.language()))],
                         );
                     }
                 }
@@ -283,7 +283,7 @@ impl Service {
         self.timekeeper.stop();
         let changes = self.sessions.stop();
         if let Some(Err(failure)) = self.store.as_mut().map(|it| it.keep_attachments(&changes)) {
-            let facts = [("cause", failure.to_string())];
+            let facts = [("cause", failure.message(self.log.language()))];
             self.log.event(self.clock.now().wall, log::Event::StoreFailed, &facts);
         }
         self.log.event(self.clock.now().wall, log::Event::Stopped, &[]);
@@ -466,7 +466,11 @@ impl Service {
         self.sensors.follow(changes);
         let kept = self.store.as_mut().map(|store| store.keep_attachments(changes));
         if let Some(Err(failure)) = kept {
-            self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+            self.log.event(
+                now,
+                log::Event::StoreFailed,
+                &[("cause", failure.message(self.log.language()))],
+            );
         }
     }
 

@@ -106,7 +106,7 @@ impl Service {
                 Reply::done(done.get(language).to_owned(), result)
             }
             Err(failure) => {
-                let cause = ("cause", failure.message(Language::English));
+                let cause = ("cause", failure.message(self.log.language()));
                 let facts = [command, ("by", by.to_owned()), cause];
                 self.log.event(now, log::Event::ControlRefused, &facts);
                 Reply::failed(&failure, language)

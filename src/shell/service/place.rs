@@ -85,7 +85,11 @@ impl Service {
         let (recent, marks) = match known {
             Ok(known) => known,
             Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+                self.log.event(
+                    now,
+                    log::Event::StoreFailed,
+                    &[("cause", failure.message(self.log.language()))],
+                );
                 return (Step::OverLimit, place);
             }
         };
@@ -120,7 +124,11 @@ impl Service {
         match self.mark(now, subject, kind, &reason, None, &format!("sensor {sensor}")) {
             Ok(_) => (step, place),
             Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+                self.log.event(
+                    now,
+                    log::Event::StoreFailed,
+                    &[("cause", failure.message(self.log.language()))],
+                );
                 (Step::OverLimit, place)
             }
         }

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::Input;
 use crate::access::{Attached, Snapshot};
-use crate::enforce::{CoaResult, Enforcer, Event, Matter, Pending, RETRY_AFTER, Summary, Wanted};
+use crate::enforce::{
+    CoaResult, Ending, Enforcer, Event, Matter, Pending, RETRY_AFTER, Summary, Wanted,
+};
 use crate::ledger::{self, Attachment, Change};
 use crate::shell::clock::Clock;
 use crate::shell::log::{self, Log};
@@ -418,7 +420,13 @@ impl Running {
                 let mut facts = facts(matter, language);
                 facts.push(("how", how.id().to_owned()));
                 facts.push(("elapsed_ms", elapsed.as_millis().to_string()));
-                log.event(now, log::Event::SessionChanged, &facts);
+                let event = match how {
+                    Ending::Right => log::Event::SessionStays,
+                    Ending::Disconnected | Ending::Decided | Ending::Gone => {
+                        log::Event::SessionChanged
+                    }
+                };
+                log.event(now, event, &facts);
             }
             Event::Waits { matter, .. }
                 if self.enforcer.bounce(matter).is_some_and(|port| {

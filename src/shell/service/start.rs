@@ -10,7 +10,7 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::candidate::{Material, Refused, Start, choose, snapshot};
+use super::candidate::{Material, Refused, Start, choose, snapshot, unstored};
 use super::outlook::{self, pages, report};
 use super::sessions::{self, Sessions};
 use super::{Input, Service, detections, sensors, tripwire};
@@ -52,7 +52,7 @@ impl Service {
         let mut store = state.map(Store::open).transpose()?;
         // What could not be served is no generation to fall back to: settled at the end.
         let start = choose(material.as_ref(), store.as_mut(), now.wall)?;
-        let Start { candidate, generation, events, findings } = start;
+        let Start { candidate, generation, mut events, findings } = start;
         let server = candidate.plan.server.clone();
         let (marks, learned) = match &store {
             Some(store) => (store.marks(now.wall)?, store.learned()?),
@@ -165,7 +165,12 @@ impl Service {
             Arc::clone(&metrics),
             log.clone(),
         )?;
-        store.as_mut().map(Store::settle).transpose()?;
+        if let Some(store) = &mut store
+            && let Err(failure) = store.settle()
+        {
+            store.let_go();
+            events.push(unstored(&failure, server.language));
+        }
         let service = Self {
             material,
             store,

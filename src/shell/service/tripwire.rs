@@ -126,7 +126,11 @@ impl Service {
         let revoked = match self.store().and_then(|store| store.revoked_label(&device.asset)) {
             Ok(revoked) => revoked?,
             Err(failure) => {
-                self.log.event(now, log::Event::StoreFailed, &[("cause", failure.to_string())]);
+                self.log.event(
+                    now,
+                    log::Event::StoreFailed,
+                    &[("cause", failure.message(self.log.language()))],
+                );
                 return None;
             }
         };

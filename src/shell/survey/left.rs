@@ -173,7 +173,7 @@ impl Running {
 
     fn tell_unkept(&self, now: Moment, kept: Result<(), Failure>) {
         if let Err(failure) = kept {
-            let facts = [("cause", failure.to_string())];
+            let facts = [("cause", failure.message(self.surroundings.log.language()))];
             self.surroundings.log.event(now.wall, Event::StoreFailed, &facts);
         }
     }

@@ -6,7 +6,7 @@ use super::frame::{chip, page};
 use super::{Refusal, Visit, line_table, records};
 use crate::ledger::{Attachment, Point};
 use crate::plan::{ApiRole, Device};
-use crate::record::{Field, Line, Pattern, Query, Session, Span, Store as _, folded};
+use crate::record::{Field, Line, Pattern, Query, Session, Span, Store as _, folded, is_decision};
 use crate::vocabulary::{
     DeviceIndex, Language, Mac, MacSpelling, Mark, MarkKind, MarkSubject, Timestamp,
 };
@@ -257,7 +257,7 @@ fn written(
         .filter(|it| subject.macs.contains(&it.key.mac))
         .collect();
     let marks = visit.seen.snapshot.marks.against(&subjects(subject, &now), visit.now);
-    let decided = lines.iter().flatten().find(|line| line.contains_key("outcome"));
+    let decided = lines.iter().flatten().find(|line| is_decision(line));
     html! {
         p.crumbs { a href="/" { (say("市の地図", "City")) } " › " (say("端末", "device")) }
         h1 { (title) " " @match subject.device {

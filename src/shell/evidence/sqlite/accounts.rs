@@ -3,7 +3,9 @@
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::words::Search;
-use crate::record::{Account, COPY_SECONDS_MAX, Field, Pattern, Session, SessionEnd, Status};
+use crate::record::{
+    Account, COPY_SECONDS_MAX, DECISION, Field, Pattern, Session, SessionEnd, Status,
+};
 use crate::vocabulary::{Mac, Timestamp};
 
 /// Rows of an account's copy that are tidied away at once.
@@ -124,7 +126,7 @@ fn admitted(
     let wanted = [
         (Field::Mac, mac),
         (Field::Switch, switch),
-        (Field::Outcome, "*"),
+        (Field::Event, DECISION),
         (Field::Environment, "*"),
     ];
     let wanted =
