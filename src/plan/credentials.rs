@@ -61,6 +61,8 @@ pub struct AuthorityMaterial {
 pub struct Credentials {
     /// By switch.
     pub clients: HashMap<SwitchIndex, ClientSecrets>,
+    /// Clients that have no secret and get no answer.
+    pub clients_without: usize,
     /// The server's certificate and its intermediates, PEM.
     pub server_chain: Vec<u8>,
     /// Its private key, PEM.
@@ -82,8 +84,8 @@ pub struct Credentials {
 }
 
 /// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
-/// judged by the caller. `None` when anything `serve` needs is absent or wrong; the findings say
-/// what.
+/// judged by the caller. `None` when anything `serve` needs is absent or wrong, but for the secrets
+/// of some clients; the findings say what.
 #[must_use]
 pub fn credentials(
     plan: &Plan,
@@ -102,8 +104,10 @@ pub fn credentials(
     let tripwire = tripwire::read(plan, files, &sink);
     let complete = || {
         let server = server?;
+        let (clients, clients_without) = clients?;
         Some(Credentials {
-            clients: clients?,
+            clients,
+            clients_without,
             server_chain: server.chain,
             server_key: server.key,
             server_end: server.end,

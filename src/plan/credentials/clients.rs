@@ -40,12 +40,12 @@ const WELL_KNOWN: [&str; 14] = [
 /// Which file holds a secret, by its digest.
 type Holders = HashMap<[u8; 32], (SwitchIndex, String)>;
 
-/// The secrets of every client; `None` when one is absent.
+/// The secrets of the clients, and how many have none; `None` when no client has one.
 pub(super) fn read(
     plan: &Plan,
     files: &BTreeMap<String, Secret>,
     sink: &Sink,
-) -> Option<HashMap<SwitchIndex, ClientSecrets>> {
+) -> Option<(HashMap<SwitchIndex, ClientSecrets>, usize)> {
     let mut clients = HashMap::new();
     let (mut absent, mut wordless) = (Vec::new(), Vec::new());
     let mut holders = Holders::new();
@@ -74,7 +74,7 @@ pub(super) fn read(
             None => absent.push(shown(&path("secret"))),
         }
     }
-    let complete = absent.is_empty();
+    let without = absent.len();
     for (kind, paths) in
         [(FindingKind::ClientSecretAbsent, absent), (FindingKind::MabWordAbsent, wordless)]
     {
@@ -83,7 +83,7 @@ pub(super) fn read(
             sink.push(finding.fact("paths", some_of(&paths, ABSENT_SHOWN_MAX)));
         }
     }
-    complete.then_some(clients)
+    (without == 0 || !clients.is_empty()).then_some((clients, without))
 }
 
 /// A file's word without the newline at its end; `None` when the file is absent.

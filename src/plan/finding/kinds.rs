@@ -628,7 +628,7 @@ findings! {
         ["`{path}` に当たるスイッチや認証局はありません。", "`{path}` belongs to no switch or authority of the plan"]
         ["名前を確認するか、不要なら消してください。", "check the name, or delete the file"]
     ClientSecretAbsent Warning "secret.client-absent"
-        ["共有鍵の無いスイッチが {count} 台あります({paths})。", "switches without a shared secret: {count} ({paths})"]
+        ["共有鍵の無いスイッチが {count} 台あり、応答できません({paths})。", "switches without a shared secret, which get no answer: {count} ({paths})"]
         ["スイッチごとに無作為な鍵を作り、そのファイルとスイッチの両方に設定してください。", "make a random one for each, and put it both into its file and on the switch"]
     SnmpSecretAbsent Notice "secret.snmp-absent"
         ["`{path}` がないため、プロファイル {profile} のスイッチの表を読めません。", "the tables of switches of profile {profile} cannot be read: `{path}` is missing"]

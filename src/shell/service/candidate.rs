@@ -137,15 +137,32 @@ pub(super) fn load(
     sources: Sources,
     now: Timestamp,
 ) -> Result<Candidate, Refused> {
+    let candidate = load_for_start(material, sources, now)?;
+    match candidate.credentials.clients_without {
+        0 => Ok(candidate),
+        count => Err(credentials_refused(count, candidate.findings)),
+    }
+}
+
+/// The same where nobody is served yet: clients without a secret keep no answer from the others.
+fn load_for_start(
+    material: &dyn Material,
+    sources: Sources,
+    now: Timestamp,
+) -> Result<Candidate, Refused> {
     let (plan, mut findings) = prove(&sources, |plan| material.fit(plan), now)?;
     let (credentials, more) = material.credentials(&plan, now)?;
     let count = more.len();
     findings.extend(more);
     let Some(credentials) = credentials else {
-        let failure = Failure::new(FailureKind::CredentialsRefused).fact("count", count);
-        return Err(Refused { failure, findings, changes: Vec::new() });
+        return Err(credentials_refused(count, findings));
     };
     Ok(Candidate { sources, plan, credentials, findings })
+}
+
+fn credentials_refused(count: usize, findings: Vec<Finding>) -> Refused {
+    let failure = Failure::new(FailureKind::CredentialsRefused).fact("count", count);
+    Refused { failure, findings, changes: Vec::new() }
 }
 
 /// The plan to start with: the files if they can be served and were not set aside by a rollback,
@@ -156,7 +173,7 @@ pub(super) fn choose(
     now: Timestamp,
 ) -> Result<Start, Refused> {
     let fresh = material.sources().map_err(Refused::from);
-    let fresh = fresh.and_then(|sources| load(material, sources, now));
+    let fresh = fresh.and_then(|sources| load_for_start(material, sources, now));
     let Some(store) = store else {
         let mut candidate = fresh?;
         let findings = std::mem::take(&mut candidate.findings);
@@ -214,7 +231,7 @@ pub(super) fn choose(
         return Err(Failure::new(FailureKind::GenerationUnknown).fact("generation", 0).into());
     };
     let (_, sources) = store.load(newest.generation)?;
-    let mut candidate = load(material, sources, now)?;
+    let mut candidate = load_for_start(material, sources, now)?;
     candidate.findings.clear();
     let mut facts = vec![("generation", newest.generation.to_string())];
     facts.extend(cause.map(|cause| ("cause", cause.message(candidate.plan.server.language))));
