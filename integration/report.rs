@@ -259,6 +259,7 @@ fn a_bundle_proves_its_records_by_the_seals_and_shows_every_change() {
         for (file, from, to) in [
             ("records.jsonl", "通報", "通知"),
             ("incident.json", "市長", "課長"),
+            ("incident.txt", "市長", "課長"),
             ("seals.json", "\"head\": \"", "\"head\": \"0"),
             ("unsealed.jsonl", "通報", "通知"),
             ("unsealed.jsonl", "\"sequence\":0", "\"sequence\":1"),

@@ -104,6 +104,11 @@ fn a_request_is_made_issued_listed_and_revoked() {
     assert!(office.done("list --ca @ca").contains("revoked (key compromised"));
     office.done("crl --ca @ca --days 7");
     assert_eq!(office.listed("ca/authority.crl"), [entry.serial.as_str()], "and it stays");
+    // What a service reads it reads afterwards too.
+    let list = office.path("city.crl");
+    fs::set_permissions(&list, fs::Permissions::from_mode(0o640)).unwrap();
+    office.done("crl --ca @ca --crl @city.crl");
+    assert_eq!(fs::metadata(&list).unwrap().permissions().mode() & 0o777, 0o640);
 }
 
 #[test]

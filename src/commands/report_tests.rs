@@ -85,6 +85,12 @@ impl Evidence {
                 json!({"incident": "INC-20260803-1", "ground": "himitsu-end", "by": "himitsu-operator"}),
             ),
             event(day + 8, "SYS-evidence-gap", json!({"count": "3", "message": "himitsu-gap"})),
+            // What an alert tells of a decision is none.
+            event(
+                day + 9,
+                "ALERT-stranger",
+                json!({"mac": "00-12-E2-00-00-03", "switch": "sw01", "outcome": "refuse", "reason": "device.unknown", "method": "mab"}),
+            ),
         ];
         evidence.store.append(&lines).unwrap();
         evidence.seal("2026-10-02");
@@ -230,7 +236,7 @@ fn what_sensors_saw_breaks_the_rules_that_the_plan_keeps() {
         .collect();
     evidence.store.append(&lines).unwrap();
     evidence.seal("2026-10-05");
-    for ((sign, records), number) in signs(&evidence).into_iter().zip(13..) {
+    for ((sign, records), number) in signs(&evidence).into_iter().zip(14..) {
         assert_eq!((sign.as_str(), records), ("×", json!([number])));
     }
 }
