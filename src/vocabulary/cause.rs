@@ -163,10 +163,11 @@ pub(super) fn in_japanese(cause: &str) -> String {
             _ => format!("{japanese}(ここに書けるもの: {})", missed.join("、")),
         };
     }
+    // Where `serde_json` found it.
     if let Some((said, place)) = cause.rsplit_once(" at line ")
-        && let (Some(japanese), Some((line, column))) =
-            (of(&OF_JSON, said), place.split_once(" column "))
+        && let Some((line, column)) = place.split_once(" column ")
     {
+        let japanese = of(&OF_JSON, said).map_or_else(|| in_japanese(said), str::to_owned);
         return format!("{japanese}({line} 行 {column} 桁)");
     }
     if let Some(field) = said.strip_prefix("unknown field ") {
@@ -296,6 +297,8 @@ mod tests {
         assert_eq!(told("on = 1"), "`on` という項目はありません(ここに書けるもの: `one`、`two`)");
         assert_eq!(told("two = 1"), "`one` という項目がありません");
         assert!(told("one = 1").contains("種類"));
+        let cause = serde_json::from_str::<Form>("{}").unwrap_err().to_string();
+        assert_eq!(in_japanese(&cause), "`one` という項目がありません(1 行 2 桁)");
     }
 
     #[test]

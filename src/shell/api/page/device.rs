@@ -105,7 +105,7 @@ pub(super) fn find(visit: &Visit<'_>) -> Found {
                 } }
             }
         }
-        @if count == 0 { p { (say("見つかりません。名前の一部、MAC アドレス(全角でも)、資産番号、所属、スイッチ:ポートで探せます。", "nothing found; try part of a name, a MAC address in any spelling, an asset number, a section or switch:port")) } }
+        @if count == 0 { p { (say("見つかりません。名前の一部、MAC アドレス(全角でも)、資産番号、所属、いま接続のあるスイッチ:ポートで探せます。", "nothing found; try part of a name, a MAC address in any spelling, an asset number, a section, or switch:port where a session is now")) } }
     };
     Found::Several(say("検索", "search").to_owned(), main)
 }
@@ -342,7 +342,7 @@ fn where_it_is(visit: &Visit<'_>, it: &Attachment) -> Markup {
 
 fn facts(visit: &Visit<'_>, device: &Device) -> Markup {
     let plan = &visit.seen.snapshot.plan;
-    let class = plan.class(device.class).map_or("", |class| class.id.as_str());
+    let class = plan.class(device.class).map_or("", |class| class.name.get(visit.language));
     let place = device.place.as_ref().map(|place| plan.area_name(place)).unwrap_or_default();
     let rows = [
         (visit.say("資産番号", "asset"), device.asset.clone()),
