@@ -13,7 +13,7 @@ use crate::record::{
     Store as _, TableEncoding, Verifier, cell, csv, read_segment, write_segment,
 };
 use crate::shell::evidence::{
-    EVIDENCE_FILE, PUBLIC_FILE, Spool, Sqlite, pack, public_key, read_packed,
+    EVIDENCE_FILE, PUBLIC_FILE, Sqlite, pack, public_key, read_packed, waiting,
 };
 use crate::shell::log::Event;
 use crate::shell::{clock, files};
@@ -277,19 +277,10 @@ pub(super) fn open(matches: &ArgMatches, language: Language) -> Result<Sqlite, S
     Err(text.fill(language, &[("path", shown(&path)), ("cause", cause)]))
 }
 
-/// How many records wait on the spool that the store has not yet.
-fn waiting(matches: &ArgMatches, store: &Sqlite) -> rusqlite::Result<u64> {
-    match Spool::look(&site::path(matches, "state")) {
-        Ok(Some((epoch, entries))) => Ok(entries.saturating_sub(store.spooled(epoch)?)),
-        // OK because who may not read the spool is told of the store alone.
-        Ok(None) | Err(_) => Ok(0),
-    }
-}
-
 /// Says that records wait on the spool, among which nothing is found.
 pub(super) fn tell_waiting(matches: &ArgMatches, store: &Sqlite, console: &mut Console) {
-    // OK because what was asked is answered, and `log verify` tells what is wrong with the store.
-    let waiting = waiting(matches, store).unwrap_or_default();
+    // OK because who may not read the spool is told of the store alone.
+    let waiting = waiting(&site::path(matches, "state"), store).unwrap_or_default();
     if waiting > 0 {
         let text = Text {
             ja: "スプールで保存を待つ {count} 件は、ここには含まれません",
@@ -527,7 +518,8 @@ fn verify_store(
         true
     });
     walked.map_err(failed)?;
-    whole.waiting = waiting(matches, &store).map_err(failed)?;
+    // OK because who may not read the spool is told of the store alone.
+    whole.waiting = waiting(&site::path(matches, "state"), &store).unwrap_or_default();
     let (broken, records) = verifier.finish(None);
     Ok((broken, records, whole))
 }

@@ -141,7 +141,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
         match missing(&site::directories(inner), console) {
             Ok(found) if found.is_empty() => {
                 console.complain(console.say(Text {
-                    ja: "シークレットのないスイッチはありません",
+                    ja: "共有鍵のないスイッチはありません",
                     en: "every switch has a secret",
                 }));
             }

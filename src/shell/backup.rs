@@ -10,7 +10,7 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{
-    EVIDENCE_FILE, KEY_FILE, PUBLIC_FILE, SPOOL_FILE, Spool, Sqlite, public_key,
+    EVIDENCE_FILE, KEY_FILE, PUBLIC_FILE, SPOOL_FILE, Sqlite, public_key, waiting,
 };
 use super::files::{self, FileError, PRIVATE_DIRECTORY, PRIVATE_FILE};
 use super::service::Directories;
@@ -71,7 +71,9 @@ pub fn backup(
         let from = state.join(name);
         copied(&from, &at(name), target)?;
     }
-    let waiting = waiting(state, &copy)?;
+    let own = Sqlite::open_to_read(&copy).map_err(|cause| database(&copy, &cause))?;
+    let waiting = waiting(state, &own).map_err(|cause| machine(&state.join(SPOOL_FILE), &cause))?;
+    drop(own);
     let put = |name: &str, directory: &Path, mode: u32| {
         staged.directory(name, PRIVATE_DIRECTORY).map_err(unwritable)?;
         for (path, content) in read_tree(directory)? {
@@ -144,16 +146,6 @@ pub fn restore(source: &Path, target: &Path) -> Result<Manifest, Failure> {
 /// Removes the copy of the state store that the service made for a backup.
 pub fn discard(copy: &Path) {
     files::remove(copy);
-}
-
-/// How many records wait on the spool of a node that a copy of its evidence has not.
-fn waiting(state: &Path, copy: &Path) -> Result<u64, Failure> {
-    let spool = state.join(SPOOL_FILE);
-    let found = Spool::look(state).map_err(|cause| machine(&spool, &cause))?;
-    let Some((epoch, entries)) = found else { return Ok(0) };
-    let store = Sqlite::open_to_read(copy).map_err(|cause| database(copy, &cause))?;
-    let taken = store.spooled(epoch).map_err(|cause| database(copy, &cause))?;
-    Ok(entries.saturating_sub(taken))
 }
 
 /// Proves a copy of the evidence: its chain is whole, and where it ends the original has the

@@ -18,6 +18,8 @@ pub use packed::{pack, read_packed};
 pub use spool::{SPOOL_FILE, SPOOL_OCTETS, Spool};
 pub use sqlite::{EVIDENCE_FILE, Sqlite};
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
@@ -29,6 +31,16 @@ pub const LINES_WAITING_MAX: usize = 65_536;
 
 /// Is told once whether something was kept.
 pub type Kept = Box<dyn FnOnce(bool) + Send>;
+
+/// How many records wait on the spool of a state directory that a store has not taken yet.
+///
+/// # Errors
+/// Spool or store cannot be read.
+pub fn waiting(state: &Path, store: &Sqlite) -> io::Result<u64> {
+    let Some((epoch, entries)) = Spool::look(state)? else { return Ok(0) };
+    let taken = store.spooled(epoch).map_err(io::Error::other)?;
+    Ok(entries.saturating_sub(taken))
+}
 
 /// Where evidence is handed in; cheap to clone.
 #[derive(Clone, Debug)]
