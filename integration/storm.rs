@@ -127,7 +127,7 @@ fn a_storm_keeps_to_this_machine_unless_told_and_says_what_is_wrong_with_its_use
         (&["--server", "192.0.2.1:1812"][..], 2, "--allow-remote"),
         (&["--server", "[::1]:1812"], 2, "IPv4"),
         (&["--server", "127.0.0.1"], 2, "--server"),
-        (&["--server", "127.0.0.1:1", "--site", nowhere], 1, "storm/clients.csv"),
+        (&["--server", "127.0.0.1:1", "--site", nowhere], 1, "sekisho storm prepare"),
         (&["--server", "127.0.0.1:1", "--rate", "1", "--outstanding", "1"], 2, "--outstanding"),
         (&["--server", "127.0.0.1:1", "--duration", "601"], 2, "601"),
         (&[], 2, "--server"),
