@@ -24,6 +24,7 @@ mod incident;
 mod incident_bundle;
 mod init;
 mod log;
+mod log_verify;
 mod metrics;
 mod misuse;
 mod netbox;

@@ -276,6 +276,20 @@ impl Store {
         let _ = self.connection.execute_batch("ROLLBACK");
     }
 
+    /// Gives no number up to this one to another plan: it may have been served without being kept.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn pass(&mut self, generation: u64) -> Result<(), Failure> {
+        self.run(|connection| {
+            connection.execute(
+                "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'generation' AND seq < ?1",
+                [generation.cast_signed()],
+            )
+        })?;
+        Ok(())
+    }
+
     /// Accepts a plan as the newest generation and forgets the files of those too old to keep.
     /// Files that were set aside by a rollback no longer are.
     ///

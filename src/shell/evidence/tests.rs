@@ -333,3 +333,16 @@ fn what_comes_too_fast_for_the_store_is_durable_at_once_and_stored_in_order_afte
     assert_eq!(node.metrics.evidence_lost.get(), 0);
     node.stop();
 }
+
+#[test]
+fn what_waits_is_what_the_store_has_not_taken() {
+    let state = tempfile::tempdir().unwrap();
+    let mut store = Sqlite::open(state.path()).unwrap();
+    assert_eq!(waiting(state.path(), &store).unwrap(), 0, "no spool");
+    let lines = [1, 2, 3].map(|copy| account(1_795_446_000_000, Status::Start, 1, copy));
+    let mut spool = Spool::open(state.path(), 1 << 20).unwrap();
+    spool.append(&lines).unwrap();
+    assert_eq!(waiting(state.path(), &store).unwrap(), 3);
+    store.keep_spooled(lines[..2].iter().map(Written::from), spool.epoch(), 2).unwrap();
+    assert_eq!(waiting(state.path(), &store).unwrap(), 1);
+}

@@ -307,7 +307,13 @@ impl Service {
         let candidate = sources.and_then(|sources| load(self.material.as_ref(), sources, now));
         let outcome = candidate.and_then(|candidate| {
             let generation = self.snapshot.generation;
-            let unchanged = candidate.plan.content_hash == self.snapshot.plan.content_hash;
+            // One that a full disk kept from being stored when it was taken up is taken again.
+            let kept = match &self.store {
+                Some(store) => store.newest()?.is_some_and(|it| it.generation == generation),
+                None => true,
+            };
+            let same = candidate.plan.content_hash == self.snapshot.plan.content_hash;
+            let unchanged = kept && same;
             if unchanged {
                 self.replace(now, &candidate, |_| Ok(generation))?;
                 let facts = [("by", by.to_owned())];
@@ -386,6 +392,9 @@ impl Service {
         };
         let marks = Marks::new(marks);
         let next = snapshot(0, candidate, marks, &learned, Some(&self.snapshot))?;
+        if let Some(store) = &mut self.store {
+            store.pass(self.snapshot.generation)?;
+        }
         let generation = number(self.store.as_mut())?;
         self.hand_out(Arc::new(next.with_generation(generation)))?;
         self.tripwire = tripwire::Labels::new(&candidate.credentials);
