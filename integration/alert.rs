@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::city::{City, printed, run};
+use crate::city::{City, free_port, printed, run};
 use crate::evidence::ask;
 
 const STRANGER: &str = "User-Name = \"0200.0000.0007\"\nUser-Password = \"0200.0000.0007\"\nCalling-Station-Id = \"02-00-00-00-00-07\"\nNAS-Port = 1\nMessage-Authenticator = 0x00";
@@ -19,10 +19,6 @@ impl Drop for Program {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn rsyslog(city: &City, port: u16) -> Program {

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -86,6 +88,27 @@ pub fn copy_tree(from: &Path, to: &Path) {
             copy_tree(&entry.path(), &target);
         } else {
             fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A port of this machine for a program that must be told its own before it starts.
+///
+/// The kernel never hands these out itself (`ip_local_port_range` begins at 32768), so that no
+/// socket of a test beside this one can take it before the program does; and none is given twice.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 10_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Another run beside this one begins elsewhere.
+    let begin = std::process::id().wrapping_mul(97);
+    loop {
+        let step = GIVEN.fetch_add(1, Ordering::Relaxed);
+        assert!(step < COUNT, "no free port");
+        let port = u16::try_from(FIRST + begin.wrapping_add(step) % COUNT).unwrap();
+        let at = ("127.0.0.1", port);
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+            return port;
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::alert::{Program, free_port};
-use crate::city::{City, printed, run};
+use crate::alert::Program;
+use crate::city::{City, free_port, printed, run};
 use crate::operate::{json, page};
 
 /// A time server that ends with the test. faketime is only its parent, hence the number it wrote.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use sekisho::vocabulary::Language;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::city::{Within, printed, root, run};
+use crate::city::{Within, free_port, printed, root, run};
 use crate::metrics::{Demonstration, promtool};
 
 /// How long Prometheus may take for anything: recording rules are evaluated once a minute.
@@ -120,7 +119,7 @@ pub struct Prometheus {
 impl Prometheus {
     pub fn new(target: &str, within: Within) -> Self {
         let directory = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let rules = root().join("config/prometheus");
         let config = format!(
             "global: {{scrape_interval: 200ms, evaluation_interval: 1s}}\n\

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sekisho::wire::radius::Code;
 
-use crate::alert::{free_port, rsyslog_of};
-use crate::city::{City, Server, printed, run, secret};
+use crate::alert::rsyslog_of;
+use crate::city::{City, Server, free_port, printed, run, secret};
 use crate::evidence::{accounting_port, ask};
 use crate::operate::{json, page};
 use crate::sessions::{SOON, Switch, code, wait};

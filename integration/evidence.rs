@@ -14,7 +14,7 @@ use sekisho::vocabulary::Secret;
 use sekisho::wire::radius::{Code, Key, Packet, Writer, attribute};
 use serde_json::Value;
 
-use crate::city::{City, Server, printed, run, secret};
+use crate::city::{City, Server, free_port, printed, run, secret};
 
 /// A switch of the city: id, address, an ALAXALA that names ports by NAS-Port.
 const SWITCH: (&str, &str) = ("hon-sw15", "127.250.1.25");
@@ -341,7 +341,7 @@ fn sender(number: usize, port: u16, end: &AtomicBool) -> Vec<Sent> {
 /// time a restart took to serve.
 fn kill_often(times: u32) -> (usize, usize, usize, Duration) {
     let city = City::new();
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = free_port();
     city.edit("config/server.toml", |text| {
         text.replace(
             "accounting = [\"127.0.0.1:0\"]",

@@ -201,10 +201,10 @@ fn who_cannot_be_served_is_told_why() {
 fn a_plan_is_accepted_once_everything_is_open() {
     let city = City::new();
     assert!(city.serve().stop().success());
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
     let free = "listen = \"127.0.0.1:0\"\n\n[metrics]".to_owned();
     let busy = format!("listen = \"{taken}\"\n\n[metrics]");
-    let _holder = TcpListener::bind(taken).unwrap();
     city.edit("config/server.toml", |text| text.replace(&free, &busy));
     let text = refused(&city, &["serve", "--lang", "en"]);
     assert!(text.contains(&taken.to_string()), "{text}");

@@ -2,7 +2,6 @@
 //! the whole city attached and a hundred thousand records.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use sekisho::vocabulary::{Secret, SwitchIndex, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::city::{City, SERVER_NAME, Server, Within, now, printed, root, run, secret};
+use crate::city::{City, SERVER_NAME, Server, Within, free_port, now, printed, root, run, secret};
 use crate::operate::json as told;
 use crate::sessions::Switch;
 
@@ -46,7 +45,7 @@ impl Browser {
     /// accord but whom [`Browser::trust`] names.
     pub fn start(within: Within, arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut command = within.command("chromedriver");
         command
             .env("HOME", directory.path())
