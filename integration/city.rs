@@ -6,7 +6,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +21,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The name in the server's certificate, as `config/server.toml` has it.
 pub const SERVER_NAME: &str = "radius.city.example";
 
-/// A copy of the shipped files in which every switch has an address in 127.250.0.0/16 instead of
-/// 10.250.0.0/16, and the secrets to serve it.
+thread_local! {
+    /// The second octet of this test's loopback network. Each test runs in a thread of its own, so
+    /// that tests side by side bind no address twice and hear nothing that is meant for another.
+    static NETWORK: u8 = {
+        static NEXT: AtomicU8 = AtomicU8::new(0);
+        16 + NEXT.fetch_add(1, Ordering::Relaxed) % 224
+    };
+}
+
+/// The address of a switch of this test: `127.N.` before what follows 10.250 in the shipped files.
+pub fn address(rest: &str) -> String {
+    format!("127.{}.{rest}", NETWORK.with(|octet| *octet))
+}
+
+/// A copy of the shipped files in which every switch has an address of [`address`], and the
+/// secrets to serve it.
 pub struct City {
     pub directory: TempDir,
     pub authority: Authority,
@@ -128,8 +142,10 @@ impl City {
                 .replace("127.0.0.1:9812", "127.0.0.1:0")
                 .replace("127.0.0.1:9813", "127.0.0.1:0")
         });
-        city.edit("config/environments.toml", |text| text.replace("10.250.", "127.250."));
-        city.edit("topology/network.toml", |text| text.replace("10.250.", "127.250."));
+        let here = address("");
+        for file in ["config/environments.toml", "topology/network.toml"] {
+            city.edit(file, |text| text.replace("10.250.", &here));
+        }
         for site in fs::read_dir(at.join("topology")).unwrap() {
             let path = site.unwrap().path().join("site.toml");
             if path.is_file() {
@@ -142,7 +158,7 @@ impl City {
                         0o600,
                     );
                 }
-                fs::write(path, text.replace("10.250.", "127.250.")).unwrap();
+                fs::write(path, text.replace("10.250.", &here)).unwrap();
             }
         }
         // Sites have ids as well, and switches without authenticated ports are no clients.

@@ -57,7 +57,8 @@ fn counted(city: &City, result: &str) -> bool {
 fn attached(server: &mut Server, switch: &Switch, address: &str) {
     let port = accounting_port(server);
     let account = format!(
-        "Acct-Status-Type = Start\nAcct-Session-Id = \"s-1\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nNAS-Port-Id = \"GigabitEthernet1/0/1\"\nUser-Name = \"e80f5d9cb69b\"\nFramed-IP-Address = {address}\nPacket-Src-IP-Address = 127.250.14.12"
+        "Acct-Status-Type = Start\nAcct-Session-Id = \"s-1\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nNAS-Port-Id = \"GigabitEthernet1/0/1\"\nUser-Name = \"e80f5d9cb69b\"\nFramed-IP-Address = {address}\nPacket-Src-IP-Address = {}",
+        switch.address
     );
     let answer = crate::evidence::ask_as(port, "acct", &secret(switch.id), &account);
     assert!(answer.contains("Accounting-Response"), "{answer}");
@@ -115,8 +116,8 @@ fn a_message_that_names_an_address_cuts_the_device_within_seconds_and_only_once(
 fn over_the_air_it_is_cut_as_well_and_other_environments_are_not_spoken_of() {
     let (city, [udp, ..]) = city("environments = [\"C\"]\n");
     let mut server = city.serve();
-    let (name, mac, address) = ("mu-ka0573", "84:f0:2c:7a:2d:b1", "127.250.1.90");
-    let controller = Switch::new("hon-wlc01", address, ("84-F0-2C-7A-2D-B1", ""), "");
+    let (name, mac) = ("mu-ka0573", "84:f0:2c:7a:2d:b1");
+    let controller = Switch::new("hon-wlc01", "1.90", ("84-F0-2C-7A-2D-B1", ""), "");
     let path = |name: &str| city.path(name).display().to_string();
     city.issue(&format!("{name}.pc.city.example"));
     let own = format!("{name}.pc.city.example");
@@ -133,7 +134,8 @@ fn over_the_air_it_is_cut_as_well_and_other_environments_are_not_spoken_of() {
     );
     let join = || {
         let mut command = Command::new("eapol_test");
-        command.args(["-c", &path("wifi.conf"), "-a", "127.0.0.1", "-t", "10", "-A", address]);
+        command.args(["-c", &path("wifi.conf"), "-a", "127.0.0.1", "-t", "10"]);
+        command.args(["-A", &controller.address]);
         command.args(["-p", &server.port.to_string(), "-s", &secret("hon-wlc01"), "-M", mac]);
         command.args(["-N30:s:84-F0-3C-00-01-00:city-c", "-N61:d:19", "-N32:s:hon-wlc01"]);
         let output = run(&mut command);

@@ -5,13 +5,12 @@ use std::process::Command;
 
 use sekisho::authority::{Authority, CertificateRequest, Purpose};
 
-use crate::city::{City, now, printed, run, secret};
+use crate::city::{City, address, now, printed, run, secret};
 
 /// A registered terminal of environment C at `kenko/ken-sw02`, a Cisco profile.
 const DEVICE: &str = "mu-ka0273.pc.city.example";
 const MAC: &str = "D4-1E-F9-0D-B6-CE";
 const SWITCH: &str = "ken-sw02";
-const SWITCH_ADDRESS: &str = "127.250.14.12";
 const VLAN: u64 = 130;
 
 const TLS12: &str = "tls_disable_tlsv1_3=1";
@@ -32,7 +31,7 @@ struct Attempt<'a> {
     mac: &'a str,
     /// Address of the server, and of the switch where it has one of its own.
     server: &'a str,
-    switch: Option<&'a str>,
+    switch: Option<String>,
     secret: String,
     arguments: &'a [&'a str],
 }
@@ -48,7 +47,7 @@ impl Default for Attempt<'_> {
             again: 0,
             mac: MAC,
             server: "127.0.0.1",
-            switch: Some(SWITCH_ADDRESS),
+            switch: Some(address("14.12")),
             secret: secret(SWITCH),
             arguments: &[],
         }
@@ -82,7 +81,7 @@ impl Attempt<'_> {
         std::fs::write(file.path(), text).unwrap();
         let mut command = Command::new("eapol_test");
         command.arg("-c").arg(file.path()).args(["-a", self.server, "-t", "10"]);
-        if let Some(switch) = self.switch {
+        if let Some(switch) = &self.switch {
             command.args(["-A", switch]);
         }
         command.args([
@@ -391,13 +390,11 @@ fn a_switch_may_ask_over_ipv6() {
     let city = City::new();
     city.issue(DEVICE);
     city.edit("config/server.toml", |text| text.replace("\"127.0.0.1:0\"]", "\"[::1]:0\"]"));
+    let clients = format!("\"{}\"", address("0.0/16"));
     city.edit("config/environments.toml", |text| {
-        text.replace(
-            "\"127.250.0.0/16\"]\nadmission",
-            "\"127.250.0.0/16\", \"::1/128\"]\nadmission",
-        )
+        text.replacen(&clients, &format!("{clients}, \"::1/128\""), 1)
     });
-    city.edit("topology/kenko/site.toml", |text| text.replace("\"127.250.14.12\"", "\"::1\""));
+    city.edit("topology/kenko/site.toml", |text| text.replace(&address("14.12"), "::1"));
     let mut server = city.serve();
     let attempt = Attempt { server: "::1", switch: None, ..Attempt::default() };
     let (passed, text) = attempt.run(&city, server.port);

@@ -14,18 +14,18 @@ use sekisho::vocabulary::Secret;
 use sekisho::wire::radius::{Code, Key, Packet, Writer, attribute};
 use serde_json::Value;
 
-use crate::city::{City, Server, free_port, printed, run, secret};
+use crate::city::{City, Server, address, free_port, printed, run, secret};
 
 /// A switch of the city: id, address, an ALAXALA that names ports by NAS-Port.
-const SWITCH: (&str, &str) = ("hon-sw15", "127.250.1.25");
+const SWITCH: (&str, &str) = ("hon-sw15", "1.25");
 /// A printer of environment B behind it.
 const PRINTER: &str = "E8-0F-5E-60-EB-41";
 const MAB: &str = "User-Name = \"e80f.5e60.eb41\"\nUser-Password = \"e80f.5e60.eb41\"\nCalling-Station-Id = \"e8-0f-5e-60-eb-41\"\nNAS-Port = 1\nMessage-Authenticator = 0x00";
 
 /// Asks by radclient; what it printed.
 pub fn ask(port: u16, kind: &str, lines: &str) -> String {
-    let (id, address) = SWITCH;
-    let lines = format!("{}\nPacket-Src-IP-Address = {address}", lines.trim_end());
+    let (id, at) = SWITCH;
+    let lines = format!("{}\nPacket-Src-IP-Address = {}", lines.trim_end(), address(at));
     ask_as(port, kind, &secret(id), &lines)
 }
 
@@ -286,10 +286,10 @@ type Sent = (String, u32);
 
 /// One sender at a switch: starts and stops sessions, each account sent again until it is
 /// acknowledged; gives those that were.
-fn sender(number: usize, port: u16, end: &AtomicBool) -> Vec<Sent> {
-    let (id, address) = SWITCH;
+fn sender(number: usize, at: &str, port: u16, end: &AtomicBool) -> Vec<Sent> {
+    let (id, _) = SWITCH;
     let key = Key::new(&Secret::new(secret(id).into_bytes()));
-    let socket = UdpSocket::bind((address, 0)).unwrap();
+    let socket = UdpSocket::bind((at, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
     let mut acknowledged = Vec::new();
     let mut identifier = 0_u8;
@@ -351,8 +351,8 @@ fn kill_often(times: u32) -> (usize, usize, usize, Duration) {
     let end = Arc::new(AtomicBool::new(false));
     let senders: Vec<_> = (0..12)
         .map(|number| {
-            let end = Arc::clone(&end);
-            std::thread::spawn(move || sender(number, free, &end))
+            let (at, end) = (address(SWITCH.1), Arc::clone(&end));
+            std::thread::spawn(move || sender(number, &at, free, &end))
         })
         .collect();
     let mut random = 0x2545_f491_4f6c_dd1d_u64 ^ u64::from(std::process::id());

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::city::{City, printed, run, secret};
+use crate::city::{City, address, printed, run, secret};
 
 /// `mu-ka0297`, a terminal of environment C registered for the main office, where the test bench
 /// stands.
@@ -134,13 +134,14 @@ fn a_port_of_hostapd_opens_for_wpa_supplicant_and_only_with_its_certificate() {
                 &format!("authentication = [\"{SERVER}:1812\"]"),
             )
         });
+        let clients = address("0.0/16");
         city.edit("config/environments.toml", |text| {
             text.replace(
-                "prefixes = [\"127.250.0.0/16\"]",
-                "prefixes = [\"127.250.0.0/16\", \"10.255.77.0/24\"]",
+                &format!("prefixes = [\"{clients}\"]"),
+                &format!("prefixes = [\"{clients}\", \"10.255.77.0/24\"]"),
             )
         });
-        city.edit("topology/honcho/site.toml", |text| text.replace("127.250.1.50", SWITCH));
+        city.edit("topology/honcho/site.toml", |text| text.replace(&address("1.50"), SWITCH));
         let wires = Wires::new();
         let mut server = city.serve_by(wires.inside(0, env!("CARGO_BIN_EXE_sekisho")));
         let control = city.path("hostapd");
@@ -211,7 +212,7 @@ fn tshark_finds_our_replies_valid() {
             "-a",
             "127.0.0.1",
             "-A",
-            "127.250.14.12",
+            &address("14.12"),
         ]);
         command.args([
             "-p",

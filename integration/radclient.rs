@@ -4,10 +4,10 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::city::{City, Server, printed, run, secret};
+use crate::city::{City, Server, address, printed, run, secret};
 
 /// Sends one request from a switch's address; what radclient printed.
-pub fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str) -> String {
+pub fn ask(server: &Server, kind: &str, source: &str, secret: &str, lines: &str) -> String {
     let mut command = Command::new("radclient");
     command.args(["-x", "-r", "1", "-t", "2", &format!("127.0.0.1:{}", server.port), kind, secret]);
     let mut child = command
@@ -17,7 +17,7 @@ pub fn ask(server: &Server, kind: &str, address: &str, secret: &str, lines: &str
         .spawn()
         .expect("radclient must be installed");
     // An empty line would end the request.
-    let request = format!("{}\nPacket-Src-IP-Address = {address}\n", lines.replace("\n\n", "\n"));
+    let request = format!("{}\nPacket-Src-IP-Address = {source}\n", lines.replace("\n\n", "\n"));
     child.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
     printed(&child.wait_with_output().unwrap())
 }
@@ -39,42 +39,42 @@ struct Printer {
 const PRINTERS: &[Printer] = &[
     Printer {
         switch: "hon-sw15", // ALAXALA
-        address: "127.250.1.25",
+        address: "1.25",
         mac: "E8-0F-5E-60-EB-41",
         request: "User-Name = \"e80f.5e60.eb41\"\nUser-Password = \"e80f.5e60.eb41\"\nCalling-Station-Id = \"e8-0f-5e-60-eb-41\"\nNAS-Port = 1",
         reply: "Tunnel-Private-Group-Id:0 = \"125\"", // by rule P-60
     },
     Printer {
         switch: "ken-sw02", // Cisco
-        address: "127.250.14.12",
+        address: "14.12",
         mac: "E8-0F-5D-9C-B6-9B",
         request: "User-Name = \"e80f5d9cb69b\"\nUser-Password = \"e80f5d9cb69b\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nService-Type = Call-Check\nNAS-Port-Id = \"GigabitEthernet1/0/1\"",
         reply: "Tunnel-Private-Group-Id:0 = \"120\"",
     },
     Printer {
         switch: "shi-sw01", // HPE ArubaOS-Switch, by CHAP
-        address: "127.250.6.11",
+        address: "6.11",
         mac: "E8-0F-5E-8E-64-FC",
         request: "User-Name = \"e80f5e8e64fc\"\nCHAP-Password = \"e80f5e8e64fc\"\nCalling-Station-Id = \"e8-0f-5e-8e-64-fc\"\nNAS-Port = 1",
         reply: "Tunnel-Private-Group-Id:0 = \"121\"",
     },
     Printer {
         switch: "mat-sw01", // APRESIA, told by its own attribute: 0x79 is 121
-        address: "127.250.4.11",
+        address: "4.11",
         mac: "E8-0F-5D-60-FE-91",
         request: "User-Name = \"e80f5d60fe91\"\nUser-Password = \"e80f5d60fe91\"\nCalling-Station-Id = \"e8-0f-5d-60-fe-91\"\nNAS-Port = 1",
         reply: "0x00000079",
     },
     Printer {
         switch: "iwa-sw02", // Panasonic
-        address: "127.250.9.12",
+        address: "9.12",
         mac: "E8-0F-5D-94-30-2F",
         request: "User-Name = \"E8-0F-5D-94-30-2F\"\nUser-Password = \"E8-0F-5D-94-30-2F\"\nCalling-Station-Id = \"E8-0F-5D-94-30-2F\"\nNAS-Port = 1",
         reply: "Tunnel-Private-Group-Id:0 = \"121\"",
     },
     Printer {
         switch: "ose-sw01", // Allied Telesis
-        address: "127.250.18.11",
+        address: "18.11",
         mac: "E8-0F-5D-ED-D9-78",
         request: "User-Name = \"e8-0f-5d-ed-d9-78\"\nUser-Password = \"e8-0f-5d-ed-d9-78\"\nCalling-Station-Id = \"e8-0f-5d-ed-d9-78\"\nNAS-Port-Id = \"port1.0.1\"",
         reply: "Tunnel-Private-Group-Id:0 = \"123\"",
@@ -87,7 +87,8 @@ fn printers_get_the_vlan_of_their_environment_in_the_dialect_of_their_switch() {
     let mut server = city.serve();
     for printer in PRINTERS {
         let secret = secret(printer.switch);
-        let text = ask(&server, "auth", printer.address, &secret, &protected(printer.request));
+        let text =
+            ask(&server, "auth", &address(printer.address), &secret, &protected(printer.request));
         assert!(text.contains("Received Access-Accept"), "{}: {text}", printer.switch);
         assert!(text.contains(printer.reply), "{}: {text}", printer.switch);
         assert!(text.contains("Message-Authenticator"), "{}: {text}", printer.switch);
@@ -116,7 +117,8 @@ fn every_spelling_of_a_mac_is_the_same_device() {
         let request = format!(
             "User-Name = \"{spelling}\"\nUser-Password = \"{spelling}\"\nCalling-Station-Id = \"{spelling}\"\nNAS-Port = 1"
         );
-        let text = ask(&server, "auth", "127.250.1.25", &secret("hon-sw15"), &protected(&request));
+        let text =
+            ask(&server, "auth", &address("1.25"), &secret("hon-sw15"), &protected(&request));
         assert!(text.contains("Received Access-Accept"), "{spelling}: {text}");
     }
 }
@@ -165,7 +167,8 @@ fn what_is_not_mac_authentication_of_a_registered_device_is_refused_with_its_rea
     ];
     let mut seen = std::collections::HashMap::new();
     for (request, mac, reason) in &cases {
-        let text = ask(&server, "auth", "127.250.14.12", &secret("ken-sw02"), &protected(request));
+        let text =
+            ask(&server, "auth", &address("14.12"), &secret("ken-sw02"), &protected(request));
         let count = seen.entry(*mac).or_insert(0);
         *count += 1;
         let decision = server.decision(mac, *count);
@@ -186,17 +189,12 @@ fn what_is_not_authentic_gets_no_answer() {
     let mut server = city.serve();
     let request = PRINTERS[0].request;
     let mine = secret("hon-sw15");
+    let here = address("1.25");
     let silent = [
+        ("auth", here.as_str(), mine.as_str(), request.to_owned(), "message-authenticator-missing"),
         (
             "auth",
-            "127.250.1.25",
-            mine.as_str(),
-            request.to_owned(),
-            "message-authenticator-missing",
-        ),
-        (
-            "auth",
-            "127.250.1.25",
+            here.as_str(),
             "not-the-secret-at-all",
             protected(request),
             "message-authenticator-invalid",
@@ -204,19 +202,19 @@ fn what_is_not_authentic_gets_no_answer() {
         ("auth", "127.0.0.77", mine.as_str(), protected(request), "unknown-client"),
         (
             "acct",
-            "127.250.1.25",
+            here.as_str(),
             mine.as_str(),
             "Acct-Status-Type = Start\nAcct-Session-Id = \"1\"".to_owned(),
             "wrong-code",
         ),
     ];
-    for (kind, address, secret, request, reason) in silent {
-        let text = ask(&server, kind, address, secret, &request);
+    for (kind, source, secret, request, reason) in silent {
+        let text = ask(&server, kind, source, secret, &request);
         assert!(text.contains("No reply"), "{reason}: {text}");
         let line = server.wait_for(reason, |line| line["reason"] == reason);
-        assert_eq!(line["address"], address);
+        assert_eq!(line["address"], source);
     }
-    let text = ask(&server, "auth", "127.250.1.25", &mine, &protected(request));
+    let text = ask(&server, "auth", &address("1.25"), &mine, &protected(request));
     assert!(text.contains("Received Access-Accept"), "{text}");
     assert!(server.stop().success());
 }
@@ -225,7 +223,7 @@ fn what_is_not_authentic_gets_no_answer() {
 fn status_server_is_answered_to_known_clients_with_a_message_authenticator() {
     let city = City::new();
     let server = city.serve();
-    let text = ask(&server, "status", "127.250.1.25", &secret("hon-sw15"), &protected(""));
+    let text = ask(&server, "status", &address("1.25"), &secret("hon-sw15"), &protected(""));
     assert!(text.contains("Received Access-Accept"), "{text}");
     assert!(text.contains("Message-Authenticator"), "{text}");
 }
@@ -237,7 +235,7 @@ fn two_secrets_at_once_while_one_is_rotated() {
     city.write("secrets/client/hon-sw15.next", b"Hs6-next-Jq2vRz8tXw4y\n", 0o600);
     let server = city.serve();
     for secret in [secret("hon-sw15").as_str(), "Hs6-next-Jq2vRz8tXw4y"] {
-        let text = ask(&server, "auth", "127.250.1.25", secret, &protected(PRINTERS[0].request));
+        let text = ask(&server, "auth", &address("1.25"), secret, &protected(PRINTERS[0].request));
         assert!(text.contains("Received Access-Accept"), "{secret}: {text}");
     }
 }
@@ -261,7 +259,7 @@ fn mac_authentication_by_eap_md5_where_the_profile_says_so() {
         "-a",
         "127.0.0.1",
         "-A",
-        "127.250.13.11",
+        &address("13.11"),
     ]);
     command.args([
         "-p",

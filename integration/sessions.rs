@@ -10,7 +10,7 @@ use sekisho::wire::radius::{Code, Key, Packet, Writer, attribute};
 use serde_json::Value;
 
 use crate::authenticator::Lab;
-use crate::city::{City, Server, printed, secret};
+use crate::city::{City, Server, address, printed, secret};
 use crate::operate::{json, page, refused};
 use crate::radclient::{ask, protected};
 
@@ -20,7 +20,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// A switch of the city with one printer, and its own end of RFC 5176.
 pub struct Switch {
     pub id: &'static str,
-    address: &'static str,
+    pub address: String,
     mac: &'static str,
     asset: &'static str,
     request: &'static str,
@@ -30,18 +30,19 @@ pub struct Switch {
 impl Switch {
     pub(crate) fn new(
         id: &'static str,
-        address: &'static str,
+        rest: &str,
         (mac, asset): (&'static str, &'static str),
         request: &'static str,
     ) -> Self {
-        let socket = UdpSocket::bind((address, 3799)).unwrap();
+        let address = address(rest);
+        let socket = UdpSocket::bind((address.as_str(), 3799)).unwrap();
         Self { id, address, mac, asset, request, socket }
     }
 
     pub fn cisco() -> Self {
         Self::new(
             "ken-sw02",
-            "127.250.14.12",
+            "14.12",
             ("E8-0F-5D-9C-B6-9B", "S-0033"),
             "User-Name = \"e80f5d9cb69b\"\nUser-Password = \"e80f5d9cb69b\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nService-Type = Call-Check\nNAS-Port-Id = \"GigabitEthernet1/0/1\"",
         )
@@ -50,7 +51,7 @@ impl Switch {
     fn hpe() -> Self {
         Self::new(
             "shi-sw01",
-            "127.250.6.11",
+            "6.11",
             ("E8-0F-5E-8E-64-FC", "S-0027"),
             "User-Name = \"e80f5e8e64fc\"\nCHAP-Password = \"e80f5e8e64fc\"\nCalling-Station-Id = \"e8-0f-5e-8e-64-fc\"\nNAS-Port = 1",
         )
@@ -58,7 +59,7 @@ impl Switch {
 
     /// Lets its printer authenticate; gives what radclient printed.
     pub fn authenticate(&self, server: &Server) -> String {
-        ask(server, "auth", self.address, &secret(self.id), &protected(self.request))
+        ask(server, "auth", &self.address, &secret(self.id), &protected(self.request))
     }
 
     /// The next request, if one comes in time; copies of `last` are passed over.

@@ -10,14 +10,19 @@ use sekisho::simulation::{SnmpAgent, Vice};
 use sekisho::wire::snmp::{Auth, Oid, Privacy, Value as Cell};
 
 use crate::api;
-use crate::city::{City, Server, printed, run, secret};
+use crate::city::{City, Server, address, printed, run, secret};
 use crate::operate::{json, page, refused};
 use crate::radclient::{ask, protected};
 use crate::snmp::{AUTH_WORD, COMMUNITY, PRIVACY_WORD, Snmpd, keys, tool};
 
 const SWITCH: &str = "ken-sw02";
-const ADDRESS: &str = "127.250.14.12";
 const PORT: u16 = 11_610;
+
+/// The address of the switch that is asked.
+fn at() -> String {
+    address("14.12")
+}
+
 /// A registered printer, and how its switch asks for it.
 const PRINTER: &str = "E8-0F-5D-9C-B6-9B";
 const REQUEST: &str = "User-Name = \"e80f5d9cb69b\"\nUser-Password = \"e80f5d9cb69b\"\nCalling-Station-Id = \"E8-0F-5D-9C-B6-9B\"\nService-Type = Call-Check\nNAS-Port-Id = \"GigabitEthernet1/0/1\"";
@@ -64,7 +69,7 @@ fn without(text: &str, table: &str) -> String {
 }
 
 fn snmpd() -> Snmpd {
-    Snmpd::start(&format!("{ADDRESS}:{PORT}"), &[("sekisho", "SHA-256", "AES")])
+    Snmpd::start(&format!("{}:{PORT}", at()), &[("sekisho", "SHA-256", "AES")])
 }
 
 /// The rows of a switch: an address a port, and who announces itself where.
@@ -113,7 +118,7 @@ fn what_is_really_plugged_in_is_named_and_what_is_in_order_is_not() {
     let (city, snmpd) = (city(), snmpd());
     snmpd.show(&tables(&[], &[(49, "ken-dist1", "28")]));
     let mut server = city.serve();
-    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    let printed = ask(&server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
     let status = json(&city, &["switch", "sweep", SWITCH, "--json"]);
     assert_eq!(
@@ -184,7 +189,7 @@ fn a_verdict_on_a_device_without_a_session_is_carried_out_where_a_switch_shows_i
     let token = fs::read_to_string(city.path("secrets/api/kenko-mirror.sensor.token")).unwrap();
     snmpd.show(&tables(&[(1, PRINTER)], &[]));
     let mut server = city.serve();
-    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    let printed = ask(&server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
     json(&city, &["switch", "sweep", SWITCH, "--json"]);
 
@@ -210,7 +215,7 @@ fn a_verdict_on_a_device_without_a_session_is_carried_out_where_a_switch_shows_i
     let marks = marks();
     assert_eq!(marks.as_array().unwrap().len(), 1, "{marks}");
     assert!(marks[0]["subject"].as_str().unwrap().contains("GigabitEthernet1/0/1"), "{marks}");
-    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    let printed = ask(&server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("\"900\""), "the port is in quarantine from now on: {printed}");
     assert!(server.stop().success());
 }
@@ -285,7 +290,7 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
     json(&city, &["switch", "sweep", SWITCH, "--json"]);
     let status = json(&city, &["switch", "status", "--json"]);
     let to = status["traps"].as_str().unwrap().to_owned();
-    let agent = format!("{ADDRESS}:{PORT}");
+    let agent = format!("{}:{PORT}", at());
     let ask_engine = |object: &str| {
         let name = format!(".1.3.6.1.6.3.10.2.1.{object}.0");
         let options: Vec<&str> = user().into_iter().chain(["-Oqvx", &agent, &name]).collect();
@@ -298,7 +303,7 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
     let stranger = "02-00-5E-00-53-02";
     snmpd.show(&tables(&[(2, stranger)], &[]));
     let start = Instant::now();
-    notify("snmptrap", ADDRESS, &signed, &to);
+    notify("snmptrap", &at(), &signed, &to);
     server.wait_for("R17", |line| line["event"] == "SNMP-stranger" && line["mac"] == stranger);
     let took = start.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -307,17 +312,17 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
 
     // As Comware and AOS-CX tell of a changed table.
     for name in [".1.3.6.1.4.1.25506.2.87.1.4.0.1", ".1.3.6.1.4.1.47196.4.1.1.3.19.0.1"] {
-        notify_of(name, "snmptrap", ADDRESS, &signed, &to);
+        notify_of(name, "snmptrap", &at(), &signed, &to);
     }
     wait("changes of tables", || count(&city, SWITCH, "addresses") == 2);
 
     // The very same octets once more, caught on their way, and what is wrong in other ways.
     let ear = UdpSocket::bind("127.0.0.1:0").unwrap();
     ear.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    notify("snmptrap", ADDRESS, &signed, &ear.local_addr().unwrap().to_string());
+    notify("snmptrap", &at(), &signed, &ear.local_addr().unwrap().to_string());
     let mut buffer = vec![0; 65_536];
     let (octets, _) = ear.recv_from(&mut buffer).unwrap();
-    let switch = UdpSocket::bind((ADDRESS, 0)).unwrap();
+    let switch = UdpSocket::bind((at().as_str(), 0)).unwrap();
     for _ in 0..2 {
         switch.send_to(&buffer[..octets], &to).unwrap();
     }
@@ -325,18 +330,18 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
     assert_eq!(count(&city, SWITCH, "link-up"), 2);
     let mut wrong = signed.clone();
     wrong[8] = "another-word-altogether";
-    notify("snmptrap", ADDRESS, &wrong, &to);
+    notify("snmptrap", &at(), &wrong, &to);
     wait("refusal of the key", || count(&city, SWITCH, "not-authentic") == 1);
     notify("snmptrap", "127.9.9.9", &signed, &to);
     wait("refusal of the stranger", || count(&city, "unknown", "unknown-source") == 1);
-    notify("snmptrap", ADDRESS, &["-v2c", "-c", COMMUNITY], &to);
+    notify("snmptrap", &at(), &["-v2c", "-c", COMMUNITY], &to);
     wait("refusal of the version", || count(&city, SWITCH, "other-version") == 1);
     switch.send_to(b"\x30\x84\xff\xff\xff\xff", &to).unwrap();
     wait("refusal of nonsense", || count(&city, SWITCH, "encoding") == 1);
 
     // An inform is acknowledged, or net-snmp would complain; it too brings a sweep.
     snmpd.show(&tables(&[], &[]));
-    let printed = notify("snmpinform", ADDRESS, &user(), &to);
+    let printed = notify("snmpinform", &at(), &user(), &to);
     assert!(!printed.contains("Timeout") && !printed.contains("snmpinform:"), "{printed}");
     server.wait_for("its end", |line| line["event"] == "SNMP-over" && line["subject"] == stranger);
     assert_eq!(count(&city, SWITCH, "link-up"), 3);
@@ -347,7 +352,7 @@ fn traps_and_informs_of_net_snmp_bring_a_sweep_at_once_and_a_replay_brings_none(
 fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
     let (city, snmpd) = bouncing();
     let mut server = city.serve();
-    let printed = ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    let printed = ask(&server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
     json(&city, &["switch", "sweep", SWITCH, "--json"]);
     let start = Instant::now();
@@ -363,7 +368,7 @@ fn where_no_coa_reaches_the_port_is_taken_down_and_up_again_and_only_there() {
     // Behind a bridge that announces itself nothing is bounced, whatever the plan says.
     fs::remove_file(snmpd.directory.path().join("tables.set")).unwrap();
     snmpd.show(&tables(&[(1, PRINTER)], &[(1, "somebody-s-switch", "20")]));
-    ask(&server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    ask(&server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     json(&city, &["switch", "sweep", SWITCH, "--json"]);
     json(&city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
     let refused = server.wait_for("the refusal", |line| line["event"] == "COA-bounce-failed");
@@ -445,9 +450,14 @@ fn a_switch_that_answers_slowly_endlessly_or_too_often_delays_nobody_else() {
     std::thread::scope(|scope| {
         let _over = Over(&stop);
         // Just before it would be given up; one after the other for ever; a thousandfold.
-        scope.spawn(|| misbehave("127.250.14.11", None, moment * 800, 1, &stop));
-        scope.spawn(|| misbehave("127.250.14.13", Some(Vice::Endless), moment, 1, &stop));
-        scope.spawn(|| misbehave("127.250.14.14", None, moment, 1_000, &stop));
+        for (rest, vice, late, times) in [
+            ("14.11", None, moment * 800, 1),
+            ("14.13", Some(Vice::Endless), moment, 1),
+            ("14.14", None, moment, 1_000),
+        ] {
+            let (at, stop) = (address(rest), &stop);
+            scope.spawn(move || misbehave(&at, vice, late, times, stop));
+        }
         let server = city.serve();
         let status = |switch: &str| json(&city, &["switch", "status", switch, "--json"]);
         wait("sweep beside them", || status(SWITCH)["state"] == "fresh");
@@ -486,7 +496,7 @@ fn bouncing() -> (City, Snmpd) {
 
 /// Has the printer's port taken down, and waits until it is.
 fn take_down(city: &City, server: &Server, snmpd: &Snmpd) {
-    let printed = ask(server, "auth", ADDRESS, &secret(SWITCH), &protected(REQUEST));
+    let printed = ask(server, "auth", &at(), &secret(SWITCH), &protected(REQUEST));
     assert!(printed.contains("Access-Accept"), "{printed}");
     json(city, &["switch", "sweep", SWITCH, "--json"]);
     json(city, &["disconnect", PRINTER, "--reason", "test", "--json"]);
