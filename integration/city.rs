@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub const SERVER_NAME: &str = "radius.city.example";
 
 thread_local! {
-    /// The second octet of this test's loopback network. Each test runs in a thread of its own, so
-    /// that tests side by side bind no address twice and hear nothing that is meant for another.
+    /// The second octet of this test's loopback network: tests side by side, each of which runs in
+    /// a thread of its own, bind no address twice and hear nothing that is meant for another.
     static NETWORK: u8 = {
         static NEXT: AtomicU8 = AtomicU8::new(0);
         16 + NEXT.fetch_add(1, Ordering::Relaxed) % 224

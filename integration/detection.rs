@@ -95,6 +95,8 @@ fn a_message_that_names_an_address_cuts_the_device_within_seconds_and_only_once(
     for device in &named[..2] {
         let text = format!("ウイルスを検出しました。コンピューター名: {}", device.computer);
         logger("-T", tcp, &text);
+        // Each comes by a connection of its own; the second must not overtake the first.
+        wait("mark", || marks(&city).len() == 2);
     }
     let held = server.wait_for("the limit", |line| {
         line["event"] == "OPS-detection-held" && line["rule"] == "by-name"

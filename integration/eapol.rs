@@ -180,11 +180,8 @@ fn a_certificate_revoked_after_its_handshake_cannot_be_resumed() {
         std::thread::scope(|scope| {
             let (city, server) = (&city, &mut server);
             let port = server.port;
-            let attempt = scope.spawn(move || {
-                let attempt =
-                    Attempt { versions, fast_reauth: true, again: 60, ..Attempt::default() };
-                attempt.run(city, port)
-            });
+            let attempt = Attempt { versions, fast_reauth: true, again: 60, ..Attempt::default() };
+            let attempt = scope.spawn(move || attempt.run(city, port));
             let resumed =
                 |line: &serde_json::Value| line["event"] == "AUTH" && line["resumed"] == true;
             server.wait_for("a resumption", resumed);
@@ -213,9 +210,8 @@ fn a_resumed_session_follows_the_plan() {
     std::thread::scope(|scope| {
         let (city, server) = (&city, &mut server);
         let port = server.port;
-        let attempt = scope.spawn(move || {
-            Attempt { fast_reauth: true, again: 60, ..Attempt::default() }.run(city, port)
-        });
+        let attempt = Attempt { fast_reauth: true, again: 60, ..Attempt::default() };
+        let attempt = scope.spawn(move || attempt.run(city, port));
         server.wait_for("a resumption", |line| line["event"] == "AUTH" && line["resumed"] == true);
         city.edit("config/inventory.csv", |text| {
             let line = text.lines().find(|line| line.contains(DEVICE)).unwrap();
