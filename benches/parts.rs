@@ -99,7 +99,7 @@ fn city(devices: u32, told: &mut Map<String, Value>) -> City {
     let list = authority.revocation_list(&[], 1, NOW, 20).unwrap();
     let credentials = Credentials {
         clients,
-        clients_without: 0,
+        left_out: 0,
         server_chain: server.issued.pem.clone().into_bytes(),
         server_key: server.key.pem().clone(),
         server_end: NOW,

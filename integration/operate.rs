@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::city::{City, now, printed, run};
+use crate::sessions::Switch;
 
 pub fn json(city: &City, arguments: &[&str]) -> Value {
     let output = run(&mut city.sekisho(arguments));
@@ -167,12 +168,23 @@ fn marks_hold_from_the_moment_they_are_set_and_outlive_a_restart() {
 fn who_cannot_be_served_is_told_why() {
     let city = City::new();
     fs::create_dir(city.path("state")).unwrap();
-    // One switch without its secret takes the answers from no other; but nobody loses them.
+    // One switch without its secret takes the answers from no other, nor does a spoilt file; but
+    // nobody loses what works.
     fs::remove_file(city.path("secrets/client/hon-sw15.secret")).unwrap();
-    let server = city.serve();
+    city.write("secrets/client/hon-sw01.secret", b"short", 0o600);
+    let list = fs::read(city.path("secrets/authority/city.crl")).unwrap();
+    city.write("secrets/authority/city.crl", &list[..list.len() / 2], 0o644);
+    let mut server = city.serve();
+    for id in ["secret.client-absent", "secret.too-short", "credential.unreadable-crl"] {
+        server.wait_for(id, |line| line["finding"] == id);
+    }
+    assert!(Switch::cisco().authenticate(&server).contains("Received Access-Accept"));
     let text = refused(&city, &["reload", "--lang", "en"]);
-    assert!(text.contains("hon-sw15.secret"), "{text}");
+    for file in ["hon-sw15.secret", "hon-sw01.secret", "city.crl"] {
+        assert!(text.contains(file), "{file}: {text}");
+    }
     assert!(server.stop().success());
+    city.write("secrets/authority/city.crl", &list, 0o644);
     for entry in fs::read_dir(city.path("secrets/client")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }

@@ -78,11 +78,11 @@ fn test(matches: &ArgMatches, console: &mut Console) -> Result<u8, u8> {
         return Err(WRONG);
     }
     plan.alerts.sinks.iter_mut().for_each(|sink| sink.enabled = true);
-    let (files, _) = sources::read_secrets(&directories.secrets).map_err(|failure| {
+    let secrets = sources::read_secrets(&directories.secrets).map_err(|failure| {
         console.complain(failure.message(language));
         WRONG
     })?;
-    let (secrets, findings) = plan::alert_secrets(&plan, &files);
+    let (secrets, findings) = plan::alert_secrets(&plan, &secrets.files);
     let now = clock::now();
     let alert = sample(now, &plan.server.node_name);
     let mut results = Vec::new();

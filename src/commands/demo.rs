@@ -213,7 +213,7 @@ fn credentials(plan: &Plan, authority: &Authority, now: Timestamp) -> Result<Cre
         tokens: Vec::new(),
         peers: Default::default(),
         clients,
-        clients_without: 0,
+        left_out: 0,
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,

@@ -4,8 +4,10 @@
 //! authentication), `server/chain.pem`, `server/key.pem`, `authority/ID.pem` and
 //! `authority/ID.crl` (PEM or DER), `api/NAME.ROLE.token` and `.pem`, `detection/NAME.pem`, for a
 //! receiver of alerts `alert/ID.pem`, `.token` and `.password`, and for SNMP `snmp/NAME.auth`,
-//! `.priv` and `.community`, and for the tripwire `tripwire/key`. A file that is absent is a warning here, since a plan can be checked
-//! on a machine without secrets; `serve` refuses it.
+//! `.priv` and `.community`, and for the tripwire `tripwire/key`. A file that is absent is a warning
+//! here, since a plan can be checked on a machine without secrets. A service that starts does
+//! without what is absent or spoilt as far as that keeps out nobody but whom it concerns; a reload
+//! refuses it.
 
 mod alerts;
 mod certificates;
@@ -24,10 +26,10 @@ pub use tripwire::{TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS};
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::finding::Sink;
-use super::{AuthorityIndex, Finding, FindingKind, Origin, Plan, ProfileIndex};
+use super::{AuthorityIndex, Finding, FindingKind, Origin, Plan, ProfileIndex, Severity};
 use crate::vocabulary::{Secret, SwitchIndex, Timestamp};
 
 /// The secrets shared with one switch.
@@ -61,8 +63,8 @@ pub struct AuthorityMaterial {
 pub struct Credentials {
     /// By switch.
     pub clients: HashMap<SwitchIndex, ClientSecrets>,
-    /// Clients that have no secret and get no answer.
-    pub clients_without: usize,
+    /// Faults for which somebody gets no answer: clients without a secret, spoilt files.
+    pub left_out: usize,
     /// The server's certificate and its intermediates, PEM.
     pub server_chain: Vec<u8>,
     /// Its private key, PEM.
@@ -83,11 +85,64 @@ pub struct Credentials {
     pub tripwire: Option<Secret>,
 }
 
-/// Reads the secrets directory for a plan. `files` are its files by relative path, with modes
-/// judged by the caller. `None` when anything `serve` needs is absent or wrong, but for the secrets
-/// of some clients; the findings say what.
+/// The files of a secrets directory.
+#[derive(Debug, Default)]
+pub struct SecretFiles {
+    /// By path relative to it.
+    pub files: BTreeMap<String, Secret>,
+    /// What is wrong with them as files, each at its own.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the secrets directory for a plan. A file that is wrong is left out where that closes a
+/// door and opens none. `None` when anything else that `serve` needs is absent or wrong. The
+/// findings say what.
 #[must_use]
 pub fn credentials(
+    plan: &Plan,
+    secrets: SecretFiles,
+    now: Timestamp,
+) -> (Option<Credentials>, Vec<Finding>) {
+    let SecretFiles { mut files, mut findings } = secrets;
+    let (mut whole, more) = read(plan, &files, now);
+    findings.extend(more);
+    let errors = || findings.iter().filter(|finding| finding.severity() == Severity::Error);
+    let spoilt: BTreeSet<_> = errors().filter_map(spoilt_file).collect();
+    if errors().any(|finding| spoilt_file(finding).is_none_or(|path| !may_be_left_out(plan, path)))
+    {
+        return (None, findings);
+    }
+    if !spoilt.is_empty() {
+        let faults = whole.map_or(0, |it| it.left_out) + errors().count();
+        files.retain(|path, _| !spoilt.contains(path.as_str()));
+        whole = read(plan, &files, now).0.map(|rest| Credentials { left_out: faults, ..rest });
+    }
+    (whole, findings)
+}
+
+/// The file below `secrets/` that a finding is at.
+fn spoilt_file(finding: &Finding) -> Option<&str> {
+    finding.at.as_ref()?.file.strip_prefix(DIRECTORY)
+}
+
+/// Whether a service without this file admits fewer and nobody more.
+fn may_be_left_out(plan: &Plan, path: &str) -> bool {
+    let needed = |id: &str| {
+        let mine = |index: &AuthorityIndex| {
+            plan.authorities.get(usize::from(index.0)).is_some_and(|authority| authority.id == id)
+        };
+        let users = || plan.environments.iter().filter(|it| it.authorities.iter().any(mine));
+        users().all(|environment| environment.revocation.required)
+    };
+    match path.split_once('/') {
+        Some(("client" | "api" | "detection" | "alert" | "snmp", _)) => true,
+        Some(("authority", name)) => name.strip_suffix(".crl").is_some_and(needed),
+        Some(_) | None => false,
+    }
+}
+
+/// The same of these files; every error is at its file.
+fn read(
     plan: &Plan,
     files: &BTreeMap<String, Secret>,
     now: Timestamp,
@@ -104,10 +159,10 @@ pub fn credentials(
     let tripwire = tripwire::read(plan, files, &sink);
     let complete = || {
         let server = server?;
-        let (clients, clients_without) = clients?;
+        let (clients, left_out) = clients?;
         Some(Credentials {
             clients,
-            clients_without,
+            left_out,
             server_chain: server.chain,
             server_key: server.key,
             server_end: server.end,
@@ -119,8 +174,7 @@ pub fn credentials(
             tripwire,
         })
     };
-    let credentials = if sink.has_errors() { None } else { complete() };
-    (credentials, sink.into_findings())
+    (complete(), sink.into_findings())
 }
 
 /// What the receivers of alerts in use need, by id, and what is wrong with it.
@@ -134,6 +188,8 @@ pub fn alert_secrets(
     (secrets, sink.into_findings())
 }
 
+/// Before the names of its files in findings.
+const DIRECTORY: &str = "secrets/";
 const CHAIN: &str = "server/chain.pem";
 const KEY: &str = "server/key.pem";
 
@@ -169,10 +225,10 @@ fn unknown_files(plan: &Plan, files: &BTreeMap<String, Secret>, sink: &Sink) {
 
 /// The path as findings show it.
 fn shown(path: &str) -> String {
-    format!("secrets/{path}")
+    format!("{DIRECTORY}{path}")
 }
 
-/// A finding about a file as a whole.
-fn finding(kind: FindingKind, path: &str) -> Finding {
+/// A finding about a file below `secrets/` as a whole.
+pub(crate) fn finding(kind: FindingKind, path: &str) -> Finding {
     Finding::new(kind, Some(Origin { file: shown(path).into(), line: 1 }), "")
 }

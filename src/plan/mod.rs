@@ -35,12 +35,12 @@ mod topology;
 pub use alerts::{AlertSink, Alerts, Host, MailSecurity, Means, Shape, Transport, Watch};
 pub use calendar::{Calendar, DaySpan, Days, Hours};
 pub use compile::{Compiled, compile};
-pub(crate) use credentials::SECRET_CHARACTERS_MIN;
 pub use credentials::{
     AlertSecrets, ApiRole, ApiToken, AuthorityMaterial, ClientSecrets, Credentials,
-    PeerCertificate, Peers, SnmpSecrets, TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS, alert_secrets,
-    credentials,
+    PeerCertificate, Peers, SecretFiles, SnmpSecrets, TRIPWIRE_KEY, TRIPWIRE_KEY_OCTETS,
+    alert_secrets, credentials,
 };
+pub(crate) use credentials::{SECRET_CHARACTERS_MIN, finding as secret_finding};
 pub use detections::{DetectionRule, Detections, Message};
 pub use environment::{
     Admission, Authority, AuthorityIndex, Environment, Flows, Guideline, Pair, Revocation, Role,

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Failure, FailureKind};
-use crate::plan::{Finding, FindingKind};
+use crate::plan::{FindingKind, SecretFiles, secret_finding};
 use crate::vocabulary::Secret;
 
 /// Most files in one directory tree.
@@ -27,40 +27,53 @@ pub const DEPTH_MAX: usize = 16;
 /// The directory is absent, something in it is unreadable or no regular file, a link leads out
 /// of it, or a bound is exceeded.
 pub fn read_tree(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    read(directory, None)
+}
+
+/// The same; what is unreadable goes to `unreadable`, where that is given: its path and why.
+fn read(
+    directory: &Path,
+    unreadable: Option<&mut Vec<(String, String)>>,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let root = directory.canonicalize().map_err(|cause| match cause.kind() {
         std::io::ErrorKind::NotFound => {
             Failure::new(FailureKind::DirectoryAbsent).fact("path", directory.display())
         }
-        _ => unreadable(directory, &cause),
+        _ => self::unreadable(directory, &cause),
     })?;
-    let mut reader = Reader { shown: directory, root, files: BTreeMap::new(), octets: 0 };
+    let mut reader =
+        Reader { shown: directory, root, files: BTreeMap::new(), octets: 0, unreadable };
     reader.read_directory(&reader.root.clone(), "", 0)?;
     Ok(reader.files)
 }
 
-/// Every file of a secrets directory; empty when there is none. Files that everyone on the
-/// machine may read are findings.
+/// Every file of a secrets directory; empty when there is none. Files that cannot be read, and
+/// those that everyone on the machine may read, are findings.
 ///
 /// # Errors
-/// As [`read_tree`], but for an absent directory.
-pub fn read_secrets(directory: &Path) -> Result<(BTreeMap<String, Secret>, Vec<Finding>), Failure> {
-    let files = match read_tree(directory) {
+/// As [`read_tree`], but for an absent directory and for what is unreadable in it.
+pub fn read_secrets(directory: &Path) -> Result<SecretFiles, Failure> {
+    let mut unreadable = Vec::new();
+    let files = match read(directory, Some(&mut unreadable)) {
         Ok(files) => files,
         Err(failure) if failure.kind == FailureKind::DirectoryAbsent => BTreeMap::new(),
         Err(failure) => return Err(failure),
     };
-    let mut findings = Vec::new();
+    let finding = |(path, cause): (String, String)| {
+        secret_finding(FindingKind::FileUnreadable, &path).fact("cause", cause)
+    };
+    let mut findings: Vec<_> = unreadable.into_iter().map(finding).collect();
     for path in files.keys().filter(|path| is_private(path)) {
         let full = directory.join(path);
-        let metadata = std::fs::metadata(&full).map_err(|cause| unreadable(&full, &cause))?;
+        let metadata = std::fs::metadata(&full).map_err(|cause| self::unreadable(&full, &cause))?;
         let mode = metadata.permissions().mode() & 0o777;
         if mode & 0o007 != 0 {
-            let finding = Finding::new(FindingKind::SecretOpen, None, "");
+            let finding = secret_finding(FindingKind::SecretOpen, path);
             findings.push(finding.fact("path", full.display()).fact("mode", format!("{mode:03o}")));
         }
     }
     let secret = |(path, content)| (path, Secret::new(content));
-    Ok((files.into_iter().map(secret).collect(), findings))
+    Ok(SecretFiles { files: files.into_iter().map(secret).collect(), findings })
 }
 
 /// Certificates and revocation lists are public; everything else is not.
@@ -95,6 +108,8 @@ struct Reader<'a> {
     root: PathBuf,
     files: BTreeMap<String, Vec<u8>>,
     octets: u64,
+    /// Where what is unreadable is told, unless it ends the reading.
+    unreadable: Option<&'a mut Vec<(String, String)>>,
 }
 
 impl Reader<'_> {
@@ -119,13 +134,18 @@ impl Reader<'_> {
             };
             let relative =
                 if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-            self.read_entry(&entry.path(), relative, depth)?;
+            match (self.read_entry(&entry.path(), &relative, depth), &mut self.unreadable) {
+                (Err(failure), Some(told)) if failure.kind == FailureKind::FileUnreadable => {
+                    told.push((relative, fact(&failure, "cause")));
+                }
+                (read, _) => read?,
+            }
         }
         Ok(())
     }
 
-    fn read_entry(&mut self, path: &Path, relative: String, depth: usize) -> Result<(), Failure> {
-        let shown = self.shown.join(&relative);
+    fn read_entry(&mut self, path: &Path, relative: &str, depth: usize) -> Result<(), Failure> {
+        let shown = self.shown.join(relative);
         // Resolves links, so that what is checked is what is read.
         let real = path.canonicalize().map_err(|cause| unreadable(&shown, &cause))?;
         if !real.starts_with(&self.root) {
@@ -135,7 +155,7 @@ impl Reader<'_> {
         }
         let metadata = std::fs::metadata(&real).map_err(|cause| unreadable(&shown, &cause))?;
         if metadata.is_dir() {
-            return self.read_directory(&real, &relative, depth + 1);
+            return self.read_directory(&real, relative, depth + 1);
         }
         if !metadata.is_file() {
             return Err(Failure::new(FailureKind::NotAFile).fact("path", shown.display()));
@@ -153,7 +173,7 @@ impl Reader<'_> {
                 .fact("cause", fact(&failure, "cause")),
         })?;
         self.octets += u64::try_from(content.len()).unwrap_or(u64::MAX);
-        self.files.insert(relative, content);
+        self.files.insert(relative.to_owned(), content);
         Ok(())
     }
 }
@@ -212,6 +232,32 @@ mod tests {
         let failure = read(&directory).unwrap_err();
         assert_eq!(failure.kind, FailureKind::LinkEscapes);
         assert!(failure.to_string().contains("config/link.toml"), "{failure}");
+    }
+
+    /// A link that leads nowhere cannot be read, whoever tries.
+    #[test]
+    fn an_unreadable_secret_is_told_and_hides_no_other() {
+        let directory = TempDir::new().unwrap();
+        let client = directory.path().join("client");
+        fs::create_dir(&client).unwrap();
+        symlink("nowhere", client.join("sw-a.secret")).unwrap();
+        fs::write(client.join("sw-b.secret"), "x").unwrap();
+        fs::set_permissions(client.join("sw-b.secret"), fs::Permissions::from_mode(0o604)).unwrap();
+        let found = read_secrets(directory.path()).unwrap();
+        assert_eq!(found.files.keys().collect::<Vec<_>>(), ["client/sw-b.secret"]);
+        let told: Vec<_> = found
+            .findings
+            .iter()
+            .map(|it| (it.kind.id(), it.at.as_ref().unwrap().file.to_string()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("file.unreadable", "secrets/client/sw-a.secret".to_owned()),
+                ("secrets.open-to-everyone", "secrets/client/sw-b.secret".to_owned())
+            ]
+        );
+        assert_eq!(read_tree(directory.path()).unwrap_err().kind, FailureKind::FileUnreadable);
     }
 
     #[test]

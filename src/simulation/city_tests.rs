@@ -40,7 +40,7 @@ fn credentials(plan: &Plan, authority: &Authority) -> Credentials {
         tokens: Vec::new(),
         peers: Default::default(),
         clients: (0..plan.switches.len()).map(client).collect(),
-        clients_without: 0,
+        left_out: 0,
         server_chain: server.issued.pem.into_bytes(),
         server_key: server.key.pem().clone(),
         server_end: server.issued.not_after,

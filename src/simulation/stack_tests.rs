@@ -57,7 +57,7 @@ impl Stack {
             tokens: Vec::new(),
             peers: Default::default(),
             clients: [(bench, client)].into(),
-            clients_without: 0,
+            left_out: 0,
             server_chain: server.issued.pem.into_bytes(),
             server_key: server.key.pem().clone(),
             server_end: server.issued.not_after,

@@ -73,7 +73,7 @@ fn good_files() -> BTreeMap<String, Secret> {
 }
 
 fn found(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<(String, String)>) {
-    let (credentials, findings) = credentials(&plan_of_two_switches(), files, NOW);
+    let (credentials, findings) = credentials_of(files);
     let shown = |finding: &Finding| {
         let at = finding.at.as_ref().map_or_else(String::new, ToString::to_string);
         (finding.kind.id().to_owned(), at)
@@ -127,41 +127,54 @@ fn an_empty_directory_is_warned_of_once_for_each_kind() {
     assert!(text.contains("answer: 2 (") && text.contains("secrets/client/sw-a.secret"), "{text}");
 }
 
-fn credentials_of(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<Finding>) {
-    credentials(&plan_of_two_switches(), files, NOW)
+fn directory(files: &BTreeMap<String, Secret>) -> SecretFiles {
+    SecretFiles { files: files.clone(), findings: Vec::new() }
 }
 
-/// What one changed file brings about: finding, the file it is about, whether `serve` goes on.
+fn credentials_of(files: &BTreeMap<String, Secret>) -> (Option<Credentials>, Vec<Finding>) {
+    credentials(&plan_of_two_switches(), directory(files), NOW)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Served {
+    Whole,
+    InPart,
+    No,
+}
+
+/// What one changed file brings about: finding, the file it is about, and whether a service starts
+/// with it, and may be reloaded with it.
 #[test]
-fn every_fault_of_the_directory_is_found() {
+fn every_fault_of_the_directory_is_found_and_keeps_out_nobody_else() {
+    use Served::{InPart, No, Whole};
     let secret = |text: &str| Some(text.as_bytes().to_vec());
     let pem = |params| Some(signed(params, None).0.into_bytes());
     let key = || Some(KeyPair::generate().unwrap().serialize_pem().into_bytes());
-    let cases: Vec<(&str, Option<Vec<u8>>, &str, bool)> = vec![
-        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4p"), "secret.too-short", false),
-        ("client/sw-a.secret", secret("testing123testing123"), "secret.weak", false),
-        ("client/sw-a.secret", secret("Cisco-Radius-Secret1"), "secret.weak", false),
-        ("client/sw-a.secret", secret("abababababababababab"), "secret.weak", false),
-        ("client/sw-a.secret", secret("kT7vQ2mX z9LwR4pB8cNd"), "secret.characters", false),
-        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4pB8cé"), "secret.characters", false),
-        ("client/sw-a.secret", secret("\n"), "file.empty-value", false),
-        ("client/sw-b.secret", secret(GOOD), "secret.shared", false),
-        ("client/sw-b.next", secret(GOOD), "secret.shared", false),
-        ("client/sw-a.next", secret(GOOD), "secret.next-is-current", true),
-        ("client/sw-c.secret", secret(GOOD), "secret.unknown-file", true),
-        ("authority/town.pem", secret("x"), "secret.unknown-file", true),
-        ("client/sw-a.secret", None, "secret.client-absent", false),
-        ("client/sw-b.mab", None, "secret.mab-word-absent", true),
-        ("server/chain.pem", secret("x"), "credential.unreadable-certificate", false),
-        ("server/key.pem", secret("x"), "credential.unreadable-key", false),
-        ("server/key.pem", key(), "credential.key-mismatch", false),
-        ("server/key.pem", None, "credential.absent", false),
-        ("authority/city.pem", None, "credential.absent", false),
-        ("authority/city.pem", pem(params("city", 2030)), "credential.not-an-authority", false),
-        ("authority/city.crl", secret("x"), "credential.unreadable-crl", false),
-        ("authority/city.crl", Some(list("town", 2030)), "credential.foreign-crl", false),
-        ("authority/city.crl", Some(list("city", 2026)), "credential.stale-crl", true),
-        ("authority/city.crl", None, "credential.crl-absent", true),
+    let cases: Vec<(&str, Option<Vec<u8>>, &str, Served)> = vec![
+        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4p"), "secret.too-short", InPart),
+        ("client/sw-a.secret", secret("testing123testing123"), "secret.weak", InPart),
+        ("client/sw-a.secret", secret("Cisco-Radius-Secret1"), "secret.weak", InPart),
+        ("client/sw-a.secret", secret("abababababababababab"), "secret.weak", InPart),
+        ("client/sw-a.secret", secret("kT7vQ2mX z9LwR4pB8cNd"), "secret.characters", InPart),
+        ("client/sw-a.secret", secret("kT7vQ2mXz9LwR4pB8cé"), "secret.characters", InPart),
+        ("client/sw-a.secret", secret("\n"), "file.empty-value", InPart),
+        ("client/sw-b.secret", secret(GOOD), "secret.shared", InPart),
+        ("client/sw-b.next", secret(GOOD), "secret.shared", InPart),
+        ("client/sw-a.next", secret(GOOD), "secret.next-is-current", Whole),
+        ("client/sw-c.secret", secret(GOOD), "secret.unknown-file", Whole),
+        ("authority/town.pem", secret("x"), "secret.unknown-file", Whole),
+        ("client/sw-a.secret", None, "secret.client-absent", InPart),
+        ("client/sw-b.mab", None, "secret.mab-word-absent", Whole),
+        ("server/chain.pem", secret("x"), "credential.unreadable-certificate", No),
+        ("server/key.pem", secret("x"), "credential.unreadable-key", No),
+        ("server/key.pem", key(), "credential.key-mismatch", No),
+        ("server/key.pem", None, "credential.absent", No),
+        ("authority/city.pem", None, "credential.absent", No),
+        ("authority/city.pem", pem(params("city", 2030)), "credential.not-an-authority", No),
+        ("authority/city.crl", secret("x"), "credential.unreadable-crl", InPart),
+        ("authority/city.crl", Some(list("town", 2030)), "credential.foreign-crl", InPart),
+        ("authority/city.crl", Some(list("city", 2026)), "credential.stale-crl", Whole),
+        ("authority/city.crl", None, "credential.crl-absent", Whole),
     ];
     for (path, content, id, served) in cases {
         let mut files = good_files();
@@ -173,9 +186,32 @@ fn every_fault_of_the_directory_is_found() {
         let (credentials, findings) = found(&files);
         let at = if present { format!("secrets/{path}:1") } else { String::new() };
         assert_eq!(findings, [(id.to_owned(), at)], "{path}");
-        let whole = credentials.is_some_and(|found| found.clients_without == 0);
-        assert_eq!(whole, served, "{path} {id}");
+        let found = match credentials {
+            None => No,
+            Some(credentials) if credentials.left_out == 0 => Whole,
+            Some(credentials) => {
+                let clients = &credentials.clients;
+                assert_eq!(clients.len(), 2 - usize::from(path.ends_with(".secret")), "{path}");
+                assert!(clients.values().all(|client| client.next.is_none()), "{path}");
+                assert_eq!(credentials.authorities[0].crl_der.is_some(), !path.ends_with(".crl"));
+                InPart
+            }
+        };
+        assert_eq!(found, served, "{path} {id}");
     }
+}
+
+/// A spoilt list opens no door: an authority that is to be believed without one keeps its own.
+#[test]
+fn a_spoilt_list_is_done_without_only_where_one_is_required() {
+    let mut plan = plan_of_two_switches();
+    let mut files = good_files();
+    files.insert("authority/city.crl".to_owned(), Secret::new(b"x".to_vec()));
+    assert!(credentials(&plan, directory(&files), NOW).0.is_some());
+    for environment in &mut plan.environments {
+        environment.revocation.required = false;
+    }
+    assert!(credentials(&plan, directory(&files), NOW).0.is_none());
 }
 
 #[test]
@@ -210,7 +246,7 @@ fn no_spoilt_directory_panics() {
             for spoilt in [flipped, content.expose()[..at].to_vec()] {
                 let mut files = good.clone();
                 files.insert(path.clone(), Secret::new(spoilt));
-                let _ = credentials(&plan, &files, NOW);
+                let _ = credentials(&plan, directory(&files), NOW);
             }
         }
     }
@@ -221,7 +257,7 @@ fn certificates_of_other_programs_are_known_by_name_and_role() {
     let mut plan = plan_of_two_switches();
     plan.detections.tls = vec!["127.0.0.1:6514".parse().unwrap()];
     let told = |files: &BTreeMap<String, Secret>| {
-        let (credentials, findings) = credentials(&plan, files, NOW);
+        let (credentials, findings) = credentials(&plan, directory(files), NOW);
         (credentials.unwrap().peers, findings)
     };
     let mut files = good_files();

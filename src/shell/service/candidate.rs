@@ -61,11 +61,7 @@ impl Material for Directories {
         plan: &Plan,
         now: Timestamp,
     ) -> Result<(Option<Credentials>, Vec<Finding>), Failure> {
-        let (files, mut findings) = sources::read_secrets(&self.secrets)?;
-        let (credentials, more) = plan::credentials(plan, &files, now);
-        findings.extend(more);
-        let refused = findings.iter().any(|finding| finding.severity() == Severity::Error);
-        Ok((credentials.filter(|_| !refused), findings))
+        Ok(plan::credentials(plan, sources::read_secrets(&self.secrets)?, now))
     }
 }
 
@@ -138,13 +134,13 @@ pub(super) fn load(
     now: Timestamp,
 ) -> Result<Candidate, Refused> {
     let candidate = load_for_start(material, sources, now)?;
-    match candidate.credentials.clients_without {
+    match candidate.credentials.left_out {
         0 => Ok(candidate),
         count => Err(credentials_refused(count, candidate.findings)),
     }
 }
 
-/// The same where nobody is served yet: clients without a secret keep no answer from the others.
+/// The same where nobody is served yet: what is left out keeps no answer from the others.
 fn load_for_start(
     material: &dyn Material,
     sources: Sources,
