@@ -208,7 +208,7 @@ pub struct Grant {
     pub certificate: Option<String>,
     /// Where it is valid.
     pub places: Vec<Area>,
-    /// From when.
+    /// From when: the day that is written, or that of the approval where that is later.
     pub from: Timestamp,
     /// The first instant at which it is over.
     pub until: Timestamp,

@@ -7,7 +7,7 @@ use super::header::{Header, Places, Span, addresses, outside};
 use super::layer3::flow_headers;
 use super::separation::{Crossing, cut};
 use crate::plan::{
-    Edition, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass, TCP, UDP,
+    Edition, Environment, Finding, FindingKind, Flow, FlowEnd, Plan, Relay, RelayClass, TCP, UDP,
 };
 use crate::vocabulary::EnvironmentIndex;
 
@@ -137,7 +137,7 @@ fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
             };
             let relay = plan.relays.iter().find(|relay| relay.addresses.contains(&address));
             match relay {
-                Some(relay) => chain(plan, (from, to), relay, first, edition, &mut told, findings),
+                Some(relay) => chain(plan, (from, to), relay, edition, &mut told, findings),
                 None => findings.push(
                     Finding::new(FindingKind::RelayUndeclared, Some(second.at.clone()), "flow")
                         .fact("address", address)
@@ -146,6 +146,33 @@ fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
                         .fact("one", &first.id)
                         .fact("other", &second.id),
                 ),
+            }
+        }
+    }
+    for (position, relay) in plan.relays.iter().enumerate() {
+        straddling(plan, (position, relay), edition, &mut told, findings);
+    }
+}
+
+/// A relay that stands in two environments which are to be cut joins them without any flow.
+fn straddling(
+    plan: &Plan,
+    (position, relay): (usize, &Relay),
+    edition: Edition,
+    told: &mut Vec<(usize, EnvironmentIndex, EnvironmentIndex)>,
+    findings: &mut Vec<Finding>,
+) {
+    let holds = |environment: &Environment| {
+        let mut prefixes = environment.prefixes.iter();
+        prefixes.any(|prefix| relay.addresses.iter().any(|address| prefix.contains(*address)))
+    };
+    let all = (0_u8..).map(EnvironmentIndex).zip(&plan.environments);
+    let own: Vec<_> = all.filter(|(_, it)| holds(it)).map(|(index, _)| index).collect();
+    for (first, from) in own.iter().enumerate() {
+        for to in own.iter().skip(first + 1) {
+            let known = told.contains(&(position, *to, *from));
+            if cut(plan, *from, *to) && !known {
+                chain(plan, (*from, *to), relay, edition, told, findings);
             }
         }
     }
@@ -164,7 +191,7 @@ fn relayed(
     for relay in &plan.relays {
         let holds = |end: &FlowEnd| relay.addresses.iter().any(|address| end.holds(*address));
         if holds(&first.to) && holds(&second.from) {
-            chain(plan, ends, relay, first, edition, told, findings);
+            chain(plan, ends, relay, edition, told, findings);
         }
     }
 }
@@ -173,7 +200,6 @@ fn chain(
     plan: &Plan,
     (from, to): (EnvironmentIndex, EnvironmentIndex),
     relay: &Relay,
-    flow: &Flow,
     edition: Edition,
     told: &mut Vec<(usize, EnvironmentIndex, EnvironmentIndex)>,
     findings: &mut Vec<Finding>,
@@ -204,7 +230,6 @@ fn chain(
             .fact("approver", &relay.approver)
             .fact("from", plan.environment_id(from))
             .fact("to", plan.environment_id(to))
-            .fact("flow", &flow.id)
             .fact("edition", edition.id()),
     );
 }

@@ -270,6 +270,18 @@ fn relays_are_chains_that_need_a_name_and_a_reason() {
 }
 
 #[test]
+fn a_relay_in_two_environments_that_are_cut_joins_them_without_a_flow() {
+    let sanitiser = "addresses = [\"10.2.0.70\", \"10.3.0.30\"]";
+    for (addresses, expected) in [
+        ("[\"10.1.0.77\", \"10.3.0.77\"]", BTreeSet::from(["r03.relay-across-cut"])),
+        ("[\"10.2.0.77\", \"10.3.0.77\"]", BTreeSet::new()),
+    ] {
+        let findings = found(&[(NETWORK, sanitiser, &format!("addresses = {addresses}"))]);
+        assert_eq!(errors(&findings), expected, "{addresses}");
+    }
+}
+
+#[test]
 fn bundles_trunks_and_first_comers() {
     let link = "id = \"core-1\"\n";
     let other = "id = \"core-2\"\n";

@@ -523,7 +523,7 @@ findings! {
         ["ゲートウェイの一覧をまとめ、規則を減らしてください。", "give the gateways' lists fewer and wider rules"]
     RelayAcrossCut Error "r03.relay-across-cut"
         ["環境 {from} の通信が中継 `{relay}` を経て環境 {to} に達します。この版のガイドライン({edition})では許されません。", "connections of environment {from} reach environment {to} through relay `{relay}`, which edition {edition} of the guideline does not allow"]
-        ["特定通信を取り除くか、画面転送(screen)だけを認める版か確認してください。", "remove the flow, or check whether the edition allows screen transfer"]
+        ["特定通信か一方の環境のアドレスを取り除くか、画面転送(screen)だけを認める版か確認してください。", "remove the flow, or its address in one of them, or check whether the edition allows screen transfer"]
     RelayUndeclared Error "r03.relay-undeclared"
         ["{address} は環境 {from} から受け、環境 {to} へ接続します(特定通信 {one}、{other})。中継として届け出がありません。", "{address} accepts from environment {from} and opens to environment {to} (flows {one}, {other}) but is declared as no relay"]
         ["network.toml の [[relay]] に種別と承認者を書くか、どちらかの通信を取り除いてください。", "declare it as [[relay]] with class and approver in network.toml, or remove one of the flows"]
@@ -616,6 +616,12 @@ findings! {
     GrantEnvironment Error "grant.environment-closed"
         ["環境 {environment} には一時許可で入れません。", "no grant can lead into environment {environment}"]
         ["admission が none でない業務環境を書いてください。", "name a business environment whose admission is not none"]
+    GrantCertificate Error "grant.certificate-absent"
+        ["一時許可 {grant} の環境には証明書でしか入れませんが、certificate がありません。", "grant {grant} leads into an environment that only certificates enter, and names none"]
+        ["certificate に持ち込む端末の証明書の名前を書いてください。", "write the name in the device's certificate as certificate"]
+    GrantNotYet Warning "grant.not-yet-approved"
+        ["一時許可 {grant} の承認日({from})はまだ来ていません。それまで効きません。", "grant {grant} is approved only from {from} and does not hold before"]
+        ["承認日を確認してください。", "check the date of approval"]
     GrantEnded Warning "grant.ended"
         ["一時許可 {grant} は {until} に終わりました。", "grant {grant} ended at {until}"]
         ["不要なら取り除いてください。", "remove it when it is no longer needed"]

@@ -207,19 +207,31 @@ fn grant(
     if mac.is_none() && certificate.is_none() {
         table.push(table.finding(FindingKind::GrantNobody, "id").fact("grant", &id.value));
     }
-    let (from, until) = (from?, until?);
+    let (from, until, approved) = (from?, until?, approved?);
     duration(&id.value, &from, &until, now, sink);
+    if now < approved.value {
+        let finding = approved.finding(FindingKind::GrantNotYet).fact("grant", &id.value);
+        sink.push(finding.day("from", approved.value));
+    }
+    let requires_certificate = environment.is_some_and(|index| {
+        let environment = environments.environments.get(usize::from(index.0));
+        environment.is_some_and(|it| it.admission == Admission::Certificate)
+    });
+    if requires_certificate && certificate.is_none() {
+        table.push(table.finding(FindingKind::GrantCertificate, "mac").fact("grant", &id.value));
+    }
     let grant = Grant {
         id: id.value.clone(),
         company: company?.value,
         purpose: purpose?.value,
         approver: approver?.value,
-        approved: approved?.value,
+        approved: approved.value,
         environment: environment?,
         mac,
         certificate: certificate.map(|name| name.value.to_lowercase()),
         places: places?,
-        from: from.value,
+        // Nothing holds before it is approved.
+        from: from.value.max(approved.value),
         until: until.value,
         at: table.at(),
     };
@@ -292,6 +304,17 @@ mod tests {
         assert!(only.in_force(at("2026-11-16")));
         assert!(only.in_force(at("2026-12-25T23:59:59+09:00")));
         assert!(!only.in_force(at("2026-12-26")));
+
+        // What is not approved yet does not hold.
+        let late = text.replace("approved = \"2026-11-09\"", "approved = \"2026-12-01\"");
+        let grants = document("config/grants.toml", late.as_bytes(), &Sink::default(), |table| {
+            Some(table.tables("grant", |table| {
+                grant(table, &names, &environments, NOW, |_| Some(Area::Site(SiteIndex(7))))
+            }))
+        })
+        .unwrap();
+        let held = |text| grants[0].1.in_force(at(text));
+        assert!(!held("2026-11-30T23:59:59+09:00") && held("2026-12-01"));
 
         let sink = Sink::default();
         let grants = document("config/grants.toml", text.as_bytes(), &sink, |table| {

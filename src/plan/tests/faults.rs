@@ -203,6 +203,8 @@ const FAULTS: &[Case] = &[
     ("grants.toml", "mac = \"E8-0F-5D-0E-8C-0F\"", "§mac = \"EA-0F-5D-0E-8C-0F\"", "file.local-mac", "grant[0].mac"),
     ("grants.toml", "[[grant]]\nid = \"G-2026-014\"\ncompany", "§[[grant]]\nid = \"G-2026-014\"\ncompeny", "file.missing-key", "grant[0].company"),
     ("grants.toml", "mac = \"E8-0F-5D-0E-8C-0F\"\n", "", "grant.names-nobody", "grant[0].id"),
+    ("grants.toml", "environment = \"C\"\nmac = ", "environment = \"A\"\n§mac = ", "grant.certificate-absent", "grant[0].mac"),
+    ("grants.toml", "approved = \"2026-11-09\"", "§approved = \"2026-12-01\"", "grant.not-yet-approved", "grant[0].approved"),
     ("grants.toml", "places = [\"honcho\", \"kenko\", \"nambara\"]", "§places = []", "file.empty-value", "grant[1].places"),
     ("grants.toml", "until = \"2026-12-25\"", "§until = \"2027-02-16\"", "grant.too-long", "grant[0].until"),
     ("grants.toml", "until = \"2026-12-25\"", "§until = \"2026-11-15\"", "file.times-reversed", "grant[0].until"),

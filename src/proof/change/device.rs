@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::landing::{Alike, Landing, landings, same_ground};
+use super::landing::{Alike, Landing, METHODS, Where, landings, same_ground};
 use super::{Change, ChangeKind, SHOWN_MAX};
 use crate::plan::{Device, Plan, some_of};
 use crate::vocabulary::Timestamp;
@@ -14,7 +14,7 @@ pub(super) fn devices(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<
     };
     let (mut was, mut is) = (HashMap::new(), HashMap::new());
     let mut told: BTreeMap<(Landing, Landing, bool), Vec<String>> = BTreeMap::new();
-    let mut renamed = Vec::new();
+    let (mut renamed, mut placed) = (Vec::new(), Vec::new());
     let same_ground = same_ground(old, new);
     for after in &new.devices {
         let Some(before) = old.device_by_asset(&after.asset).and_then(|at| old.device(at)) else {
@@ -27,22 +27,37 @@ pub(super) fn devices(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<
             continue;
         }
         let loosened = loosened(before, after);
+        let place = |plan: &Plan, device: &Device| {
+            device.place.as_ref().map_or_else(String::new, |area| plan.area_name(area))
+        };
+        let moved = place(old, before) != place(new, after);
+        if moved {
+            placed.push(after.asset.clone());
+        }
         let before = landings(old, before, now, &mut was);
-        let after_landings = landings(new, after, now, &mut is);
-        for (place, before) in before.iter() {
-            let Some(landing) = after_landings.get(place).filter(|it| *it != before) else {
-                continue;
-            };
+        let landings = landings(new, after, now, &mut is);
+        let mut tell = |before: &Landing, landing: &Landing| {
+            if before == landing {
+                return;
+            }
             let devices = told.entry((before.clone(), landing.clone(), loosened)).or_default();
             if devices.last() != Some(&after.asset) {
                 devices.push(after.asset.clone());
             }
+        };
+        let same = before.iter().filter_map(|(at, before)| Some((before, landings.get(at)?)));
+        same.for_each(|(before, landing)| tell(before, landing));
+        // Bound to another place, it is asked about where nobody asked before: the best that it
+        // had anywhere, beside the best that it gets.
+        for method in METHODS.into_iter().filter(|_| moved) {
+            tell(best(&before, method), best(&landings, method));
         }
     }
     for (kind, devices) in [
         (ChangeKind::DeviceAdded, absent(new, old)),
         (ChangeKind::DeviceRemoved, absent(old, new)),
         (ChangeKind::DeviceRenamed, renamed),
+        (ChangeKind::DevicePlaced, placed),
     ] {
         if !devices.is_empty() {
             let change = Change::new(kind, false).fact("count", devices.len());
@@ -62,6 +77,12 @@ pub(super) fn devices(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<
         change.facts.extend([("before", before.fact()), ("after", after.fact())]);
         changes.push(change.of(after.environment()));
     }
+}
+
+/// What a device gets by a method where it gets most.
+fn best<'a>(landings: &'a BTreeMap<Where, Landing>, method: &str) -> &'a Landing {
+    let all = landings.iter().filter(|((.., by), _)| *by == method);
+    all.map(|(_, landing)| landing).max().unwrap_or(&Landing::Refused)
 }
 
 /// Whether less is asked of a device: it needed a certificate, or was bound to a place.

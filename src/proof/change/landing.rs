@@ -46,8 +46,11 @@ impl Landing {
     }
 }
 
-/// A kind of place and a way of showing oneself: switch, access point's kind, `eap-tls` or `mab`.
+/// A kind of place and a way of showing oneself: switch, access point's kind, one of [`METHODS`].
 pub(super) type Where = (String, String, &'static str);
+
+/// The ways of showing oneself.
+pub(super) const METHODS: [&str; 2] = ["eap-tls", "mab"];
 
 /// What decides about a device besides its names: devices alike in this land alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -88,7 +91,7 @@ pub(super) fn landings(
     }
     let mut found = BTreeMap::new();
     for (switch, place, kind) in places(plan, device.place.as_ref()) {
-        for method in ["eap-tls", "mab"] {
+        for method in METHODS {
             let Some(evidence) = evidence(device, method, now) else { continue };
             let decision = decide(plan, &Marks::default(), &evidence, &place, now);
             let entry = |entry: &Entry| {

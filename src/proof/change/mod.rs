@@ -16,7 +16,7 @@ use ring::digest;
 
 use super::header::{Places, outside};
 use super::{Header, Proof, prove};
-use crate::plan::{Finding, FindingKind, Plan, Severity};
+use crate::plan::{Finding, FindingKind, Plan, Severity, some_of};
 use crate::vocabulary::{Fact, Language, Timestamp, registry};
 
 /// Names shown in one change.
@@ -95,12 +95,18 @@ registry! {
         ["{what} が緩む: {before} → {after}", "{what} is loosened: {before} → {after}"]
     Tightened "setting.tightened"
         ["{what} が厳しくなる: {before} → {after}", "{what} is tightened: {before} → {after}"]
+    SwitchAdded "switch.added"
+        ["加わるスイッチ {count} 台: {switches}", "switches that are added: {count} ({switches})"]
+    SwitchRemoved "switch.removed"
+        ["無くなるスイッチ {count} 台: {switches}", "switches that are removed: {count} ({switches})"]
     DeviceAdded "device.added"
         ["登録される端末 {count} 台: {devices}", "devices registered: {count} ({devices})"]
     DeviceRemoved "device.removed"
         ["台帳から消える端末 {count} 台: {devices}", "devices taken off the inventory: {count} ({devices})"]
     DeviceRenamed "device.renamed"
         ["MAC アドレスか証明書名が変わる端末 {count} 台: {devices}", "devices whose MAC addresses or certificate name change: {count} ({devices})"]
+    DevicePlaced "device.placed"
+        ["登録の設置場所が変わる端末 {count} 台: {devices}", "devices registered for another place: {count} ({devices})"]
     DeviceMoves "device.moves"
         ["{before} から {after} へ移る端末 {count} 台: {devices}", "devices that move from {before} to {after}: {count} ({devices})"]
     DeviceAdmitted "device.admitted"
@@ -129,9 +135,23 @@ pub fn changes(old: &Plan, new: &Plan, now: Timestamp) -> Vec<Change> {
     written::exceptions(old, new, &mut changes);
     written::grants(old, new, &mut changes);
     setting::settings(old, new, &mut changes);
+    switches(old, new, &mut changes);
     device::devices(old, new, now, &mut changes);
     changes.sort_by_key(|change| (!change.weaker, change.kind));
     changes
+}
+
+fn switches(old: &Plan, new: &Plan, changes: &mut Vec<Change>) {
+    for (kind, these, those) in
+        [(ChangeKind::SwitchAdded, new, old), (ChangeKind::SwitchRemoved, old, new)]
+    {
+        let alone = these.switches.iter().filter(|it| those.switch_by_id(&it.id).is_none());
+        let ids: Vec<String> = alone.map(|switch| switch.id.clone()).collect();
+        if !ids.is_empty() {
+            let change = Change::new(kind, false).fact("count", ids.len());
+            changes.push(change.fact("switches", some_of(&ids, SHOWN_MAX)));
+        }
+    }
 }
 
 /// What crosses, by the ids of both environments.

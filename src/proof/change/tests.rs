@@ -77,6 +77,21 @@ fn devices_that_move_come_or_go_weaken_nothing() {
 }
 
 #[test]
+fn a_device_that_changes_place_and_environment_at_once_is_seen() {
+    let inventory = String::from_utf8(shipped().config["inventory.csv"].clone()).unwrap();
+    let row = inventory.lines().find(|line| line.starts_with("P-0001,")).unwrap();
+    assert!(row.contains(",B,") && row.contains("kyoiku"), "{row}");
+    let moved = row.replace(",B,", ",A,").replace("kyoiku", "kenko");
+    let found = after("config/inventory.csv", row, &moved);
+    assert_eq!(ids(&found), [("device.moves", false), ("device.placed", false)].into());
+    let text = told(&found, "device.moves");
+    assert!(text.contains("move from B VLAN") && text.contains("to A VLAN"), "{text}");
+    // At another place in the same environment.
+    let found = after("config/inventory.csv", row, &row.replace("kyoiku", "kenko"));
+    assert!(ids(&found).contains_key("device.placed"), "{found:?}");
+}
+
+#[test]
 fn who_was_refused_and_is_let_in_by_less_is_weaker() {
     // Department terminals need no certificate any more.
     let (class, free) = (
