@@ -14,8 +14,10 @@ mod change;
 mod exception;
 mod flow;
 mod header;
+mod landing;
 mod layer2;
 mod layer3;
+mod nowhere;
 mod separation;
 mod standing;
 #[cfg(test)]
@@ -71,6 +73,7 @@ pub fn prove(plan: &Plan, edition: Option<Edition>, now: Timestamp) -> Proof {
     flow::check(plan, &crossings, edition, &mut findings);
     attachment::check(plan, &segments, edition, &mut findings);
     availability::check(plan, &mut findings);
+    nowhere::check(plan, now, &mut findings);
     exception::excuse(plan, &mut findings, now);
     findings.sort_by_key(|finding| {
         (

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::plan::tests::{NOW, shipped};
-use crate::plan::{Sources, compile};
+use crate::plan::{FindingKind, Sources, compile};
 use crate::vocabulary::{Language, Timestamp};
 
 fn plan(sources: &Sources) -> Plan {
@@ -279,6 +279,26 @@ fn a_relay_in_two_environments_that_are_cut_joins_them_without_a_flow() {
         let findings = found(&[(NETWORK, sanitiser, &format!("addresses = {addresses}"))]);
         assert_eq!(errors(&findings), expected, "{addresses}");
     }
+}
+
+#[test]
+fn who_is_registered_and_gets_in_nowhere_is_told() {
+    let inventory = String::from_utf8(shipped().config["inventory.csv"].clone()).unwrap();
+    let row = |asset: &str| inventory.lines().find(|line| line.starts_with(asset)).unwrap();
+    let nowhere = |from: &str, to: &str| -> Vec<String> {
+        let findings = found(&[("config/inventory.csv", from, to)]);
+        let told = findings.iter().filter(|it| it.kind == FindingKind::AdmittedNowhere);
+        told.map(|it| it.text(Language::English)).collect()
+    };
+    // A printer of environment B registered for A, without the exception that rule R10 wants.
+    let printer = row("S-0010,");
+    assert!(printer.contains(",プリンター,"), "{printer}");
+    let told = nowhere(printer, &printer.replace(",B,", ",A,").replace(",C,", ",A,"));
+    assert!(told.len() == 1 && told[0].contains("S-0010"), "{told:?}");
+    // A mobile terminal where no rule speaks of its class.
+    let tablet = row("W-0001,");
+    let told = nowhere(tablet, &tablet.replace(",fujio,", ",honcho/hon-sw01/0/3,"));
+    assert!(told.len() == 1 && told[0].contains("W-0001"), "{told:?}");
 }
 
 #[test]

@@ -327,6 +327,9 @@ findings! {
     PlaceNotServed Warning "check.place-not-served"
         ["`{place}` では環境 {environment} に入れないので、ここに登録した端末は入れません。", "environment {environment} cannot be reached at `{place}`, so a device registered there can never be admitted"]
         ["設置場所か環境を確認してください。", "check the place or the environment"]
+    AdmittedNowhere Warning "check.admitted-nowhere"
+        ["台帳の端末のうち {count} 台(区分 `{class}`、環境 {environment}: {devices})は、どの場所でも拒まれます({reason})。", "registered devices that are refused wherever they are ({reason}): {count} ({devices}; class `{class}`, environment {environment})"]
+        ["`sekisho explain {question}` で理由を確かめ、規則、例外または台帳を直してください。", "see why with `sekisho explain {question}`, then mend the rules, exceptions or the inventory"]
     PinnedWithoutPort Warning "check.pinned-without-port"
         ["区分 `{class}` は設置ポートを登録した端末だけが MAC アドレスで入れますが、ポートがありません。", "devices of class `{class}` are admitted by MAC address only at a registered port, and none is given"]
         ["設置場所を 拠点/スイッチ/ポート の形で書いてください。", "write the place as site/switch/port"]

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::landing::{Alike, Landing, METHODS, Where, landings, same_ground};
 use super::{Change, ChangeKind, SHOWN_MAX};
 use crate::plan::{Device, Plan, some_of};
+use crate::proof::landing::{Alike, Landing, METHODS, Where, landings, same_ground};
 use crate::vocabulary::Timestamp;
 
 pub(super) fn devices(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<Change>) {

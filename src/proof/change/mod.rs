@@ -3,7 +3,6 @@
 //! weakens the separation.
 
 mod device;
-mod landing;
 mod setting;
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,17 @@ use std::rc::Rc;
 use crate::plan::{Area, Device, Plan, PortRole};
 use crate::policy::{Entry, Evidence, Verdict, decide};
 use crate::vocabulary::{
-    Certificate, Claimed, DeviceIndex, Fact, Marks, Place, Point, PortIndex, Proven, SwitchIndex,
-    Text, Timestamp,
+    Because, Certificate, Claimed, DeviceIndex, Fact, Mac, Marks, Place, Point, PortIndex, Proven,
+    SiteIndex, SwitchIndex, Text, Timestamp,
 };
+
+/// Why a device is refused at the first place where it may be, shown by certificate if it has one.
+pub(super) fn objection(plan: &Plan, device: &Device, now: Timestamp) -> Option<(Place, Because)> {
+    let (_, place, _) = places(plan, device.place.as_ref()).into_iter().next()?;
+    let evidence = METHODS.into_iter().find_map(|method| evidence(device, method, now))?;
+    let decision = decide(plan, &Marks::default(), &evidence, &place, now);
+    Some((place, decision.because))
+}
 
 /// What becomes of a device at a place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,8 +159,8 @@ fn evidence(device: &Device, method: &str, now: Timestamp) -> Option<Evidence> {
     Some(Evidence::Certificate { mac, certificate: Proven::after_verification(certificate) })
 }
 
-/// One place of each kind at every switch: ports that are asked alike stand for each other. A
-/// device bound to a site, switch or port is asked about there only.
+/// One place of each kind at every switch: ports that are asked alike stand for each other, and
+/// so do access points of one site. A device bound to a site, switch or port is asked about there only.
 fn places(plan: &Plan, bound: Option<&Area>) -> Vec<(String, Place, String)> {
     let mut places = Vec::new();
     // Nearly every device of a large city is bound to a port: only its own switch is looked at.
@@ -183,11 +191,24 @@ fn places(plan: &Plan, bound: Option<&Area>) -> Vec<(String, Place, String)> {
                 places.push((switch.id.clone(), place, format!("ports of {ids} {fixed_vlan:?}")));
             }
         }
+        let mut heard: Vec<(SiteIndex, Option<Mac>)> = Vec::new();
+        for point in &switch.access_points {
+            if !heard.iter().any(|(site, _)| *site == point.site) {
+                heard.push((point.site, Some(point.mac)));
+            }
+        }
+        if heard.is_empty() {
+            heard.push((switch.site, None));
+        }
+        heard.retain(|(site, _)| !matches!(bound, Some(Area::Site(of)) if of != site));
         for network in &switch.networks {
-            let ssid = network.ssid.clone();
-            let point = Point::Wireless { ssid, access_point: None };
-            let kind = format!("ssid:{}", network.ssid);
-            places.push((switch.id.clone(), Place { switch: index, point }, kind));
+            for (site, access_point) in &heard {
+                let ssid = network.ssid.clone();
+                let point = Point::Wireless { ssid, access_point: *access_point };
+                let site = plan.site(*site).map_or("", |site| site.id.as_str());
+                let kind = format!("ssid:{} at {site}", network.ssid);
+                places.push((switch.id.clone(), Place { switch: index, point }, kind));
+            }
         }
     }
     places
