@@ -1,9 +1,10 @@
-//! What only the whole plan shows: devices and grants at places that cannot serve them, and
-//! switches whose word is weaker than it should be.
+//! What only the whole plan shows: devices and grants at places that cannot serve them, gateways
+//! that do not fit in, and switches whose word is weaker than it should be.
 
 use std::collections::{HashMap, HashSet};
 
 use super::finding::Sink;
+use super::gateways;
 use super::{
     Area, Finding, FindingKind, HostMode, MacAdmission, MessageAuthenticator, Origin, Plan,
     PortRole,
@@ -17,6 +18,7 @@ pub(super) fn check(plan: &Plan, sink: &Sink, now: Timestamp) {
     let served = Served::new(plan);
     devices(plan, &served, sink);
     grants(plan, &served, sink, now);
+    gateways::check(plan, sink);
     for switch in plan.switches.iter().filter(|switch| switch.is_client()) {
         match switch.message_authenticator {
             MessageAuthenticator::Require => {}

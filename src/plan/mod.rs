@@ -14,6 +14,7 @@ mod detections;
 mod environment;
 mod finding;
 mod flow;
+mod gateways;
 mod import;
 mod inventory;
 mod model;

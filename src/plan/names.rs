@@ -83,10 +83,13 @@ pub(super) fn declare<T>(
 /// `GigabitEthernet1/0/5`): `` `word`? ``; else the first few of the list.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    // Another letter instead of the only one is no slip.
+    let length = word.chars().count();
+    let written = |other: &str| fold(other) == fold(word);
     let close = known
         .clone()
-        .map(|other| (distance(word, other), other))
-        .filter(|(distance, _)| *distance <= 2)
+        .map(|other| (if written(other) { 0 } else { distance(word, other) }, other))
+        .filter(|(distance, _)| *distance <= 2 && *distance < length)
         .min();
     let tail = word.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let same_tail = || known.clone().find(|other| !tail.is_empty() && ends_in(other, tail));
@@ -110,6 +113,15 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> 
 /// Known words shown when none is near.
 const LISTED_MAX: usize = 12;
 
+/// A word without the width and case of its letters: Ｂ, ｂ, B and b alike.
+fn fold(word: &str) -> String {
+    let narrow = |letter: char| match u32::from(letter) {
+        wide @ 0xFF01..=0xFF5E => char::from_u32(wide - 0xFEE0).unwrap_or(letter),
+        _ => letter,
+    };
+    word.chars().map(narrow).collect::<String>().to_lowercase()
+}
+
 /// Whether a name ends in these digits, and not within a longer number.
 fn ends_in(name: &str, tail: &str) -> bool {
     let before = name.strip_suffix(tail).and_then(|rest| rest.chars().next_back());
@@ -132,4 +144,20 @@ fn distance(left: &str, right: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_probably_meant_comes_first_and_no_other_environment() {
+        let told = |word: &str| nearest(word, ["A", "B", "C", "hon-sw01"].into_iter());
+        for word in ["b", "Ｂ", "ｂ"] {
+            assert_eq!(told(word), "`B`?", "{word}");
+        }
+        assert_eq!(told("D"), "(A, B, C, hon-sw01)");
+        assert_eq!(told("hon-sv01"), "`hon-sw01`?");
+        assert_eq!(told("HON-SW01"), "`hon-sw01`?");
+    }
 }

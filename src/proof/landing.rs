@@ -100,22 +100,7 @@ pub(super) fn landings(
     let mut found = BTreeMap::new();
     for (switch, place, kind) in places(plan, device.place.as_ref()) {
         for method in METHODS {
-            let Some(evidence) = evidence(device, method, now) else { continue };
-            let decision = decide(plan, &Marks::default(), &evidence, &place, now);
-            let entry = |entry: &Entry| {
-                (plan.environment_id(entry.environment).to_owned(), entry.vlan.get())
-            };
-            let landing = match &decision.verdict {
-                Verdict::Refuse => Landing::Refused,
-                Verdict::Quarantine(into) => {
-                    let (environment, vlan) = entry(into);
-                    Landing::Quarantine(environment, vlan)
-                }
-                Verdict::Admit(into) => {
-                    let (environment, vlan) = entry(into);
-                    Landing::Admitted(environment, vlan)
-                }
-            };
+            let Some(landing) = landing(plan, device, method, &place, now) else { continue };
             found.insert((switch.clone(), kind.clone(), method), landing);
         }
     }
@@ -125,6 +110,38 @@ pub(super) fn landings(
         known.insert(alike, Rc::clone(&found));
     }
     found
+}
+
+/// What becomes of a device that shows itself by a method at a place; `None` when it cannot.
+fn landing(
+    plan: &Plan,
+    device: &Device,
+    method: &str,
+    place: &Place,
+    now: Timestamp,
+) -> Option<Landing> {
+    let evidence = evidence(device, method, now)?;
+    let decision = decide(plan, &Marks::default(), &evidence, place, now);
+    let environment = |entry: &Entry| plan.environment_id(entry.environment).to_owned();
+    Some(match &decision.verdict {
+        Verdict::Refuse => Landing::Refused,
+        Verdict::Quarantine(into) => Landing::Quarantine(environment(into), into.vlan.get()),
+        Verdict::Admit(into) => Landing::Admitted(environment(into), into.vlan.get()),
+    })
+}
+
+/// Whether a device is refused wherever it may be. Its own port, where it has one, is looked at
+/// first: of a large city's devices nearly all are in by that.
+pub(super) fn is_shut_out(plan: &Plan, device: &Device, now: Timestamp, known: &mut Known) -> bool {
+    let refused = |landing: &Landing| *landing == Landing::Refused;
+    if let Some(Area::Port(switch, port)) = &device.place {
+        let own = Place { switch: *switch, point: Point::Port(*port) };
+        let mut by = METHODS.into_iter();
+        if !by.all(|it| landing(plan, device, it, &own, now).as_ref().is_none_or(refused)) {
+            return false;
+        }
+    }
+    landings(plan, device, now, known).values().all(refused)
 }
 
 /// Whether all that decides about devices, but the devices themselves, is the same in both.

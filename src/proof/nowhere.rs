@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::landing::{Landing, landings, objection};
+use super::landing::{is_shut_out, objection};
 use crate::plan::{Area, Device, Finding, FindingKind, MacAdmission, Plan, some_of};
 use crate::vocabulary::{ClassIndex, EnvironmentIndex, Place, Point, Timestamp};
 
@@ -15,8 +15,7 @@ pub(super) fn check(plan: &Plan, now: Timestamp, findings: &mut Vec<Finding>) {
     let mut known = HashMap::new();
     let mut refused: BTreeMap<(u8, u8), Vec<&Device>> = BTreeMap::new();
     for device in plan.devices.iter().filter(|device| !is_told(plan, device)) {
-        let landings = landings(plan, device, now, &mut known);
-        if landings.values().all(|landing| *landing == Landing::Refused) {
+        if is_shut_out(plan, device, now, &mut known) {
             refused.entry((device.class.0, device.environment.0)).or_default().push(device);
         }
     }

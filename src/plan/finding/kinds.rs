@@ -237,6 +237,15 @@ findings! {
     BadPorts Error "file.bad-ports"
         ["`{value}` をポート番号として読めません。", "`{value}` is no port number"]
         ["\"443\" や \"8000-8010\" のように書いてください。", "write it as \"443\" or \"8000-8010\""]
+    GatewayAddressTaken Error "topology.gateway-address-taken"
+        ["ゲートウェイのアドレス {address} は `{other}` のものです。", "the gateway's address {address} is `{other}`'s"]
+        ["どちらかのアドレスを直してください。代わりに立つ側なら standby_of を書いてください。", "mend one of them; one that takes the other's place has standby_of"]
+    GatewayAddressNoMachine Error "topology.gateway-address-no-machine"
+        ["{address} はネットワークかブロードキャストのアドレスで、機器には付けられません。", "{address} is the address of a network or a broadcast, and no machine's"]
+        ["範囲の中の別のアドレスを書いてください。", "write another address inside the prefix"]
+    GatewayNotCarried Warning "topology.gateway-not-carried"
+        ["ゲートウェイ {gateway} をつなぐ `{place}` は VLAN {vlans} を運びません。", "`{place}`, where gateway {gateway} is connected, does not carry VLAN {vlans}"]
+        ["attach を直すか、そのスイッチかトランクの vlans に加えてください。", "mend attach, or add them to the vlans of that switch or trunk"]
     GatewayAddress Error "topology.gateway-address"
         ["ゲートウェイのアドレス {address} は VLAN {vlan} の範囲({prefix})に合いません。", "the gateway's address {address} does not fit the prefix of VLAN {vlan} ({prefix})"]
         ["VLAN の範囲の中のアドレスを、同じプレフィックス長で書いてください。", "write an address inside the VLAN's prefix, with the same prefix length"]
