@@ -8,7 +8,7 @@ use ipnetwork::IpNetwork;
 
 use super::finding::Sink;
 use super::names::{Names, declare, resolve};
-use super::packet::{hosts_within, ports, protocol};
+use super::packet::{TCP, UDP, hosts_within, ports, protocol};
 use super::policy::{days_left, in_order};
 use super::read::{Located, Table, document, to_mac};
 use super::{Environment, Finding, FindingKind, Origin, Sources};
@@ -127,6 +127,13 @@ fn flow(
     };
     if flow.from.environment == flow.to.environment {
         table.push(id.finding(FindingKind::FlowStays).fact("flow", &flow.id));
+    }
+    if !flow.ports.is_empty() && !matches!(flow.protocol, TCP | UDP) {
+        table.push(table.finding(FindingKind::PortsWithoutProtocol, "protocol"));
+    }
+    let speaks = |end: &FlowEnd, four| end.addresses.iter().any(|it| it.is_ipv4() == four);
+    if ![true, false].iter().any(|four| speaks(&flow.from, *four) && speaks(&flow.to, *four)) {
+        table.push(id.finding(FindingKind::FlowFamilies).fact("flow", &flow.id));
     }
     Some((id, flow))
 }

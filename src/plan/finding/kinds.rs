@@ -601,6 +601,9 @@ findings! {
     FlowStays Error "flow.stays-inside"
         ["特定通信 {flow} の両端が同じ環境です。", "both ends of flow {flow} are in the same environment"]
         ["環境をまたぐ通信だけを書いてください。", "write only what crosses environments"]
+    FlowFamilies Error "flow.families-differ"
+        ["特定通信 {flow} の両端に、同じ種類(IPv4 か IPv6)のアドレスがありません。", "the ends of flow {flow} have no family (IPv4 or IPv6) in common"]
+        ["両端に同じ種類のアドレスを書いてください。", "write addresses of one family at both ends"]
     FlowOutside Error "flow.address-outside"
         ["`{value}` は環境 {environment} のアドレスではありません。", "`{value}` is no address of environment {environment}"]
         ["アドレスか environment を直してください。", "mend the address or the environment"]

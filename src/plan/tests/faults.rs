@@ -117,6 +117,8 @@ const FAULTS: &[Case] = &[
     ("flows.toml", "mac = [\"00-16-3E-0A-00-50\"]", "§mac = []", "file.empty-value", "flow[0].from.mac"),
     ("flows.toml", "mac = [\"00-16-3E-0A-00-50\"]", "mac = [\n§\"any\"]", "file.bad-mac", "flow[0].from.mac[0]"),
     ("flows.toml", "protocol = \"tcp\"", "§protocol = \"any\"", "file.not-a-choice", "flow[0].protocol"),
+    ("flows.toml", "protocol = \"tcp\"", "§protocol = \"icmp\"", "topology.ports-without-protocol", "flow[0].protocol"),
+    ("flows.toml", "ip = [\"fd00:2:0:120::61\"]", "ip = [\"10.2.0.61\"]", "flow.families-differ", "flow[1].id"),
     ("flows.toml", "ports = [\"443\"]", "ports = [\n§\"443-80\"]", "file.bad-ports", "flow[0].ports[0]"),
     ("flows.toml", "owner = \"市民課\"\n", "", "file.missing-key", "flow[0].owner"),
     ("flows.toml", "approved = \"R8.4.1\"", "§approved = \"R8.12.1\"", "flow.not-yet-approved", "flow[0].approved"),
