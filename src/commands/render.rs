@@ -91,7 +91,7 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
             Ok(plan) => {
                 let text = match kind {
                     "witness" => witness(&plan, matches, console),
-                    _ => Some(render::dot(&plan, console.language)),
+                    _ => Ok(render::dot(&plan, console.language)),
                 };
                 written(text, console)
             }
@@ -111,24 +111,27 @@ pub(super) fn run(matches: &ArgMatches, console: &mut Console) -> u8 {
     written(text, console)
 }
 
-fn written(text: Option<String>, console: &mut Console) -> u8 {
+fn written(text: Result<String, u8>, console: &mut Console) -> u8 {
     match text {
-        Some(text) => {
+        Ok(text) => {
             console.part(text);
             DONE
         }
-        None => WRONG,
+        Err(code) => code,
     }
 }
 
-/// The gateway that an argument names, and its interfaces; `None` after saying why not.
+/// The gateway that an argument names, and its interfaces.
+///
+/// # Errors
+/// The exit code, after saying why not.
 pub(super) fn named_gateway<'a>(
     plan: &'a Plan,
     matches: &ArgMatches,
     argument: &str,
     console: &mut Console,
-) -> Option<(&'a Gateway, Interfaces)> {
-    let name = matches.get_one::<String>(argument)?;
+) -> Result<(&'a Gateway, Interfaces), u8> {
+    let name = matches.get_one::<String>(argument).ok_or(WRONG_USE)?;
     let Some(gateway) = plan.gateways.iter().find(|gateway| gateway.id == *name) else {
         let known = plan.gateways.iter().map(|gateway| gateway.id.as_str());
         let text = Text {
@@ -136,21 +139,21 @@ pub(super) fn named_gateway<'a>(
             en: "the plan has no gateway {name}: {nearest}",
         };
         unknown(text, name, nearest(name, known), console);
-        return None;
+        return Err(WRONG_USE);
     };
     let given: Vec<String> =
         matches.get_many::<String>("interface").into_iter().flatten().cloned().collect();
     match Interfaces::new(gateway, &given) {
-        Ok(interfaces) => Some((gateway, interfaces)),
+        Ok(interfaces) => Ok((gateway, interfaces)),
         Err(refused) => {
             console.complain(refused.message(console.language));
-            None
+            Err(WRONG)
         }
     }
 }
 
 /// The witnesses of the proof, of one rule if one is named.
-fn witness(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Option<String> {
+fn witness(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Result<String, u8> {
     let mut findings = proof::prove(plan, None, clock::now()).findings;
     findings.retain(|finding| !finding.witness.is_empty());
     if let Some(rule) = matches.get_one::<String>("rule") {
@@ -161,13 +164,13 @@ fn witness(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Option<S
             ja: "経路で示すような違反や例外はありません。",
             en: "there is nothing to show a path of",
         }));
-        return None;
+        return Err(WRONG);
     }
-    Some(render::witnesses(plan, &findings, console.language))
+    Ok(render::witnesses(plan, &findings, console.language))
 }
 
-fn switch(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Option<String> {
-    let name = matches.get_one::<String>("name")?;
+fn switch(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Result<String, u8> {
+    let name = matches.get_one::<String>("name").ok_or(WRONG_USE)?;
     let Some(index) = plan.switch_by_id(name) else {
         let known = plan.switches.iter().map(|switch| switch.id.as_str());
         let text = Text {
@@ -175,13 +178,13 @@ fn switch(plan: &Plan, matches: &ArgMatches, console: &mut Console) -> Option<St
             en: "the plan has no switch {name}: {nearest}",
         };
         unknown(text, name, nearest(name, known), console);
-        return None;
+        return Err(WRONG_USE);
     };
     match render::switch(plan, index) {
-        Ok(text) => Some(text),
+        Ok(text) => Ok(text),
         Err(refused) => {
             console.complain(refused.message(console.language));
-            None
+            Err(WRONG)
         }
     }
 }

@@ -18,8 +18,9 @@ pub(super) fn run(matches: &ArgMatches, running: &Path, console: &mut Console) -
         Ok(plan) => plan,
         Err(code) => return code,
     };
-    let Some((gateway, interfaces)) = named_gateway(&plan, matches, "gateway", console) else {
-        return WRONG;
+    let (gateway, interfaces) = match named_gateway(&plan, matches, "gateway", console) {
+        Ok(found) => found,
+        Err(code) => return code,
     };
     let content = match files::read_or_input(running) {
         Ok(content) => content,

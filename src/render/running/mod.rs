@@ -85,7 +85,7 @@ pub fn compare(
     document: &Value,
 ) -> Vec<Drift> {
     let mut drifts = Vec::new();
-    let rules = Ruleset::read(document, &mut drifts);
+    let Some(rules) = Ruleset::read(document, &mut drifts) else { return drifts };
     let mut wanted = wanted(plan, gateway, now);
     for input in rules.names(interfaces) {
         for output in rules.names(interfaces) {
@@ -173,6 +173,7 @@ fn more(
             permitted.extend(standing(&each.headers, NEW));
         }
     }
+    let crosses = pair.is_some_and(|(input, output)| input != output);
     for each in accepted {
         let rest = subtract(vec![each.header], &permitted);
         let Some(sample) = rest.first() else { continue };
@@ -197,9 +198,11 @@ fn more(
             .fact("packet", packet(sample));
         let key = |drift: &Drift| {
             let of = |name| drift.facts.iter().find(|(own, _)| *own == name).cloned();
-            (drift.id, of("handle"), of("table"))
+            let by_policy = of("handle").is_none();
+            let way = (of("input"), of("output"));
+            (drift.id, of("handle"), of("table"), (by_policy && crosses).then_some(way))
         };
-        // Once for each rule, and once for all that no rule drops.
+        // Once for each rule; of what no rule drops once for each two VLANs, and once for the rest.
         if !drifts.iter().any(|known| key(known) == key(&drift)) {
             drifts.push(drift);
         }

@@ -61,8 +61,9 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 impl Ruleset {
-    /// Reads everything; what is not understood becomes a drift.
-    pub(super) fn read(document: &Value, drifts: &mut Vec<Drift>) -> Self {
+    /// Reads everything; what is not understood becomes a drift. `None` where there is nothing to
+    /// read.
+    pub(super) fn read(document: &Value, drifts: &mut Vec<Drift>) -> Option<Self> {
         let mut rules = Self::default();
         let Some(objects) = document.get("nftables").and_then(Value::as_array) else {
             drifts.push(Drift::new(
@@ -70,7 +71,7 @@ impl Ruleset {
                 "`nft -j list ruleset` の出力ではありません(\"nftables\" がありません)",
                 "this is not what `nft -j list ruleset` prints: \"nftables\" is missing",
             ));
-            return rules;
+            return None;
         };
         let mut sets = Sets::new();
         let mut elsewhere: HashMap<ChainId, String> = HashMap::new();
@@ -96,7 +97,7 @@ impl Ruleset {
                 other => drifts.push(Drift::not_understood(other, &inner.to_string())),
             }
         }
-        rules
+        Some(rules)
     }
 
     fn chain(
