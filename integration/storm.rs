@@ -1,7 +1,8 @@
 //! `sekisho storm` against `sekisho serve`, both as the real binary, on loopback.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -116,6 +117,48 @@ fn a_storm_notices_another_vlan_and_another_secret_than_the_right_ones() {
         (&silent["admitted"], &silent["faults"]["no-answer"]),
         (&0.into(), &5.into()),
         "{silent}"
+    );
+}
+
+#[test]
+fn what_would_measure_something_else_is_refused() {
+    let prepared = Prepared::new();
+    let table = prepared.directory.path().join("site/storm/devices.csv");
+    for (words, told) in [
+        (&["--power-return", "--mix", "mab=50,eap-tls=50"][..], "every device come once"),
+        (&["--mix", "eap-tls=100", "--authority", table.to_str().unwrap()], "devices.csv"),
+    ] {
+        let output = run(&mut prepared.storm(words));
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {}", printed(&output));
+        assert!(printed(&output).contains(told), "{words:?}: {}", printed(&output));
+    }
+    let one = prepared.report(&["--power-return", "--mix", "mab=100"]);
+    assert_eq!((&one["right"], &one["begun"]), (&true.into(), &20.into()), "{one}");
+}
+
+/// What was counted is told, whoever ends first.
+#[test]
+fn a_storm_that_is_ended_or_loses_its_server_tells_what_there_was() {
+    let prepared = Prepared::new();
+    let mut storm = prepared.storm(&["--rate", "20", "--duration", "60", "--count", "1000"]);
+    let storm = storm.stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    run(Command::new("kill").args(["-INT", &storm.id().to_string()]));
+    let output = storm.wait_with_output().unwrap();
+    let ended: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &ended["interrupted"]), (Some(1), &true.into()), "{ended}");
+    assert!(ended["admitted"].as_u64().unwrap() > 0, "{ended}");
+
+    let mut process = Command::new("sleep").arg("1").spawn().unwrap();
+    let pid = process.id().to_string();
+    let reap = std::thread::spawn(move || process.wait().unwrap());
+    let words = ["--rate", "10", "--duration", "2", "--server-pid", &pid];
+    let lost = prepared.report(&words);
+    reap.join().unwrap();
+    assert_eq!(
+        (&lost["admitted"], &lost["server_process"], &lost["right"]),
+        (&20.into(), &Value::Null, &false.into()),
+        "{lost}"
     );
 }
 

@@ -249,6 +249,10 @@ registry! {
             ["名簿に {method} の端末がありません。--mix を変えるか、名簿に加えてください", "the roster has no device for {method}; change --mix, or add some"]
         StormMix "storm.mix"
             ["`{text}` は mab=30,eap-tls=70 のような、合わせて 100 になる割合ではありません", "`{text}` is no mix such as mab=30,eap-tls=70 that adds up to 100"]
+        StormMixOfAll "storm.mix-of-all"
+            ["--power-return は全端末を一度ずつ接続させます。--mix は mab=100 か eap-tls=100 だけです(一方の端末だけが加わります)", "--power-return lets every device come once; with it --mix is mab=100 or eap-tls=100 alone, for the devices of one method"]
+        StormAuthority "storm.no-authority"
+            ["`{path}` に証明書(PEM)がありません。--authority に、サーバー証明書の認証局を書いてください", "`{path}` holds no certificate (PEM); name the authority of the server's certificate with --authority"]
         SecretHidden "secret.hidden"
             ["共有鍵は端末の画面にだけ表示します。ファイルやパイプに出すなら --yes を付けてください", "a secret is shown on a terminal only; add --yes to send it to a file or pipe"]
     }

@@ -1,19 +1,26 @@
 //! What a process on this machine has used so far, as the kernel tells it.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::{Failure, FailureKind};
 
-/// How much further behind the threads stand whose work can wait: enough that a worker that wakes
+/// How much further behind than the process the threads stand whose work can wait: enough that a worker that wakes
 /// goes before them, little enough that on one core they keep up with what it decides.
 const STAND_BACK: i32 = 5;
 
+/// The least priority there is.
+const NICE_MAX: i32 = 19;
+
 /// Lets the workers go before this thread.
 pub(super) fn stand_back() {
-    // The calling thread alone (setpriority(2), PRIO_PROCESS). OK because it is slower else.
-    let _ = rustix::process::setpriority_process(None, STAND_BACK);
+    static NICE: OnceLock<i32> = OnceLock::new();
+    // The calling thread alone (setpriority(2), PRIO_PROCESS), from where the first one stood: a
+    // thread inherits the place of the one that started it. OK because it is slower else.
+    let own = NICE.get_or_init(|| rustix::process::getpriority_process(None).unwrap_or_default());
+    let _ = rustix::process::setpriority_process(None, (own + STAND_BACK).min(NICE_MAX));
 }
 
 /// How long is worked at a stretch, and how long a rest is. A thread that runs keeps its core for

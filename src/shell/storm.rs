@@ -5,12 +5,15 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo};
 use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmsg,
     setsockopt, sockopt,
@@ -31,8 +34,30 @@ const BUFFER_OCTETS: usize = 16 * 1024 * 1024;
 /// How long the storm sleeps when nothing is due.
 const IDLE: Duration = Duration::from_millis(50);
 
-/// Runs a storm against an IPv4 server to its end, and calls `look` from time to time with how
-/// long it has run.
+/// Whether somebody asked for the end (SIGINT, SIGTERM) since this was called. The next one ends
+/// the process as ever.
+///
+/// # Errors
+/// The machine gives no thread.
+pub fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    signals.thread_block().map_err(|cause| refused(cause.desc()))?;
+    let asked = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&asked);
+    let wait = move || {
+        // OK because a failure to wait is taken for the wish to end.
+        let _ = signals.wait();
+        told.store(true, Ordering::Relaxed);
+        let _ = signals.thread_unblock();
+        loop {
+            std::thread::park();
+        }
+    };
+    std::thread::Builder::new().spawn(wait).map_err(refused)?;
+    Ok(asked)
+}
+
+/// Runs a storm against an IPv4 server to its end, or as long as `goes_on`.
 ///
 /// # Errors
 /// A socket cannot be opened, or a source address is not this machine's.
@@ -40,7 +65,7 @@ pub fn drive(
     storm: &mut Storm,
     server: SocketAddrV4,
     ports: usize,
-    mut look: impl FnMut(&Storm, Duration),
+    goes_on: impl Fn(&Storm) -> bool,
 ) -> Result<(), Failure> {
     let sockets = (0..ports.max(1)).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
     // OK because without it a wake-up is a twentieth of a millisecond late, no more.
@@ -60,12 +85,10 @@ pub fn drive(
             })?;
         }
         let now = clock.now();
-        if storm.is_done(now) {
-            look(storm, now.monotonic);
+        if storm.is_done(now) || !goes_on(storm) {
             return Ok(());
         }
         if received == 0 {
-            look(storm, now.monotonic);
             wait(storm, now, &sockets);
         }
     }

@@ -93,6 +93,8 @@ pub enum Answer {
 pub enum Trouble {
     /// A worker's queue was full: the oldest datagram in it was let go.
     QueueFull,
+    /// What still waited was sent again: it is left out.
+    Repeated,
     /// Receiving failed.
     Receive {
         /// On which socket.
@@ -173,7 +175,7 @@ impl Waiting {
     }
 
     /// Puts a datagram behind its like, unless the same waits already, and wakes a worker that is
-    /// another; says how many of the oldest had to go.
+    /// another; says how many of the oldest had to go, or `None` when it is left out.
     fn push(
         &self,
         octets: &[u8],
@@ -182,11 +184,11 @@ impl Waiting {
         since: Duration,
         begun: bool,
         wake: bool,
-    ) -> usize {
+    ) -> Option<usize> {
         let mut queue = self.queue();
         let ticket = queue.key.hash_one((octets, source, at));
         if !queue.tickets.insert(ticket) {
-            return 0;
+            return None;
         }
         if wake && queue.len() == 0 {
             self.ring();
@@ -205,7 +207,7 @@ impl Waiting {
             }
             gone += 1;
         }
-        gone
+        Some(gone)
     }
 }
 
@@ -409,8 +411,10 @@ impl<A: Answerer> Worker<A> {
                     None => self.answer(now, octets, source, at, outgoing),
                     Some((Continuation { worker, begun }, waiting)) => {
                         let other = usize::from(worker) != self.number;
-                        let gone = waiting.push(octets, source, at, now.monotonic, begun, other);
-                        (0..gone).for_each(|_| (self.report)(Trouble::QueueFull));
+                        match waiting.push(octets, source, at, now.monotonic, begun, other) {
+                            Some(gone) => (0..gone).for_each(|_| (self.report)(Trouble::QueueFull)),
+                            None => (self.report)(Trouble::Repeated),
+                        }
                     }
                 }
             }

@@ -8,6 +8,7 @@ mod report;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -18,7 +19,7 @@ use super::{Console, DONE, WRONG};
 use crate::eap::peer::PeerVersions;
 use crate::shell::process::{Used, used};
 use crate::shell::{Failure, FailureKind, files, random, storm};
-use crate::simulation::storm::{Caller, Load, Method, Roster, Storm, StormSettings};
+use crate::simulation::storm::{Caller, Load, Method, Roster, Storm, StormSettings, Tally};
 use crate::vocabulary::Language;
 pub(super) use options::define;
 use outfit::Outfitter;
@@ -72,23 +73,29 @@ fn blow(matches: &ArgMatches, language: Language) -> Result<Report, Refusal> {
             return Err(failure(FailureKind::StormNobody, "method", method.id()));
         }
     }
+    if matches.get_flag("power-return") && mix.is_some_and(|percent| !matches!(percent, 0 | 100)) {
+        return Err(Failure::new(FailureKind::StormMixOfAll).into());
+    }
     let callers = outfitter(matches).callers(&roster)?;
     let settings = settings(matches, server, mix, &roster);
+    let interrupted = storm::interruption()?;
+    let interrupted = || interrupted.load(Ordering::Relaxed);
     if settings.resume_percent > 0 {
-        prime(&callers, &roster, settings, server)?;
+        prime(&callers, &roster, settings, server, interrupted)?;
     }
     let pid = matches.get_one::<u32>("server-pid").copied();
     let server_before = pid.map(|pid| used(Some(pid))).transpose()?;
     let own_before = used(None)?;
     let mut storm = Storm::new(callers, &roster, settings, &random::seed()?);
-    storm::drive(&mut storm, server, settings.ports, |_, _| {})?;
+    storm::drive(&mut storm, server, settings.ports, |_| !interrupted())?;
     let since = |before: Used, after: Used| Used {
         processor: after.processor.saturating_sub(before.processor),
         memory_peak_kib: after.memory_peak_kib,
     };
     let own = since(own_before, used(None)?);
     let server_used = match (pid, server_before) {
-        (Some(pid), Some(before)) => Some(since(before, used(Some(pid))?)),
+        // One that ended meanwhile tells nothing, and what was counted counts.
+        (Some(pid), Some(before)) => used(Some(pid)).ok().map(|after| since(before, after)),
         _ => None,
     };
     Ok(Report {
@@ -98,6 +105,9 @@ fn blow(matches: &ArgMatches, language: Language) -> Result<Report, Refusal> {
         missing: storm.missing(),
         own,
         server: server_used,
+        server_ended: pid.is_some() && server_used.is_none(),
+        interrupted: interrupted(),
+        tls: matches.get_one::<String>("tls").cloned().unwrap_or_default(),
     })
 }
 
@@ -108,6 +118,7 @@ fn prime(
     roster: &Roster,
     settings: StormSettings,
     server: SocketAddrV4,
+    interrupted: impl Fn() -> bool,
 ) -> Result<(), Refusal> {
     let listed = callers.iter().filter(|caller| caller.entry.method == Method::EapTls);
     let some: Vec<Caller> = listed.cloned().collect();
@@ -120,7 +131,12 @@ fn prime(
         ..settings
     };
     let mut storm = Storm::new(some.into(), roster, settings, &random::seed()?);
-    Ok(storm::drive(&mut storm, server, settings.ports, |_, _| {})?)
+    // Where nobody gets in at all there is nothing to fill.
+    let hopeless = |tally: &Tally| {
+        tally.admitted == 0 && tally.faults.values().sum::<u64>() >= PRIMING_OUTSTANDING.into()
+    };
+    let goes_on = |storm: &Storm| !interrupted() && !hopeless(storm.tally());
+    Ok(storm::drive(&mut storm, server, settings.ports, goes_on)?)
 }
 
 fn server(matches: &ArgMatches) -> Result<SocketAddrV4, Refusal> {
@@ -155,7 +171,12 @@ fn roster(matches: &ArgMatches, language: Language) -> Result<Roster, Refusal> {
         None => files::read_text(&clients)?,
     };
     Roster::parse(&files::read_text(&devices)?, &secrets).map_err(|error| {
-        let failure = Failure::new(FailureKind::StormRoster).fact("path", shown(&devices));
+        let blamed = match matches.get_one::<PathBuf>("secret-file") {
+            _ if !error.in_clients => &devices,
+            Some(path) => path,
+            None => &clients,
+        };
+        let failure = Failure::new(FailureKind::StormRoster).fact("path", shown(blamed));
         let fault = error.fault.text().get(language);
         failure.fact("line", error.line).fact("fault", fault).into()
     })

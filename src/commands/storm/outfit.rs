@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::super::arguments::shown;
 use super::super::refusal::Refusal;
 use super::prepare;
 use crate::authority::{Authority, Credential, Identity};
@@ -38,7 +39,13 @@ impl Outfitter {
         let by_certificate = |entry: &Entry| entry.method == Method::EapTls;
         let anchors = if roster.entries.iter().any(by_certificate) {
             let pem = files::read(&self.server_anchors)?;
-            CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect()
+            let anchors: Vec<_> =
+                CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect();
+            if anchors.is_empty() {
+                let failure = Failure::new(FailureKind::StormAuthority);
+                return Err(failure.fact("path", shown(&self.server_anchors)).into());
+            }
+            anchors
         } else {
             Vec::new()
         };

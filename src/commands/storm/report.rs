@@ -9,6 +9,9 @@ use crate::shell::process::Used;
 use crate::simulation::storm::{Fault, Histogram, Load, StormSettings, Tally};
 use crate::vocabulary::Text;
 
+/// Lateness from which on it is told.
+const LATE_SHOWN: Duration = Duration::from_millis(100);
+
 /// A storm that is over.
 pub(super) struct Report {
     pub(super) settings: StormSettings,
@@ -20,11 +23,17 @@ pub(super) struct Report {
     pub(super) own: Used,
     /// What the server used, where that could be asked.
     pub(super) server: Option<Used>,
+    /// The server's process ended meanwhile.
+    pub(super) server_ended: bool,
+    /// Somebody ended the storm before its time.
+    pub(super) interrupted: bool,
+    /// The devices' version of TLS.
+    pub(super) tls: String,
 }
 
 impl Report {
     pub(super) fn is_right(&self) -> bool {
-        self.tally.is_right() && self.missing == 0
+        self.tally.is_right() && self.missing == 0 && !self.interrupted && !self.server_ended
     }
 
     fn seconds(&self) -> f64 {
@@ -50,11 +59,22 @@ impl Report {
             "right": self.is_right(),
             "server": self.settings.server.to_string(),
             "load": load,
+            "settings": {
+                "duration_s": self.settings.duration.as_secs(),
+                "eap_tls_percent": self.settings.eap_tls_percent,
+                "tls": self.tls,
+                "resume_percent": self.settings.resume_percent,
+                "timeout_ms": milliseconds(self.settings.timeout),
+                "retries": self.settings.retries,
+                "source_ports": self.settings.ports,
+            },
+            "interrupted": self.interrupted,
             "devices": self.devices,
             "seconds": self.seconds(),
             "begun": tally.begun,
             "missing": self.missing,
             "held_up": tally.held_up,
+            "generator_late_max_us": microseconds(tally.late_max),
             "admitted": tally.admitted,
             "mab": tally.mab,
             "eap_tls_full": tally.eap_tls_full,
@@ -90,6 +110,33 @@ impl Report {
                 en: "admitted {admitted} of {begun} begun, in {seconds} s ({rate} a second): MAB {mab}, EAP-TLS full {full}, resumed {resumed}",
             },
         );
+        if self.interrupted {
+            self.say(
+                console,
+                Text {
+                    ja: "途中で止めました。ここまでの結果です",
+                    en: "ended before its time; this is what there was",
+                },
+            );
+        }
+        if tally.late_max > LATE_SHOWN {
+            self.say(
+                console,
+                Text {
+                    ja: "この負荷プログラム自身の遅れ(最大 {late})も待ち時間に入っています",
+                    en: "waits include what this generator itself was late, {late} at most",
+                },
+            );
+        }
+        if tally.begun > tally.admitted {
+            self.say(
+                console,
+                Text {
+                    ja: "待ち時間は許可された端末だけのものです(許可されなかった端末 {shut_out})",
+                    en: "waits are those of admitted devices alone; not admitted: {shut_out}",
+                },
+            );
+        }
         for (name, histogram) in [("MAB", &tally.wait_mab), ("EAP-TLS", &tally.wait_eap_tls)] {
             if histogram.count() > 0 {
                 let at = |per_mille| shown(histogram.percentile(per_mille));
@@ -111,8 +158,8 @@ impl Report {
             self.say(
                 console,
                 Text {
-                    ja: "始められなかった端末 {missing}、始めるのが遅れた端末 {held_up}",
-                    en: "devices that never began {missing}, that began late {held_up}",
+                    ja: "始められなかった端末 {missing}、端末か識別子が空くのを待って遅れて始めた端末 {held_up}{asked}",
+                    en: "devices that never began {missing}, that began late for want of a free device or identifier {held_up}{asked}",
                 },
             );
         }
@@ -132,6 +179,15 @@ impl Report {
                 },
             );
         }
+        if self.server_ended {
+            self.say(
+                console,
+                Text {
+                    ja: "サーバーのプロセスは途中で終わりました(CPU とメモリーは測れません)",
+                    en: "the server's process ended meanwhile; what it used cannot be told",
+                },
+            );
+        }
         for (id, count) in &tally.faults {
             let text = Fault::ALL.iter().find(|fault| fault.id() == *id).map(|fault| fault.text());
             let words = text.map_or("", |text| text.get(console.language));
@@ -142,6 +198,18 @@ impl Report {
     fn say(&self, console: &mut Console, text: Text) {
         let tally = &self.tally;
         let server = self.server.unwrap_or_default();
+        let unreached = Text {
+            ja: "(指定した毎秒 {rate} 件には届きませんでした)",
+            en: " (the {rate} a second that were asked for were not reached)",
+        };
+        let asked = match self.settings.load {
+            Load::Rate { per_second } if tally.held_up > 0 => {
+                unreached.fill(console.language, &[("rate", per_second.to_string())])
+            }
+            Load::Rate { .. } | Load::Outstanding { .. } | Load::PowerReturn { .. } => {
+                String::new()
+            }
+        };
         let facts = [
             ("admitted", tally.admitted.to_string()),
             ("begun", tally.begun.to_string()),
@@ -158,6 +226,9 @@ impl Report {
             ("unasked", tally.unasked.to_string()),
             ("missing", self.missing.to_string()),
             ("held_up", tally.held_up.to_string()),
+            ("asked", asked),
+            ("late", shown(tally.late_max)),
+            ("shut_out", tally.begun.saturating_sub(tally.admitted).to_string()),
             ("own", format!("{:.1}", each(self.own.processor, tally.admitted))),
             ("server", format!("{:.1}", each(server.processor, tally.admitted))),
             ("server_answer", format!("{:.1}", each(server.processor, tally.answers))),

@@ -71,6 +71,8 @@ metrics! {
             ["再開した TLS セッション(判定はやり直している)", "TLS sessions resumed, after a decision anew."]
         duplicates: IntCounter "sekisho_duplicates_total" []
             ["同じ応答を返した重複要求", "Duplicates answered with the same octets."]
+        repeated: IntCounter "sekisho_datagrams_repeated_total" []
+            ["最初のものがまだ順番を待つあいだに再送され、除いた要求(sekisho_requests_total に入らない)", "Requests sent again while the first still waited its turn, left out (not in sekisho_requests_total)."]
         message_authenticator_missing: IntCounterVec "sekisho_message_authenticator_missing_total" ["client"]
             ["Message-Authenticator が無かった要求", "Requests without Message-Authenticator."]
         lost: IntCounterVec "sekisho_datagrams_lost_total" ["where"]

@@ -116,6 +116,7 @@ pub(super) fn report(log: &Log, metrics: &Arc<Metrics>, sender: &Sender<Input>) 
     let (log, metrics, sender) = (log.clone(), Arc::clone(metrics), sender.clone());
     Arc::new(move |trouble| match trouble {
         Trouble::QueueFull => metrics.lost.with_label_values(&["queue"]).inc(),
+        Trouble::Repeated => metrics.repeated.inc(),
         Trouble::Send { .. } => metrics.lost.with_label_values(&["send"]).inc(),
         Trouble::Receive { local, cause } => {
             metrics.lost.with_label_values(&["receive"]).inc();

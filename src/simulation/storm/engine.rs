@@ -19,7 +19,7 @@ const EAP_OCTETS_MAX: usize = 1_000;
 /// Round trips after which a conversation is given up.
 const ROUNDS_MAX: u32 = 64;
 /// Devices that begin before replies are looked at again.
-const BURST_MAX: usize = 16;
+const BURST_MAX: usize = 64;
 
 /// One device, ready to take part.
 #[derive(Clone)]
@@ -323,7 +323,12 @@ impl Storm {
                 self.blocked = false;
                 return;
             };
-            self.tally.held_up += u64::from(self.blocked);
+            if self.blocked {
+                self.tally.held_up += 1;
+            } else {
+                let late = now.monotonic.saturating_sub(due);
+                self.tally.late_max = self.tally.late_max.max(late);
+            }
             self.begin(now, due, ring);
         }
     }

@@ -143,6 +143,8 @@ told! {
 /// A table that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RosterError {
+    /// Whether it is the table of the switches' secrets.
+    pub in_clients: bool,
     /// The line, from 1.
     pub line: u64,
     /// What is wrong with it.
@@ -156,11 +158,12 @@ impl Roster {
     /// The first line that cannot be used. A missing secret is told at the device that needs it.
     pub fn parse(devices: &str, clients: &str) -> Result<Self, RosterError> {
         let mut secrets = BTreeMap::new();
-        for row in rows(clients, &["source", "secret"], &[])? {
-            let source = row.source()?;
+        let theirs = |error| RosterError { in_clients: true, ..error };
+        for row in rows(clients, &["source", "secret"], &[]).map_err(theirs)? {
+            let source = row.source().map_err(theirs)?;
             let secret = row.get("secret").unwrap_or_default();
             if secret.is_empty() {
-                return Err(row.error(RosterFault::Secret));
+                return Err(theirs(row.error(RosterFault::Secret)));
             }
             secrets.insert(source, Secret::new(secret.as_bytes().to_vec()));
         }
@@ -256,7 +259,7 @@ impl Row {
     }
 
     const fn error(&self, fault: RosterFault) -> RosterError {
-        RosterError { line: self.line, fault }
+        RosterError { in_clients: false, line: self.line, fault }
     }
 
     fn source(&self) -> Result<Option<Ipv4Addr>, RosterError> {
@@ -300,14 +303,14 @@ impl Row {
 
 /// The lines of a table that must have the columns `needed` and may have [`OWN`] and `more`.
 fn rows(text: &str, needed: &[&str], more: &[&str]) -> Result<Vec<Row>, RosterError> {
-    let unreadable = |line| RosterError { line, fault: RosterFault::Unreadable };
+    let unreadable = |line| RosterError { in_clients: false, line, fault: RosterFault::Unreadable };
     let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|_| unreadable(1))?.clone();
     let known =
         |column: &str| needed.contains(&column) || OWN.contains(&column) || more.contains(&column);
     let complete = needed.iter().all(|column| header.iter().any(|found| found == *column));
     if !complete || !header.iter().all(known) {
-        return Err(RosterError { line: 1, fault: RosterFault::Column });
+        return Err(RosterError { in_clients: false, line: 1, fault: RosterFault::Column });
     }
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -388,7 +391,7 @@ mod tests {
         ] {
             assert_eq!(
                 Roster::parse(devices, clients),
-                Err(RosterError { line, fault }),
+                Err(RosterError { in_clients: false, line, fault }),
                 "{devices}"
             );
         }

@@ -77,6 +77,9 @@ pub struct Tally {
     pub unasked: u64,
     /// Devices that could not begin when they were due, for want of a free device or identifier.
     pub held_up: u64,
+    /// How late a device began at most that could have begun when it was due: what this generator
+    /// itself adds to the waits of an open loop.
+    pub late_max: Duration,
     /// What went wrong, and how often.
     pub faults: BTreeMap<&'static str, u64>,
     /// How long devices waited that came by MAC address.
