@@ -116,6 +116,18 @@ fn japanese(word: &'static str) -> &'static str {
         "authority" => "認証局",
         "ssid" => "無線ネットワーク",
         "one host address is wanted" => "一台のアドレスを書きます",
+        "an address, alone or with a prefix length, is wanted" => {
+            "アドレス、またはアドレス/プレフィックス長を書きます"
+        }
+        "the prefix length does not fit the address" => "プレフィックス長がアドレスに合いません",
+        "first > last" => "始まりが終わりより大きい",
+        "number too large" => "番号が大きすぎます",
+        "too many" => "多すぎます",
+        "too long" => "長すぎます",
+        "spaces" => "空白があります",
+        "asset" => "資産番号",
+        "gateway" => "ゲートウェイ",
+        "acl" => "アクセスリスト",
         "form" => "書き方が違います",
         "no such day" => "暦にない日です",
         "outside the era" => "その元号の日ではありません",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ipnetwork::IpNetwork;
+use ipnetwork::{IpNetwork, IpNetworkError};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -433,7 +433,12 @@ impl<'a> Table<'a> {
             Ok(network) => Some(network),
             Err(cause) => {
                 let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
-                self.sink.push(finding.fact("cause", cause.to_string().to_lowercase()));
+                let cause = if matches!(cause, IpNetworkError::InvalidPrefix) {
+                    "the prefix length does not fit the address"
+                } else {
+                    "an address, alone or with a prefix length, is wanted"
+                };
+                self.sink.push(finding.term("cause", cause));
                 None
             }
         }

@@ -85,7 +85,7 @@ fn group(around: &Surroundings<'_>, table: &Table<'_>) -> Option<(Located<Vec<St
         Ok(names) => Some(text.clone().map(|_| names)),
         Err(why) => {
             let finding = text.finding(FindingKind::BadPortNames).fact("value", &text.value);
-            table.push(finding.fact("why", why).fact("max", PORTS_PER_GROUP_MAX));
+            table.push(finding.term("why", why).fact("max", PORTS_PER_GROUP_MAX));
             None
         }
     });
