@@ -117,8 +117,8 @@ fn load(words: Words) -> [Arg; 7] {
     let outstanding = words.text(
         "outstanding",
         "N",
-        "同時に進める認証の数(閉ループ)[既定: 32、--power-return では 256]",
-        "authentications under way at once (closed loop) [default: 32; 256 with --power-return]",
+        "同時に進める認証の上限(閉ループ)[既定: 32、--power-return では 256]",
+        "authentications under way at once, at most (closed loop) [default: 32; 256 with --power-return]",
     );
     let rate = words.text(
         "rate",

@@ -19,7 +19,7 @@ const EAP_OCTETS_MAX: usize = 1_000;
 /// Round trips after which a conversation is given up.
 const ROUNDS_MAX: u32 = 64;
 /// Devices that begin before replies are looked at again.
-const BURST_MAX: usize = 64;
+const BURST_MAX: usize = 16;
 
 /// One device, ready to take part.
 #[derive(Clone)]
