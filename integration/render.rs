@@ -411,9 +411,9 @@ fn render_writes_switches_and_the_drawing_and_refuses_what_it_cannot() {
     assert!(drawn(&witness.stdout).contains("例外"), "{}", printed(&witness));
     for (arguments, code, text) in [
         (vec!["render", "gateway", "gw-a"], 1, "flows"),
-        (vec!["render", "gateway", "fw-xy"], 1, "fw-"),
+        (vec!["render", "gateway", "fw-xy"], 2, "fw-"),
         (vec!["render", "gateway", "fw-ab", "--interface", "130=eth1"], 1, "110=eth1"),
-        (vec!["render", "switch", "hon-sw99"], 1, "hon-sw"),
+        (vec!["render", "switch", "hon-sw99"], 2, "hon-sw"),
         (vec!["render", "witness", "R03"], 1, ""),
         (vec!["render"], 2, ""),
         (vec!["check", "--running", "-"], 2, "--gateway"),
