@@ -1,8 +1,7 @@
 //! `sekisho storm` against `sekisho serve`, both as the real binary, on loopback.
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -139,27 +138,41 @@ fn what_would_measure_something_else_is_refused() {
 /// What was counted is told, whoever ends first.
 #[test]
 fn a_storm_that_is_ended_or_loses_its_server_tells_what_there_was() {
-    let prepared = Prepared::new();
-    let mut storm = prepared.storm(&["--rate", "20", "--duration", "60", "--count", "1000"]);
-    let storm = storm.stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(2));
-    run(Command::new("kill").args(["-INT", &storm.id().to_string()]));
-    let output = storm.wait_with_output().unwrap();
-    let ended: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), &ended["interrupted"]), (Some(1), &true.into()), "{ended}");
+    let kill = |how: &str, id: u32| run(Command::new("kill").args([how, &id.to_string()]));
+    let (storm, _server) = under_way(&["--rate", "20", "--duration", "60"]);
+    kill("-INT", storm.id());
+    let (code, ended) = told(storm);
+    assert_eq!((code, &ended["interrupted"]), (Some(1), &true.into()), "{ended}");
     assert!(ended["admitted"].as_u64().unwrap() > 0, "{ended}");
 
-    let mut process = Command::new("sleep").arg("1").spawn().unwrap();
+    // What is measured is another process here, so that it can end and answers go on.
+    let mut process = Command::new("sleep").arg("60").spawn().unwrap();
     let pid = process.id().to_string();
-    let reap = std::thread::spawn(move || process.wait().unwrap());
-    let words = ["--rate", "10", "--duration", "2", "--server-pid", &pid];
-    let lost = prepared.report(&words);
-    reap.join().unwrap();
+    let words = ["--rate", "10", "--duration", "4", "--server-pid", &pid];
+    let (storm, _server) = under_way(&words);
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let (code, lost) = told(storm);
     assert_eq!(
-        (&lost["admitted"], &lost["server_process"], &lost["right"]),
-        (&20.into(), &Value::Null, &false.into()),
+        (code, &lost["admitted"], &lost["server_process"]),
+        (Some(1), &40.into(), &Value::Null),
         "{lost}"
     );
+}
+
+/// A storm of which some devices are through already, and its server.
+fn under_way(words: &[&str]) -> (Child, Prepared) {
+    let mut prepared = Prepared::new();
+    let storm = prepared.storm(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mac = prepared.server.wait_for("a device", |line| line["event"] == "AUTH")["mac"].clone();
+    prepared.server.wait_for("another", |line| line["event"] == "AUTH" && line["mac"] != mac);
+    (storm, prepared)
+}
+
+/// How a storm ended, and what it printed.
+fn told(storm: Child) -> (Option<i32>, Value) {
+    let output = storm.wait_with_output().unwrap();
+    (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
 #[test]

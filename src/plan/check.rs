@@ -1,5 +1,5 @@
 //! What only the whole plan shows: devices and grants at places that cannot serve them, gateways
-//! that do not fit in, and switches whose word is weaker than it should be.
+//! with an address that is not theirs, and switches whose word is weaker than it should be.
 
 use std::collections::{HashMap, HashSet};
 

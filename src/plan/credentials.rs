@@ -86,7 +86,7 @@ pub struct Credentials {
 }
 
 /// The files of a secrets directory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SecretFiles {
     /// By path relative to it.
     pub files: BTreeMap<String, Secret>,
@@ -104,7 +104,7 @@ pub fn credentials(
     now: Timestamp,
 ) -> (Option<Credentials>, Vec<Finding>) {
     let SecretFiles { mut files, mut findings } = secrets;
-    let (mut whole, more) = read(plan, &files, now);
+    let (mut found, more) = read(plan, &files, now);
     findings.extend(more);
     let errors = || findings.iter().filter(|finding| finding.severity() == Severity::Error);
     let spoilt: BTreeSet<_> = errors().filter_map(spoilt_file).collect();
@@ -113,11 +113,11 @@ pub fn credentials(
         return (None, findings);
     }
     if !spoilt.is_empty() {
-        let faults = whole.map_or(0, |it| it.left_out) + errors().count();
+        let faults = found.map_or(0, |it| it.left_out) + errors().count();
         files.retain(|path, _| !spoilt.contains(path.as_str()));
-        whole = read(plan, &files, now).0.map(|rest| Credentials { left_out: faults, ..rest });
+        found = read(plan, &files, now).0.map(|rest| Credentials { left_out: faults, ..rest });
     }
-    (whole, findings)
+    (found, findings)
 }
 
 /// The file below `secrets/` that a finding is at.

@@ -1,5 +1,4 @@
-//! Gateways beside the rest of the plan: addresses that are another's, connections that do not carry
-//! their VLANs.
+//! Addresses of gateways that are another machine's, or no machine's.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,17 +6,10 @@ use std::net::IpAddr;
 use ipnetwork::IpNetwork;
 
 use super::finding::Sink;
-use super::{Finding, FindingKind, Gateway, GatewayIndex, Plan, PortRole};
-use crate::vocabulary::VlanId;
+use super::{Finding, FindingKind, Gateway, GatewayIndex, Plan};
 
 /// Checks the gateways of a linked plan.
 pub(super) fn check(plan: &Plan, sink: &Sink) {
-    addresses(plan, sink);
-    connections(plan, sink);
-}
-
-/// An address of a gateway that is another machine's, or no machine's.
-fn addresses(plan: &Plan, sink: &Sink) {
     let switches = plan.switches.iter().filter(|switch| is_one(switch.address));
     let mut holders: HashMap<IpAddr, (&str, Option<GatewayIndex>)> =
         switches.map(|switch| (switch.address.ip(), (switch.id.as_str(), None))).collect();
@@ -63,45 +55,6 @@ fn broadcast(network: IpNetwork) -> IpAddr {
     }
 }
 
-/// A gateway connected to what does not carry its VLANs: it is not where the proof of R24 has it.
-fn connections(plan: &Plan, sink: &Sink) {
-    for gateway in &plan.gateways {
-        let ports = gateway.ports.iter().map(|end| (end.switch, Some(end.port)));
-        let whole = gateway.attach.iter().map(|switch| (*switch, None));
-        let written = whole.filter(|(at, _)| gateway.ports.iter().all(|end| end.switch != *at));
-        for (at, port) in written.chain(ports) {
-            let Some(switch) = plan.switch(at) else { continue };
-            let carried = |vlan: &VlanId| match port.and_then(|port| plan.port(at, port)) {
-                None => switch.vlans.contains(vlan),
-                Some(port) => match &port.role {
-                    PortRole::Trunk { all: true, .. } => switch.vlans.contains(vlan),
-                    PortRole::Trunk { vlans, native, .. } => {
-                        vlans.contains(vlan) || native.as_ref() == Some(vlan)
-                    }
-                    PortRole::Access { vlan: own, .. } => own == vlan,
-                    PortRole::Auth { .. } | PortRole::Unused => false,
-                },
-            };
-            let vlans = gateway.interfaces.iter().map(|interface| interface.vlan);
-            let missing: Vec<String> =
-                vlans.filter(|vlan| !carried(vlan)).map(|vlan| vlan.to_string()).collect();
-            if !missing.is_empty() {
-                let at = port.and_then(|port| plan.port(at, port)).map_or_else(
-                    || switch.id.clone(),
-                    |port| format!("{}:{}", switch.id, port.name),
-                );
-                let finding = Finding::new(
-                    FindingKind::GatewayNotCarried,
-                    Some(gateway.at.clone()),
-                    "attach",
-                );
-                let finding = finding.fact("gateway", &gateway.id).fact("place", at);
-                sink.push(finding.fact("vlans", missing.join(", ")));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::plan::compile;
@@ -138,14 +91,5 @@ mod tests {
             found(management, "address = \"10.250.1.11/16\""),
             ["topology.gateway-address-taken"]
         );
-    }
-
-    #[test]
-    fn a_gateway_stands_where_its_vlans_are() {
-        let fw = "id = \"fw-ab\"\nsite = \"honcho\"\nattach = [\"hon-core1\", \"hon-core2\"]";
-        for attach in ["hon-sw01:0/3", "aoh-sw01"] {
-            let elsewhere = fw.replace("hon-core1", attach);
-            assert_eq!(found(fw, &elsewhere), ["topology.gateway-not-carried"], "{attach}");
-        }
     }
 }

@@ -55,6 +55,34 @@ pub(super) fn check(plan: &Plan, findings: &mut Vec<Finding>) {
         findings.push(told(plan, finding.fact("switch", &failing.id), &cut));
     }
     single_gateways(plan, findings);
+    unconnected(plan, findings);
+}
+
+/// A gateway connected to what does not carry its VLANs: it is not where it is taken to be here.
+fn unconnected(plan: &Plan, findings: &mut Vec<Finding>) {
+    for gateway in &plan.gateways {
+        let by_port = |at: &SwitchIndex| gateway.ports.iter().any(|end| end.switch == *at);
+        let whole = gateway.attach.iter().filter(|at| !by_port(at)).filter_map(|at| {
+            let switch = plan.switch(*at)?;
+            Some((switch.id.clone(), switch.vlans.as_slice(), None))
+        });
+        let ports = gateway.ports.iter().filter_map(|end| {
+            let (switch, port) = (plan.switch(end.switch)?, plan.port(end.switch, end.port)?);
+            let (tagged, native) = carried(plan, *end).unwrap_or_default();
+            Some((format!("{}:{}", switch.id, port.name), tagged, native))
+        });
+        for (place, tagged, native) in whole.chain(ports) {
+            let vlans = gateway.interfaces.iter().map(|interface| interface.vlan);
+            let missing: Vec<VlanId> =
+                vlans.filter(|it| !tagged.contains(it) && native != Some(*it)).collect();
+            if !missing.is_empty() {
+                let at = Some(gateway.at.clone());
+                let finding = Finding::new(FindingKind::GatewayNotCarried, at, "attach");
+                let finding = finding.fact("gateway", &gateway.id).fact("place", place);
+                findings.push(finding.fact("vlans", list(&missing)));
+            }
+        }
+    }
 }
 
 fn told(plan: &Plan, finding: Finding, cut: &CutOff) -> Finding {

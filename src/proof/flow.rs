@@ -137,7 +137,9 @@ fn chains(plan: &Plan, edition: Edition, findings: &mut Vec<Finding>) {
             };
             let relay = plan.relays.iter().find(|relay| relay.addresses.contains(&address));
             match relay {
-                Some(relay) => chain(plan, (from, to), relay, edition, &mut told, findings),
+                Some(relay) => {
+                    chain(plan, (from, to), relay, Some(first), edition, &mut told, findings);
+                }
                 None => findings.push(
                     Finding::new(FindingKind::RelayUndeclared, Some(second.at.clone()), "flow")
                         .fact("address", address)
@@ -172,7 +174,7 @@ fn straddling(
         for to in own.iter().skip(first + 1) {
             let known = told.contains(&(position, *to, *from));
             if cut(plan, *from, *to) && !known {
-                chain(plan, (*from, *to), relay, edition, told, findings);
+                chain(plan, (*from, *to), relay, None, edition, told, findings);
             }
         }
     }
@@ -191,7 +193,7 @@ fn relayed(
     for relay in &plan.relays {
         let holds = |end: &FlowEnd| relay.addresses.iter().any(|address| end.holds(*address));
         if holds(&first.to) && holds(&second.from) {
-            chain(plan, ends, relay, edition, told, findings);
+            chain(plan, ends, relay, Some(first), edition, told, findings);
         }
     }
 }
@@ -200,6 +202,7 @@ fn chain(
     plan: &Plan,
     (from, to): (EnvironmentIndex, EnvironmentIndex),
     relay: &Relay,
+    flow: Option<&Flow>,
     edition: Edition,
     told: &mut Vec<(usize, EnvironmentIndex, EnvironmentIndex)>,
     findings: &mut Vec<Finding>,
@@ -223,15 +226,17 @@ fn chain(
         RelayClass::Proxy => "proxy",
         RelayClass::Mail => "mail",
     };
-    findings.push(
-        Finding::new(kind, Some(relay.at.clone()), "relay")
-            .fact("relay", &relay.id)
-            .fact("class", class)
-            .fact("approver", &relay.approver)
-            .fact("from", plan.environment_id(from))
-            .fact("to", plan.environment_id(to))
-            .fact("edition", edition.id()),
-    );
+    let mut finding = Finding::new(kind, Some(relay.at.clone()), "relay")
+        .fact("relay", &relay.id)
+        .fact("class", class)
+        .fact("approver", &relay.approver)
+        .fact("from", plan.environment_id(from))
+        .fact("to", plan.environment_id(to))
+        .fact("edition", edition.id());
+    if let Some(flow) = flow {
+        finding = finding.fact("flow", &flow.id);
+    }
+    findings.push(finding);
 }
 
 /// An address that both ends hold.

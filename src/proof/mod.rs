@@ -65,6 +65,20 @@ impl Proof {
 /// `now` decides which exceptions still excuse, never whether something unexcused is an error.
 #[must_use]
 pub fn prove(plan: &Plan, edition: Option<Edition>, now: Timestamp) -> Proof {
+    let mut proof = prove_separation(plan, edition, now);
+    nowhere::check(plan, now, &mut proof.findings);
+    proof.findings.sort_by_key(|finding| {
+        (
+            std::cmp::Reverse(finding.severity()),
+            finding.kind.id(),
+            finding.at.as_ref().map(|at| at.line),
+        )
+    });
+    proof
+}
+
+/// The same without what the inventory alone is about: two plans are compared by this.
+fn prove_separation(plan: &Plan, edition: Option<Edition>, now: Timestamp) -> Proof {
     let edition = edition.unwrap_or(plan.edition);
     let segments = layer2::Segments::of(plan);
     let mut findings = Vec::new();
@@ -73,15 +87,7 @@ pub fn prove(plan: &Plan, edition: Option<Edition>, now: Timestamp) -> Proof {
     flow::check(plan, &crossings, edition, &mut findings);
     attachment::check(plan, &segments, edition, &mut findings);
     availability::check(plan, &mut findings);
-    nowhere::check(plan, now, &mut findings);
     exception::excuse(plan, &mut findings, now);
-    findings.sort_by_key(|finding| {
-        (
-            std::cmp::Reverse(finding.severity()),
-            finding.kind.id(),
-            finding.at.as_ref().map(|at| at.line),
-        )
-    });
     Proof { findings, crossings }
 }
 

@@ -267,6 +267,15 @@ fn relays_are_chains_that_need_a_name_and_a_reason() {
         ]);
         assert_eq!(errors(&findings), expected, "{class}");
     }
+    // An exception may name the flow, too.
+    let first = "[[exception]]\nid = \"E-001\"";
+    let flow = "[[exception]]\nid = \"E-900\"\nrule = \"R03\"\nobjects = [\"T-001\"]\nreason = \"x\"\napprover = \"x\"\napproved = \"2026-04-01\"\nexpires = \"2027-03-31\"\n\n";
+    let findings = found(&[
+        ("config/flows.toml", vdi, "ip = [\"10.2.0.60\", \"10.2.0.63\"]"),
+        (NETWORK, "class = \"screen\"\naddresses = [\"10.3.0.20\"", class),
+        ("config/exceptions.toml", first, &format!("{flow}{first}")),
+    ]);
+    assert_eq!(errors(&findings), [].into());
 }
 
 #[test]
@@ -279,6 +288,22 @@ fn a_relay_in_two_environments_that_are_cut_joins_them_without_a_flow() {
         let findings = found(&[(NETWORK, sanitiser, &format!("addresses = {addresses}"))]);
         assert_eq!(errors(&findings), expected, "{addresses}");
     }
+}
+
+#[test]
+fn a_gateway_stands_where_its_vlans_are() {
+    let fw = "id = \"fw-ab\"\nsite = \"honcho\"\nattach = [\"hon-core1\", \"hon-core2\"]";
+    let told = |attach: &str| {
+        let findings = found(&[(NETWORK, fw, &fw.replace("hon-core1", attach))]);
+        let told = findings.iter().filter(|it| it.kind == FindingKind::GatewayNotCarried);
+        told.map(|it| it.text(Language::English)).collect::<Vec<_>>()
+    };
+    for attach in ["hon-sw01:0/3", "aoh-sw01"] {
+        let text = told(attach);
+        assert!(text.len() == 1 && text[0].contains(attach), "{attach}: {text:?}");
+    }
+    // A trunk that carries them.
+    assert_eq!(told("hon-core1:1/0/42"), Vec::<String>::new());
 }
 
 #[test]

@@ -243,9 +243,6 @@ findings! {
     GatewayAddressNoMachine Error "topology.gateway-address-no-machine"
         ["{address} はネットワークかブロードキャストのアドレスで、機器には付けられません。", "{address} is the address of a network or a broadcast, and no machine's"]
         ["範囲の中の別のアドレスを書いてください。", "write another address inside the prefix"]
-    GatewayNotCarried Warning "topology.gateway-not-carried"
-        ["ゲートウェイ {gateway} をつなぐ `{place}` は VLAN {vlans} を運びません。", "`{place}`, where gateway {gateway} is connected, does not carry VLAN {vlans}"]
-        ["attach を直すか、そのスイッチかトランクの vlans に加えてください。", "mend attach, or add them to the vlans of that switch or trunk"]
     GatewayAddress Error "topology.gateway-address"
         ["ゲートウェイのアドレス {address} は VLAN {vlan} の範囲({prefix})に合いません。", "the gateway's address {address} does not fit the prefix of VLAN {vlan} ({prefix})"]
         ["VLAN の範囲の中のアドレスを、同じプレフィックス長で書いてください。", "write an address inside the VLAN's prefix, with the same prefix length"]
@@ -593,6 +590,9 @@ findings! {
     SingleSwitch Warning "r24.single-switch"
         ["スイッチ {switch} が止まると、よその拠点の {switches} が孤立します(VLAN {vlans})。", "when switch {switch} fails, {switches} of other sites are cut off (VLANs {vlans})"]
         ["別の経路を設けるか、R24 の例外として承認を得てください。", "provide another way, or have it approved as an exception from R24"]
+    GatewayNotCarried Warning "r24.gateway-not-carried"
+        ["ゲートウェイ {gateway} をつなぐ `{place}` は VLAN {vlans} を運びません。", "`{place}`, where gateway {gateway} is connected, does not carry VLAN {vlans}"]
+        ["attach を直すか、そのスイッチかトランクの vlans に加えてください。", "mend attach, or add them to the vlans of that switch or trunk"]
     SingleGateway Warning "r24.single-gateway"
         ["ゲートウェイ {gateway} が止まると VLAN {vlans} の出口がなくなります。", "when gateway {gateway} fails, VLANs {vlans} have no way out"]
         ["予備(standby_of)を設けるか、R24 の例外として承認を得てください。", "provide a standby (standby_of), or have it approved as an exception from R24"]

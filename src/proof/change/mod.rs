@@ -14,7 +14,7 @@ use std::fmt::Display;
 use ring::digest;
 
 use super::header::{Places, outside};
-use super::{Header, Proof, prove};
+use super::{Header, Proof, prove_separation};
 use crate::plan::{Finding, FindingKind, Plan, Severity, some_of};
 use crate::vocabulary::{Fact, Language, Timestamp, registry};
 
@@ -167,7 +167,7 @@ fn crossed(plan: &Plan, proof: &Proof) -> Crossed {
 
 /// Packets and findings.
 fn proofs(old: &Plan, new: &Plan, now: Timestamp, changes: &mut Vec<Change>) {
-    let (before, after) = (prove(old, None, now), prove(new, None, now));
+    let (before, after) = (prove_separation(old, None, now), prove_separation(new, None, now));
     let (was, is) = (crossed(old, &before), crossed(new, &after));
     packets((&is, &was), ChangeKind::Opens, changes);
     packets((&was, &is), ChangeKind::Closes, changes);

@@ -91,6 +91,15 @@ fn a_device_that_changes_place_and_environment_at_once_is_seen() {
     assert!(ids(&found).contains_key("device.placed"), "{found:?}");
 }
 
+/// Who gets in nowhere weakens nothing, however many there are.
+#[test]
+fn a_device_that_is_refused_everywhere_is_no_weaker_separation() {
+    let inventory = String::from_utf8(shipped().config["inventory.csv"].clone()).unwrap();
+    let row = inventory.lines().find(|line| line.starts_with("S-0010,")).unwrap();
+    let found = after("config/inventory.csv", row, &row.replace(",B,", ",A,"));
+    assert_eq!(ids(&found), [("device.refused", false)].into());
+}
+
 #[test]
 fn who_was_refused_and_is_let_in_by_less_is_weaker() {
     // Department terminals need no certificate any more.
