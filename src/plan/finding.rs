@@ -119,7 +119,6 @@ fn japanese(word: &'static str) -> &'static str {
         "an address, alone or with a prefix length, is wanted" => {
             "アドレス、またはアドレス/プレフィックス長を書きます"
         }
-        "the prefix length does not fit the address" => "プレフィックス長がアドレスに合いません",
         "first > last" => "始まりが終わりより大きい",
         "number too large" => "番号が大きすぎます",
         "too many" => "多すぎます",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ipnetwork::{IpNetwork, IpNetworkError};
+use ipnetwork::IpNetwork;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -431,14 +431,10 @@ impl<'a> Table<'a> {
     pub(crate) fn to_interface(&self, text: &Located<String>) -> Option<IpNetwork> {
         match text.value.parse::<IpNetwork>() {
             Ok(network) => Some(network),
-            Err(cause) => {
+            Err(_) => {
                 let finding = text.finding(FindingKind::BadAddress).fact("value", &text.value);
-                let cause = if matches!(cause, IpNetworkError::InvalidPrefix) {
-                    "the prefix length does not fit the address"
-                } else {
-                    "an address, alone or with a prefix length, is wanted"
-                };
-                self.sink.push(finding.term("cause", cause));
+                let wanted = "an address, alone or with a prefix length, is wanted";
+                self.sink.push(finding.term("cause", wanted));
                 None
             }
         }
